@@ -1,0 +1,55 @@
+# make demo and make test need Python 3.11 or newer (with its venv module) and nothing else.
+# GNU make 3.81, which macOS has, is enough.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+WORKERS ?= 2
+PEERS := torch==2.13.0
+MODELS := $(wildcard examples/*/model.py)
+
+.PHONY: help demo test examples peers clean
+
+help:
+	@echo "make demo      train a network on handwritten digits with a generated gradient module"
+	@echo "make test      ruff, mypy and pytest (WITH_PEERS=1: compare with torch as well)"
+	@echo "make examples  compile every example into generated/"
+	@echo "make clean     remove $(VENV) and all caches"
+
+demo: $(VENV)/.examples
+	$(PY) -m symgrad compile examples/mlp/model.py
+	$(PY) -m examples.mlp.run
+
+test: $(VENV)/.test $(if $(CI)$(WITH_PEERS),peers)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pytest -n $(WORKERS)
+
+examples: $(VENV)/.examples
+	@set -e; for model in $(MODELS); do $(PY) -m symgrad compile $$model; done
+
+# The comparisons with torch are skipped without it, so a failure to install it is no failure.
+peers: $(VENV)/.test
+	@test -e $(VENV)/.peers || \
+	{ $(PY) -m pip install --disable-pip-version-check $(PEERS) && touch $(VENV)/.peers; } || \
+	echo "$(PEERS) cannot be installed here; the comparisons with torch are skipped"
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A virtual environment without pip (Debian without python3-venv) must not look like a finished one.
+$(PY):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# An empty file remembers what was installed, until pyproject.toml changes.
+$(VENV)/.examples: pyproject.toml | $(PY)
+	$(PY) -m pip install --disable-pip-version-check --quiet -e '.[examples]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(PY)
+	$(PY) -m pip install --disable-pip-version-check --quiet -e '.[test,examples]'
+	@touch $@

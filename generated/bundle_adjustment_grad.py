@@ -1,0 +1,1368 @@
+"""Values and gradients of examples/bundle_adjustment/model.py, derived symbolically; do not edit.
+
+source   examples/bundle_adjustment/model.py, sha256 73bc4a885f8af302afcc62b33c61ffcb5d71ee9182e4e71d0c139ac714adc7dd
+symgrad  0.1.0, target cpu
+
+residuals (line 36) and its vector-Jacobian product by cameras, points:
+
+    index1 = index(camera_index, c)
+    index2 = index(point_index, p)
+    t3[k,l] = cameras[index1[k],l]^2                                            k < m, l < 3
+    theta2[k,q] = Σ_l t3[k,l]                                                   k < m, q < 1, l < 3
+    theta[k,q] = sqrt(select([theta2[k,q] < 1e-06], 1, theta2[k,q]))            k < m, q < 1
+    t6[k,q] = sin(theta[k,q]/2)                                                 k < m, q < 1
+    half[k,q] = t6[k,q]/theta[k,q]                                              k < m, q < 1
+    t12[k,q] = sin(theta[k,q])                                                  k < m, q < 1
+    first_[k,q] = select([theta2[k,q] < 1e-06], 1 + theta2[k,q]^2/120 - theta2[k,q]/6, t12[k,q]/theta[k,q])    k < m, q < 1
+    second[k,q] = select([theta2[k,q] < 1e-06], 1/2 + theta2[k,q]^2/720 - theta2[k,q]/24, 2·half[k,q]^2)    k < m, q < 1
+    t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]    k < m
+    t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]    k < m
+    t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]    k < m
+    rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}         k < m, l < 3
+    t50[k] = cameras[index1[k],1]·rx[k,2] - cameras[index1[k],2]·rx[k,1]        k < m
+    t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]        k < m
+    t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]        k < m
+    t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}        k < m, l < 3
+    in_camera[k,l] = first_[k,0]·rx[k,l] + second[k,0]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]    k < m, l < 3
+    image[k,r] = -in_camera[k,r]/in_camera[k,2]                                 k < m, r < 2
+    radius2[k] = Σ_r image[k,r]^2                                               k < m, r < 2
+    t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]    k < m
+    scale[k] = t78[k]·cameras[index1[k],6]                                      k < m
+    residuals[k,r] = scale[k]·image[k,r] - observed[k,r]                        k < m, r < 2
+    t79_bar[k,q] = Σ_r image[k,r]·residuals_cotangent[k,r]                      k < m, q < 1, r < 2
+    scale_bar[k] = Σ_q t79_bar[k,q]                                             k < m, q < 1
+    t75_bar[k] = radius2[k]·scale_bar[k]·cameras[index1[k],6]                   k < m
+    radius2_bar[k] = t75_bar[k]·cameras[index1[k],8] + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·scale_bar[k]·cameras[index1[k],6]    k < m
+    k2_bar[k] = radius2[k]·t75_bar[k]                                           k < m
+    t72_bar[k] = scale_bar[k]·t78[k]                                            k < m
+    image_bar[k,r] = scale[k]·residuals_cotangent[k,r] + 2·radius2_bar[k]·image[k,r]    k < m, r < 2
+    t71_bar_sum[k] = Σ_r image_bar[k,r]·in_camera[k,r]                          k < m, r < 2
+    t71_bar[k,q] = t71_bar_sum[k]/in_camera[k,2]^2                              k < m, q < 1
+    in_camera_bar[k,l] = {t71_bar[k,l - 2] if 0 ≤ l - 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}    k < m, l < 3
+    t52_bar[k] = (cameras[index1[k],2]·in_camera_bar[k,1] - cameras[index1[k],1]·in_camera_bar[k,2])·second[k,0]    k < m
+    t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k,0]    k < m
+    t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k,0]    k < m
+    rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k,0]·in_camera_bar[k,l]    k < m, l < 3
+    t31_bar[k] = points[index2[k],1]·rx_bar[k,2] + in_camera_bar[k,2]·rx[k,1]·second[k,0] - points[index2[k],2]·rx_bar[k,1] - in_camera_bar[k,1]·rx[k,2]·second[k,0]    k < m
+    t29_bar[k] = cameras[index1[k],2]·rx_bar[k,1] - cameras[index1[k],1]·rx_bar[k,2]    k < m
+    t25_bar[k] = cameras[index1[k],0]·rx_bar[k,2] - cameras[index1[k],2]·rx_bar[k,0]    k < m
+    t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + in_camera_bar[k,1]·rx[k,0]·second[k,0] - points[index2[k],1]·rx_bar[k,0] - in_camera_bar[k,0]·rx[k,1]·second[k,0]    k < m
+    t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]    k < m
+    t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + in_camera_bar[k,0]·rx[k,2]·second[k,0] - points[index2[k],0]·rx_bar[k,2] - in_camera_bar[k,2]·rx[k,0]·second[k,0]    k < m
+    second_bar[k,q] = Σ_l in_camera_bar[k,l]·t65[k,l]                           k < m, q < 1, l < 3
+    first_bar[k,q] = Σ_l in_camera_bar[k,l]·rx[k,l]                             k < m, q < 1, l < 3
+    t12_bar[k,q] = first_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/theta[k,q]    k < m, q < 1
+    t9_bar[k,q] = (first_bar[k,q]/120 + second_bar[k,q]/720)·select([theta2[k,q] < 1e-06], 1, 0)    k < m, q < 1
+    half_bar[k,q] = 4·half[k,q]·second_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)    k < m, q < 1
+    t5_bar[k,q] = half_bar[k,q]·cos(theta[k,q]/2)/theta[k,q]                    k < m, q < 1
+    theta_bar[k,q] = t5_bar[k,q]/2 + t12_bar[k,q]·cos(theta[k,q]) - half_bar[k,q]·t6[k,q]/theta[k,q]^2 - first_bar[k,q]·t12[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/theta[k,q]^2    k < m, q < 1
+    theta2_bar[k,q] = 2·t9_bar[k,q]·theta2[k,q] + theta_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/(2·theta[k,q]) - first_bar[k,q]·select([theta2[k,q] < 1e-06], 1, 0)/6 - second_bar[k,q]·select([theta2[k,q] < 1e-06], 1, 0)/24    k < m, q < 1
+    t3_bar[k,l] = Σ_q theta2_bar[k,q]                                           k < m, l < 3, q < 1
+    t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
+    t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·cameras[index1[k],l]·t3_bar[k,l]    k < m, l < 3
+    camera_bar[k,s] = {k2_bar[k] if s = 8} + {t75_bar[k] if s = 7} + {t72_bar[k] if s = 6} + {in_camera_bar[k,s - 3] if 0 ≤ s - 3, s - 3 < 3} + {t1_bar[k,s] if s < 3}    k < m, s < 9
+    cameras_bar[i,s] = {Σ_k camera_bar[k,s] if i = index1[k]}                   i < c, s < 9, k < m
+    points_bar[j,l] = {Σ_k t2_bar[k,l] if j = index2[k]}                        j < p, l < 3, k < m
+"""
+
+# ruff: noqa
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+}
+
+# --- residuals ---------------------------------------------------------------------------------
+
+
+class ResidualsGradients(NamedTuple):
+    """Gradients of residuals, one for each argument it was differentiated by."""
+
+    cameras: NDArray[np.float64]
+    points: NDArray[np.float64]
+
+
+@njit(
+    "void(int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
+    **_OPTIONS,
+)
+def _residuals_1(
+    rows,
+    cameras,
+    index1,
+    t3,
+    theta2,
+    first_,
+    second,
+    points,
+    index2,
+    t27,
+    t34,
+    t41,
+    rx,
+    t50,
+    t57,
+    t64,
+    t65,
+    in_camera,
+    image,
+    radius2,
+    scale,
+    observed,
+    residuals,
+):
+    # t3[k,l] = cameras[index1[k],l]^2
+    for k in range(rows):
+        for l in range(3):
+            v = cameras[index1[k], l]
+            t3[k, l] = v * v
+    # theta2[k,q] = Σ_l t3[k,l]
+    for k in range(rows):
+        for q in range(1):
+            theta2[k, q] = 0.0
+    for k in range(rows):
+        for l in range(3):
+            for q in range(1):
+                theta2[k, q] += t3[k, l]
+    # theta[k,q] = sqrt(select([theta2[k,q] < 1e-06], 1, theta2[k,q]))
+    # first_[k,q] = select([theta2[k,q] < 1e-06], 1 + theta2[k,q]^2/120 - theta2[k,q]/6, sin(theta[k,q])/theta[k,q])
+    # second[k,q] = select([theta2[k,q] < 1e-06], 1/2 + theta2[k,q]^2/720 - theta2[k,q]/24, 2·sin(theta[k,q]/2)^2/theta[k,q]^2)
+    for k in range(rows):
+        for q in range(1):
+            v2 = theta2[k, q]
+            v3 = v2 < 1e-06
+            v4 = math.sqrt(1.0 if v3 else v2)
+            v5 = v2 * v2
+            v6 = math.sin(v4 / 2.0)
+            first_[k, q] = 1.0 + v5 / 120.0 - v2 / 6.0 if v3 else math.sin(v4) / v4
+            second[k, q] = 0.5 + v5 / 720.0 - v2 / 24.0 if v3 else 2.0 * v6 * v6 / (v4 * v4)
+    # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
+    # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
+    # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
+    for k in range(rows):
+        v7 = cameras[index1[k], 1]
+        v8 = points[index2[k], 2]
+        v9 = cameras[index1[k], 2]
+        v10 = points[index2[k], 1]
+        v11 = points[index2[k], 0]
+        v12 = cameras[index1[k], 0]
+        t27[k] = v7 * v8 - v9 * v10
+        t34[k] = v9 * v11 - v12 * v8
+        t41[k] = v12 * v10 - v7 * v11
+    # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
+    for k in range(rows):
+        for l in range(3):
+            rx[k, l] = 0.0
+    l = 0
+    if 0 <= l < 3:
+        for k in range(rows):
+            rx[k, l] += t27[k]
+    l = 1
+    if 0 <= l < 3:
+        for k in range(rows):
+            rx[k, l] += t34[k]
+    l = 2
+    if 0 <= l < 3:
+        for k in range(rows):
+            rx[k, l] += t41[k]
+    # t50[k] = cameras[index1[k],1]·rx[k,2] - cameras[index1[k],2]·rx[k,1]
+    # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
+    # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
+    for k in range(rows):
+        v13 = cameras[index1[k], 1]
+        v14 = rx[k, 2]
+        v15 = cameras[index1[k], 2]
+        v16 = rx[k, 1]
+        v17 = rx[k, 0]
+        v18 = cameras[index1[k], 0]
+        t50[k] = v13 * v14 - v15 * v16
+        t57[k] = v15 * v17 - v18 * v14
+        t64[k] = v18 * v16 - v13 * v17
+    # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
+    for k in range(rows):
+        for l in range(3):
+            t65[k, l] = 0.0
+    l = 0
+    if 0 <= l < 3:
+        for k in range(rows):
+            t65[k, l] += t50[k]
+    l = 1
+    if 0 <= l < 3:
+        for k in range(rows):
+            t65[k, l] += t57[k]
+    l = 2
+    if 0 <= l < 3:
+        for k in range(rows):
+            t65[k, l] += t64[k]
+    # in_camera[k,l] = first_[k,0]·rx[k,l] + second[k,0]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]
+    for k in range(rows):
+        for l in range(3):
+            in_camera[k, l] = (
+                first_[k, 0] * rx[k, l]
+                + second[k, 0] * t65[k, l]
+                + cameras[index1[k], l + 3]
+                + points[index2[k], l]
+            )
+    # image[k,r] = -in_camera[k,r]/in_camera[k,2]
+    for k in range(rows):
+        for r in range(2):
+            image[k, r] = -(in_camera[k, r] / in_camera[k, 2])
+    # radius2[k] = Σ_r image[k,r]^2
+    for k in range(rows):
+        total = 0.0
+        for r in range(2):
+            v19 = image[k, r]
+            total += v19 * v19
+        radius2[k] = total
+    # scale[k] = (1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k])·cameras[index1[k],6]
+    for k in range(rows):
+        v20 = radius2[k]
+        scale[k] = (1.0 + (v20 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v20) * cameras[
+            index1[k], 6
+        ]
+    # residuals[k,r] = scale[k]·image[k,r] - observed[k,r]
+    for k in range(rows):
+        for r in range(2):
+            residuals[k, r] = scale[k] * image[k, r] - observed[k, r]
+
+
+@njit(
+    "void(int64, int64, float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _residuals_1_blocks(
+    blocks,
+    m,
+    cameras,
+    index1,
+    t3,
+    theta2,
+    first_,
+    second,
+    points,
+    index2,
+    t27,
+    t34,
+    t41,
+    rx,
+    t50,
+    t57,
+    t64,
+    t65,
+    in_camera,
+    image,
+    radius2,
+    scale,
+    observed,
+    residuals,
+):
+    for block in prange(blocks):
+        first = block * m // blocks
+        last = (block + 1) * m // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _residuals_1(
+                rows,
+                cameras,
+                index1[start : start + rows],
+                t3[block],
+                theta2[block],
+                first_[block],
+                second[block],
+                points,
+                index2[start : start + rows],
+                t27[block],
+                t34[block],
+                t41[block],
+                rx[block],
+                t50[block],
+                t57[block],
+                t64[block],
+                t65[block],
+                in_camera[block],
+                image[block],
+                radius2[block],
+                scale[block],
+                observed[start : start + rows],
+                residuals[start : start + rows],
+            )
+
+
+@njit(
+    "void(int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    **_OPTIONS,
+)
+def _residuals_grad_1(
+    rows,
+    cameras,
+    index1,
+    t3,
+    theta2,
+    theta,
+    t6,
+    half,
+    t12,
+    first_,
+    second,
+    points,
+    index2,
+    t27,
+    t34,
+    t41,
+    rx,
+    t50,
+    t57,
+    t64,
+    t65,
+    in_camera,
+    image,
+    radius2,
+    t78,
+    scale,
+    observed,
+    residuals,
+    residuals_cotangent,
+    t79_bar,
+    scale_bar,
+    t75_bar,
+    radius2_bar,
+    k2_bar,
+    t72_bar,
+    image_bar,
+    t71_bar_sum,
+    t71_bar,
+    in_camera_bar,
+    t52_bar,
+    t48_bar,
+    t45_bar,
+    rx_bar,
+    t31_bar,
+    t29_bar,
+    t25_bar,
+    t24_bar,
+    t22_bar,
+    t21_bar,
+    second_bar,
+    first_bar,
+    theta2_bar,
+    t3_bar,
+    t2_bar,
+    t1_bar,
+    camera_bar,
+    cameras_bar,
+    points_bar,
+):
+    # t3[k,l] = cameras[index1[k],l]^2
+    for k in range(rows):
+        for l in range(3):
+            v = cameras[index1[k], l]
+            t3[k, l] = v * v
+    # theta2[k,q] = Σ_l t3[k,l]
+    for k in range(rows):
+        for q in range(1):
+            theta2[k, q] = 0.0
+    for k in range(rows):
+        for l in range(3):
+            for q in range(1):
+                theta2[k, q] += t3[k, l]
+    # theta[k,q] = sqrt(select([theta2[k,q] < 1e-06], 1, theta2[k,q]))
+    # t6[k,q] = sin(theta[k,q]/2)
+    # half[k,q] = t6[k,q]/theta[k,q]
+    # t12[k,q] = sin(theta[k,q])
+    # first_[k,q] = select([theta2[k,q] < 1e-06], 1 + theta2[k,q]^2/120 - theta2[k,q]/6, t12[k,q]/theta[k,q])
+    # second[k,q] = select([theta2[k,q] < 1e-06], 1/2 + theta2[k,q]^2/720 - theta2[k,q]/24, 2·half[k,q]^2)
+    for k in range(rows):
+        for q in range(1):
+            v2 = theta2[k, q]
+            v3 = v2 < 1e-06
+            v4 = math.sqrt(1.0 if v3 else v2)
+            v5 = math.sin(v4 / 2.0)
+            v6 = v5 / v4
+            v7 = math.sin(v4)
+            v8 = v2 * v2
+            theta[k, q] = v4
+            t6[k, q] = v5
+            half[k, q] = v6
+            t12[k, q] = v7
+            first_[k, q] = 1.0 + v8 / 120.0 - v2 / 6.0 if v3 else v7 / v4
+            second[k, q] = 0.5 + v8 / 720.0 - v2 / 24.0 if v3 else 2.0 * v6 * v6
+    # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
+    # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
+    # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
+    for k in range(rows):
+        v9 = cameras[index1[k], 1]
+        v10 = points[index2[k], 2]
+        v11 = cameras[index1[k], 2]
+        v12 = points[index2[k], 1]
+        v13 = points[index2[k], 0]
+        v14 = cameras[index1[k], 0]
+        t27[k] = v9 * v10 - v11 * v12
+        t34[k] = v11 * v13 - v14 * v10
+        t41[k] = v14 * v12 - v9 * v13
+    # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
+    for k in range(rows):
+        for l in range(3):
+            rx[k, l] = 0.0
+    l = 0
+    if 0 <= l < 3:
+        for k in range(rows):
+            rx[k, l] += t27[k]
+    l = 1
+    if 0 <= l < 3:
+        for k in range(rows):
+            rx[k, l] += t34[k]
+    l = 2
+    if 0 <= l < 3:
+        for k in range(rows):
+            rx[k, l] += t41[k]
+    # t50[k] = cameras[index1[k],1]·rx[k,2] - cameras[index1[k],2]·rx[k,1]
+    # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
+    # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
+    for k in range(rows):
+        v15 = cameras[index1[k], 1]
+        v16 = rx[k, 2]
+        v17 = cameras[index1[k], 2]
+        v18 = rx[k, 1]
+        v19 = rx[k, 0]
+        v20 = cameras[index1[k], 0]
+        t50[k] = v15 * v16 - v17 * v18
+        t57[k] = v17 * v19 - v20 * v16
+        t64[k] = v20 * v18 - v15 * v19
+    # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
+    for k in range(rows):
+        for l in range(3):
+            t65[k, l] = 0.0
+    l = 0
+    if 0 <= l < 3:
+        for k in range(rows):
+            t65[k, l] += t50[k]
+    l = 1
+    if 0 <= l < 3:
+        for k in range(rows):
+            t65[k, l] += t57[k]
+    l = 2
+    if 0 <= l < 3:
+        for k in range(rows):
+            t65[k, l] += t64[k]
+    # in_camera[k,l] = first_[k,0]·rx[k,l] + second[k,0]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]
+    for k in range(rows):
+        for l in range(3):
+            in_camera[k, l] = (
+                first_[k, 0] * rx[k, l]
+                + second[k, 0] * t65[k, l]
+                + cameras[index1[k], l + 3]
+                + points[index2[k], l]
+            )
+    # image[k,r] = -in_camera[k,r]/in_camera[k,2]
+    for k in range(rows):
+        for r in range(2):
+            image[k, r] = -(in_camera[k, r] / in_camera[k, 2])
+    # radius2[k] = Σ_r image[k,r]^2
+    for k in range(rows):
+        total = 0.0
+        for r in range(2):
+            v21 = image[k, r]
+            total += v21 * v21
+        radius2[k] = total
+    # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
+    # scale[k] = t78[k]·cameras[index1[k],6]
+    for k in range(rows):
+        v22 = radius2[k]
+        v23 = 1.0 + (v22 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v22
+        t78[k] = v23
+        scale[k] = v23 * cameras[index1[k], 6]
+    # residuals[k,r] = scale[k]·image[k,r] - observed[k,r]
+    for k in range(rows):
+        for r in range(2):
+            residuals[k, r] = scale[k] * image[k, r] - observed[k, r]
+    # t79_bar[k,q] = Σ_r image[k,r]·residuals_cotangent[k,r]
+    for k in range(rows):
+        for q in range(1):
+            t79_bar[k, q] = 0.0
+    for k in range(rows):
+        for r in range(2):
+            for q in range(1):
+                t79_bar[k, q] += image[k, r] * residuals_cotangent[k, r]
+    # scale_bar[k] = Σ_q t79_bar[k,q]
+    for k in range(rows):
+        total2 = 0.0
+        for q in range(1):
+            total2 += t79_bar[k, q]
+        scale_bar[k] = total2
+    # t75_bar[k] = radius2[k]·scale_bar[k]·cameras[index1[k],6]
+    # radius2_bar[k] = t75_bar[k]·cameras[index1[k],8] + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·scale_bar[k]·cameras[index1[k],6]
+    # k2_bar[k] = radius2[k]·t75_bar[k]
+    # t72_bar[k] = scale_bar[k]·t78[k]
+    for k in range(rows):
+        v24 = radius2[k]
+        v25 = scale_bar[k]
+        v26 = cameras[index1[k], 6]
+        v27 = v24 * v25 * v26
+        v28 = cameras[index1[k], 8]
+        t75_bar[k] = v27
+        radius2_bar[k] = v27 * v28 + (v24 * v28 + cameras[index1[k], 7]) * v25 * v26
+        k2_bar[k] = v24 * v27
+        t72_bar[k] = v25 * t78[k]
+    # image_bar[k,r] = scale[k]·residuals_cotangent[k,r] + 2·radius2_bar[k]·image[k,r]
+    for k in range(rows):
+        for r in range(2):
+            image_bar[k, r] = (
+                scale[k] * residuals_cotangent[k, r] + 2.0 * radius2_bar[k] * image[k, r]
+            )
+    # t71_bar_sum[k] = Σ_r image_bar[k,r]·in_camera[k,r]
+    for k in range(rows):
+        total3 = 0.0
+        for r in range(2):
+            total3 += image_bar[k, r] * in_camera[k, r]
+        t71_bar_sum[k] = total3
+    # t71_bar[k,q] = t71_bar_sum[k]/in_camera[k,2]^2
+    for k in range(rows):
+        for q in range(1):
+            v29 = in_camera[k, 2]
+            t71_bar[k, q] = t71_bar_sum[k] / (v29 * v29)
+    # in_camera_bar[k,l] = {t71_bar[k,l - 2] if 0 ≤ l - 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
+    for k in range(rows):
+        for l in range(3):
+            in_camera_bar[k, l] = 0.0
+    for k in range(rows):
+        for l in range(max(0, 2), 3):
+            in_camera_bar[k, l] += t71_bar[k, l - 2]
+    for k in range(rows):
+        for l in range(min(3, 2)):
+            in_camera_bar[k, l] += -(image_bar[k, l] / in_camera[k, 2])
+    # t52_bar[k] = (cameras[index1[k],2]·in_camera_bar[k,1] - cameras[index1[k],1]·in_camera_bar[k,2])·second[k,0]
+    # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k,0]
+    # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k,0]
+    for k in range(rows):
+        v30 = cameras[index1[k], 2]
+        v31 = in_camera_bar[k, 1]
+        v32 = cameras[index1[k], 1]
+        v33 = in_camera_bar[k, 2]
+        v34 = second[k, 0]
+        v35 = cameras[index1[k], 0]
+        v36 = in_camera_bar[k, 0]
+        t52_bar[k] = (v30 * v31 - v32 * v33) * v34
+        t48_bar[k] = (v35 * v33 - v30 * v36) * v34
+        t45_bar[k] = (v32 * v36 - v35 * v31) * v34
+    # rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k,0]·in_camera_bar[k,l]
+    for k in range(rows):
+        for l in range(3):
+            rx_bar[k, l] = first_[k, 0] * in_camera_bar[k, l]
+    l = 0
+    if 0 <= l < 3:
+        for k in range(rows):
+            rx_bar[k, l] += t52_bar[k]
+    l = 1
+    if 0 <= l < 3:
+        for k in range(rows):
+            rx_bar[k, l] += t48_bar[k]
+    l = 2
+    if 0 <= l < 3:
+        for k in range(rows):
+            rx_bar[k, l] += t45_bar[k]
+    # t31_bar[k] = points[index2[k],1]·rx_bar[k,2] + in_camera_bar[k,2]·rx[k,1]·second[k,0] - points[index2[k],2]·rx_bar[k,1] - in_camera_bar[k,1]·rx[k,2]·second[k,0]
+    # t29_bar[k] = cameras[index1[k],2]·rx_bar[k,1] - cameras[index1[k],1]·rx_bar[k,2]
+    # t25_bar[k] = cameras[index1[k],0]·rx_bar[k,2] - cameras[index1[k],2]·rx_bar[k,0]
+    # t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + in_camera_bar[k,1]·rx[k,0]·second[k,0] - points[index2[k],1]·rx_bar[k,0] - in_camera_bar[k,0]·rx[k,1]·second[k,0]
+    # t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]
+    # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + in_camera_bar[k,0]·rx[k,2]·second[k,0] - points[index2[k],0]·rx_bar[k,2] - in_camera_bar[k,2]·rx[k,0]·second[k,0]
+    for k in range(rows):
+        v37 = points[index2[k], 1]
+        v38 = rx_bar[k, 2]
+        v39 = in_camera_bar[k, 2]
+        v40 = rx[k, 1]
+        v41 = second[k, 0]
+        v42 = points[index2[k], 2]
+        v43 = rx_bar[k, 1]
+        v44 = in_camera_bar[k, 1]
+        v45 = rx[k, 2]
+        v46 = cameras[index1[k], 2]
+        v47 = cameras[index1[k], 1]
+        v48 = cameras[index1[k], 0]
+        v49 = rx_bar[k, 0]
+        v50 = points[index2[k], 0]
+        v51 = rx[k, 0]
+        v52 = in_camera_bar[k, 0]
+        t31_bar[k] = v37 * v38 + v39 * v40 * v41 - v42 * v43 - v44 * v45 * v41
+        t29_bar[k] = v46 * v43 - v47 * v38
+        t25_bar[k] = v48 * v38 - v46 * v49
+        t24_bar[k] = v50 * v43 + v44 * v51 * v41 - v37 * v49 - v52 * v40 * v41
+        t22_bar[k] = v47 * v49 - v48 * v43
+        t21_bar[k] = v42 * v49 + v52 * v45 * v41 - v50 * v38 - v39 * v51 * v41
+    # second_bar[k,q] = Σ_l in_camera_bar[k,l]·t65[k,l]
+    for k in range(rows):
+        for q in range(1):
+            second_bar[k, q] = 0.0
+    for k in range(rows):
+        for l in range(3):
+            for q in range(1):
+                second_bar[k, q] += in_camera_bar[k, l] * t65[k, l]
+    # first_bar[k,q] = Σ_l in_camera_bar[k,l]·rx[k,l]
+    for k in range(rows):
+        for q in range(1):
+            first_bar[k, q] = 0.0
+    for k in range(rows):
+        for l in range(3):
+            for q in range(1):
+                first_bar[k, q] += in_camera_bar[k, l] * rx[k, l]
+    # t12_bar[k,q] = first_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/theta[k,q]
+    # t9_bar[k,q] = (first_bar[k,q]/120 + second_bar[k,q]/720)·select([theta2[k,q] < 1e-06], 1, 0)
+    # half_bar[k,q] = 4·half[k,q]·second_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)
+    # t5_bar[k,q] = half_bar[k,q]·cos(theta[k,q]/2)/theta[k,q]
+    # theta_bar[k,q] = t5_bar[k,q]/2 + t12_bar[k,q]·cos(theta[k,q]) - half_bar[k,q]·t6[k,q]/theta[k,q]^2 - first_bar[k,q]·t12[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/theta[k,q]^2
+    # theta2_bar[k,q] = 2·t9_bar[k,q]·theta2[k,q] + theta_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/(2·theta[k,q]) - first_bar[k,q]·select([theta2[k,q] < 1e-06], 1, 0)/6 - second_bar[k,q]·select([theta2[k,q] < 1e-06], 1, 0)/24
+    for k in range(rows):
+        for q in range(1):
+            v53 = theta[k, q]
+            v54 = first_bar[k, q]
+            v55 = theta2[k, q]
+            v56 = v55 < 1e-06
+            v57 = 0.0 if v56 else 1.0
+            v58 = second_bar[k, q]
+            v59 = 1.0 if v56 else 0.0
+            v60 = 4.0 * half[k, q] * v58 * v57
+            v61 = v53 * v53
+            theta2_bar[k, q] = (
+                2.0 * (v54 / 120.0 + v58 / 720.0) * v59 * v55
+                + (
+                    v60 * math.cos(v53 / 2.0) / v53 / 2.0
+                    + v54 * v57 / v53 * math.cos(v53)
+                    - v60 * t6[k, q] / v61
+                    - v54 * t12[k, q] * v57 / v61
+                )
+                * v57
+                / (2.0 * v53)
+                - v54 * v59 / 6.0
+                - v58 * v59 / 24.0
+            )
+    # t3_bar[k,l] = Σ_q theta2_bar[k,q]
+    for k in range(rows):
+        for l in range(3):
+            t3_bar[k, l] = 0.0
+    for k in range(rows):
+        for q in range(1):
+            for l in range(3):
+                t3_bar[k, l] += theta2_bar[k, q]
+    # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
+    for k in range(rows):
+        for l in range(3):
+            t2_bar[k, l] = in_camera_bar[k, l]
+    l = 0
+    if 0 <= l < 3:
+        for k in range(rows):
+            t2_bar[k, l] += t29_bar[k]
+    l = 1
+    if 0 <= l < 3:
+        for k in range(rows):
+            t2_bar[k, l] += t25_bar[k]
+    l = 2
+    if 0 <= l < 3:
+        for k in range(rows):
+            t2_bar[k, l] += t22_bar[k]
+    # t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·cameras[index1[k],l]·t3_bar[k,l]
+    for k in range(rows):
+        for l in range(3):
+            t1_bar[k, l] = 2.0 * cameras[index1[k], l] * t3_bar[k, l]
+    l = 0
+    if 0 <= l < 3:
+        for k in range(rows):
+            t1_bar[k, l] += t31_bar[k]
+    l = 2
+    if 0 <= l < 3:
+        for k in range(rows):
+            t1_bar[k, l] += t24_bar[k]
+    l = 1
+    if 0 <= l < 3:
+        for k in range(rows):
+            t1_bar[k, l] += t21_bar[k]
+    # camera_bar[k,s] = {k2_bar[k] if s = 8} + {t75_bar[k] if s = 7} + {t72_bar[k] if s = 6} + {in_camera_bar[k,s - 3] if 0 ≤ s - 3, s - 3 < 3} + {t1_bar[k,s] if s < 3}
+    for k in range(rows):
+        for s in range(9):
+            camera_bar[k, s] = 0.0
+    s = 8
+    if 0 <= s < 9:
+        for k in range(rows):
+            camera_bar[k, s] += k2_bar[k]
+    s = 7
+    if 0 <= s < 9:
+        for k in range(rows):
+            camera_bar[k, s] += t75_bar[k]
+    s = 6
+    if 0 <= s < 9:
+        for k in range(rows):
+            camera_bar[k, s] += t72_bar[k]
+    for k in range(rows):
+        for s in range(max(0, 3), min(9, 6)):
+            camera_bar[k, s] += in_camera_bar[k, s - 3]
+    for k in range(rows):
+        for s in range(min(9, 3)):
+            camera_bar[k, s] += t1_bar[k, s]
+    # cameras_bar[i,s] = {Σ_k camera_bar[k,s] if i = index1[k]}
+    for k in range(rows):
+        i = index1[k]
+        for s in range(9):
+            cameras_bar[i, s] += camera_bar[k, s]
+    # points_bar[j,l] = {Σ_k t2_bar[k,l] if j = index2[k]}
+    for k in range(rows):
+        j = index2[k]
+        for l in range(3):
+            points_bar[j, l] += t2_bar[k, l]
+
+
+@njit(
+    "void(int64, int64, float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _residuals_grad_1_blocks(
+    blocks,
+    m,
+    cameras,
+    index1,
+    t3,
+    theta2,
+    theta,
+    t6,
+    half,
+    t12,
+    first_,
+    second,
+    points,
+    index2,
+    t27,
+    t34,
+    t41,
+    rx,
+    t50,
+    t57,
+    t64,
+    t65,
+    in_camera,
+    image,
+    radius2,
+    t78,
+    scale,
+    observed,
+    residuals,
+    residuals_cotangent,
+    t79_bar,
+    scale_bar,
+    t75_bar,
+    radius2_bar,
+    k2_bar,
+    t72_bar,
+    image_bar,
+    t71_bar_sum,
+    t71_bar,
+    in_camera_bar,
+    t52_bar,
+    t48_bar,
+    t45_bar,
+    rx_bar,
+    t31_bar,
+    t29_bar,
+    t25_bar,
+    t24_bar,
+    t22_bar,
+    t21_bar,
+    second_bar,
+    first_bar,
+    theta2_bar,
+    t3_bar,
+    t2_bar,
+    t1_bar,
+    camera_bar,
+    cameras_bar,
+    points_bar,
+):
+    for block in prange(blocks):
+        first = block * m // blocks
+        last = (block + 1) * m // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _residuals_grad_1(
+                rows,
+                cameras,
+                index1[start : start + rows],
+                t3[block],
+                theta2[block],
+                theta[block],
+                t6[block],
+                half[block],
+                t12[block],
+                first_[block],
+                second[block],
+                points,
+                index2[start : start + rows],
+                t27[block],
+                t34[block],
+                t41[block],
+                rx[block],
+                t50[block],
+                t57[block],
+                t64[block],
+                t65[block],
+                in_camera[block],
+                image[block],
+                radius2[block],
+                t78[block],
+                scale[block],
+                observed[start : start + rows],
+                residuals[start : start + rows],
+                residuals_cotangent[start : start + rows],
+                t79_bar[block],
+                scale_bar[block],
+                t75_bar[block],
+                radius2_bar[block],
+                k2_bar[block],
+                t72_bar[block],
+                image_bar[block],
+                t71_bar_sum[block],
+                t71_bar[block],
+                in_camera_bar[block],
+                t52_bar[block],
+                t48_bar[block],
+                t45_bar[block],
+                rx_bar[block],
+                t31_bar[block],
+                t29_bar[block],
+                t25_bar[block],
+                t24_bar[block],
+                t22_bar[block],
+                t21_bar[block],
+                second_bar[block],
+                first_bar[block],
+                theta2_bar[block],
+                t3_bar[block],
+                t2_bar[block],
+                t1_bar[block],
+                camera_bar[block],
+                cameras_bar[block],
+                points_bar[block],
+            )
+
+
+def _check_residuals(cameras, points, camera_index, point_index, observed):
+    """Arguments as contiguous arrays, and the sizes that their shapes give."""
+    cameras = _array("residuals", "cameras", cameras, np.float64, 2, "[c, 9]")
+    points = _array("residuals", "points", points, np.float64, 2, "[p, 3]")
+    camera_index = _array("residuals", "camera_index", camera_index, np.int64, 1, "[m]")
+    point_index = _array("residuals", "point_index", point_index, np.int64, 1, "[m]")
+    observed = _array("residuals", "observed", observed, np.float64, 2, "[m, 2]")
+    c = cameras.shape[0]
+    p = points.shape[0]
+    m = camera_index.shape[0]
+    if cameras.shape[1] != 9:
+        raise ValueError(
+            f"residuals: axis 1 of argument 'cameras' has {cameras.shape[1]} elements, expected 9"
+        )
+    if points.shape[1] != 3:
+        raise ValueError(
+            f"residuals: axis 1 of argument 'points' has {points.shape[1]} elements, expected 3"
+        )
+    if point_index.shape[0] != m:
+        raise ValueError(
+            f"residuals: axis 0 of argument 'point_index' has {point_index.shape[0]} elements, expected m = {m} (axis 0 of 'camera_index')"
+        )
+    if observed.shape[0] != m:
+        raise ValueError(
+            f"residuals: axis 0 of argument 'observed' has {observed.shape[0]} elements, expected m = {m} (axis 0 of 'camera_index')"
+        )
+    if observed.shape[1] != 2:
+        raise ValueError(
+            f"residuals: axis 1 of argument 'observed' has {observed.shape[1]} elements, expected 2"
+        )
+    return c, p, m, cameras, points, camera_index, point_index, observed
+
+
+def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed):
+    index1 = _check_index("residuals", camera_index, c, "camera_index", "cameras", 0)
+    index2 = _check_index("residuals", point_index, p, "point_index", "points", 0)
+    blocks2 = _count_blocks(m, 8 * 3 + 1 * 3 + 3 * 2 + 10, 0)
+    residuals = np.empty((m, 2), np.float64)
+    t3_tile = np.empty((blocks2, 256, 3), np.float64)
+    theta2_tile = np.empty((blocks2, 256, 1), np.float64)
+    first__tile = np.empty((blocks2, 256, 1), np.float64)
+    second_tile = np.empty((blocks2, 256, 1), np.float64)
+    t27_tile = np.empty((blocks2, 256), np.float64)
+    t34_tile = np.empty((blocks2, 256), np.float64)
+    t41_tile = np.empty((blocks2, 256), np.float64)
+    rx_tile = np.empty((blocks2, 256, 3), np.float64)
+    t50_tile = np.empty((blocks2, 256), np.float64)
+    t57_tile = np.empty((blocks2, 256), np.float64)
+    t64_tile = np.empty((blocks2, 256), np.float64)
+    t65_tile = np.empty((blocks2, 256, 3), np.float64)
+    in_camera_tile = np.empty((blocks2, 256, 3), np.float64)
+    image_tile = np.empty((blocks2, 256, 2), np.float64)
+    radius2_tile = np.empty((blocks2, 256), np.float64)
+    scale_tile = np.empty((blocks2, 256), np.float64)
+    if blocks2 > 1:
+        _residuals_1_blocks(
+            blocks2,
+            m,
+            cameras,
+            index1,
+            t3_tile,
+            theta2_tile,
+            first__tile,
+            second_tile,
+            points,
+            index2,
+            t27_tile,
+            t34_tile,
+            t41_tile,
+            rx_tile,
+            t50_tile,
+            t57_tile,
+            t64_tile,
+            t65_tile,
+            in_camera_tile,
+            image_tile,
+            radius2_tile,
+            scale_tile,
+            observed,
+            residuals,
+        )
+    else:
+        for start in range(0, m, 256):
+            rows = min(256, m - start)
+            _residuals_1(
+                rows,
+                cameras,
+                index1[start : start + rows],
+                t3_tile[0],
+                theta2_tile[0],
+                first__tile[0],
+                second_tile[0],
+                points,
+                index2[start : start + rows],
+                t27_tile[0],
+                t34_tile[0],
+                t41_tile[0],
+                rx_tile[0],
+                t50_tile[0],
+                t57_tile[0],
+                t64_tile[0],
+                t65_tile[0],
+                in_camera_tile[0],
+                image_tile[0],
+                radius2_tile[0],
+                scale_tile[0],
+                observed[start : start + rows],
+                residuals[start : start + rows],
+            )
+    return (residuals,)
+
+
+def _run_residuals_grad(
+    c, p, m, cameras, points, camera_index, point_index, observed, residuals_cotangent
+):
+    index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
+    index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
+    blocks2 = _count_blocks(
+        m, 22 * 3 + 3 * 1 * 3 + 5 * 2 + 1 * 2 + 3 * 1 + 5 * 9 + c * 9 + p * 3 + 35, c * 9 + p * 3
+    )
+    residuals = np.empty((m, 2), np.float64)
+    cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
+    points_bar_blocks = np.zeros((blocks2, p, 3), np.float64)
+    t3_tile = np.empty((blocks2, 256, 3), np.float64)
+    theta2_tile = np.empty((blocks2, 256, 1), np.float64)
+    theta_tile = np.empty((blocks2, 256, 1), np.float64)
+    t6_tile = np.empty((blocks2, 256, 1), np.float64)
+    half_tile = np.empty((blocks2, 256, 1), np.float64)
+    t12_tile = np.empty((blocks2, 256, 1), np.float64)
+    first__tile = np.empty((blocks2, 256, 1), np.float64)
+    second_tile = np.empty((blocks2, 256, 1), np.float64)
+    t27_tile = np.empty((blocks2, 256), np.float64)
+    t34_tile = np.empty((blocks2, 256), np.float64)
+    t41_tile = np.empty((blocks2, 256), np.float64)
+    rx_tile = np.empty((blocks2, 256, 3), np.float64)
+    t50_tile = np.empty((blocks2, 256), np.float64)
+    t57_tile = np.empty((blocks2, 256), np.float64)
+    t64_tile = np.empty((blocks2, 256), np.float64)
+    t65_tile = np.empty((blocks2, 256, 3), np.float64)
+    in_camera_tile = np.empty((blocks2, 256, 3), np.float64)
+    image_tile = np.empty((blocks2, 256, 2), np.float64)
+    radius2_tile = np.empty((blocks2, 256), np.float64)
+    t78_tile = np.empty((blocks2, 256), np.float64)
+    scale_tile = np.empty((blocks2, 256), np.float64)
+    t79_bar_tile = np.empty((blocks2, 256, 1), np.float64)
+    scale_bar_tile = np.empty((blocks2, 256), np.float64)
+    t75_bar_tile = np.empty((blocks2, 256), np.float64)
+    radius2_bar_tile = np.empty((blocks2, 256), np.float64)
+    k2_bar_tile = np.empty((blocks2, 256), np.float64)
+    t72_bar_tile = np.empty((blocks2, 256), np.float64)
+    image_bar_tile = np.empty((blocks2, 256, 2), np.float64)
+    t71_bar_sum_tile = np.empty((blocks2, 256), np.float64)
+    t71_bar_tile = np.empty((blocks2, 256, 1), np.float64)
+    in_camera_bar_tile = np.empty((blocks2, 256, 3), np.float64)
+    t52_bar_tile = np.empty((blocks2, 256), np.float64)
+    t48_bar_tile = np.empty((blocks2, 256), np.float64)
+    t45_bar_tile = np.empty((blocks2, 256), np.float64)
+    rx_bar_tile = np.empty((blocks2, 256, 3), np.float64)
+    t31_bar_tile = np.empty((blocks2, 256), np.float64)
+    t29_bar_tile = np.empty((blocks2, 256), np.float64)
+    t25_bar_tile = np.empty((blocks2, 256), np.float64)
+    t24_bar_tile = np.empty((blocks2, 256), np.float64)
+    t22_bar_tile = np.empty((blocks2, 256), np.float64)
+    t21_bar_tile = np.empty((blocks2, 256), np.float64)
+    second_bar_tile = np.empty((blocks2, 256, 1), np.float64)
+    first_bar_tile = np.empty((blocks2, 256, 1), np.float64)
+    theta2_bar_tile = np.empty((blocks2, 256, 1), np.float64)
+    t3_bar_tile = np.empty((blocks2, 256, 3), np.float64)
+    t2_bar_tile = np.empty((blocks2, 256, 3), np.float64)
+    t1_bar_tile = np.empty((blocks2, 256, 3), np.float64)
+    camera_bar_tile = np.empty((blocks2, 256, 9), np.float64)
+    if blocks2 > 1:
+        _residuals_grad_1_blocks(
+            blocks2,
+            m,
+            cameras,
+            index1,
+            t3_tile,
+            theta2_tile,
+            theta_tile,
+            t6_tile,
+            half_tile,
+            t12_tile,
+            first__tile,
+            second_tile,
+            points,
+            index2,
+            t27_tile,
+            t34_tile,
+            t41_tile,
+            rx_tile,
+            t50_tile,
+            t57_tile,
+            t64_tile,
+            t65_tile,
+            in_camera_tile,
+            image_tile,
+            radius2_tile,
+            t78_tile,
+            scale_tile,
+            observed,
+            residuals,
+            residuals_cotangent,
+            t79_bar_tile,
+            scale_bar_tile,
+            t75_bar_tile,
+            radius2_bar_tile,
+            k2_bar_tile,
+            t72_bar_tile,
+            image_bar_tile,
+            t71_bar_sum_tile,
+            t71_bar_tile,
+            in_camera_bar_tile,
+            t52_bar_tile,
+            t48_bar_tile,
+            t45_bar_tile,
+            rx_bar_tile,
+            t31_bar_tile,
+            t29_bar_tile,
+            t25_bar_tile,
+            t24_bar_tile,
+            t22_bar_tile,
+            t21_bar_tile,
+            second_bar_tile,
+            first_bar_tile,
+            theta2_bar_tile,
+            t3_bar_tile,
+            t2_bar_tile,
+            t1_bar_tile,
+            camera_bar_tile,
+            cameras_bar_blocks,
+            points_bar_blocks,
+        )
+    else:
+        for start in range(0, m, 256):
+            rows = min(256, m - start)
+            _residuals_grad_1(
+                rows,
+                cameras,
+                index1[start : start + rows],
+                t3_tile[0],
+                theta2_tile[0],
+                theta_tile[0],
+                t6_tile[0],
+                half_tile[0],
+                t12_tile[0],
+                first__tile[0],
+                second_tile[0],
+                points,
+                index2[start : start + rows],
+                t27_tile[0],
+                t34_tile[0],
+                t41_tile[0],
+                rx_tile[0],
+                t50_tile[0],
+                t57_tile[0],
+                t64_tile[0],
+                t65_tile[0],
+                in_camera_tile[0],
+                image_tile[0],
+                radius2_tile[0],
+                t78_tile[0],
+                scale_tile[0],
+                observed[start : start + rows],
+                residuals[start : start + rows],
+                residuals_cotangent[start : start + rows],
+                t79_bar_tile[0],
+                scale_bar_tile[0],
+                t75_bar_tile[0],
+                radius2_bar_tile[0],
+                k2_bar_tile[0],
+                t72_bar_tile[0],
+                image_bar_tile[0],
+                t71_bar_sum_tile[0],
+                t71_bar_tile[0],
+                in_camera_bar_tile[0],
+                t52_bar_tile[0],
+                t48_bar_tile[0],
+                t45_bar_tile[0],
+                rx_bar_tile[0],
+                t31_bar_tile[0],
+                t29_bar_tile[0],
+                t25_bar_tile[0],
+                t24_bar_tile[0],
+                t22_bar_tile[0],
+                t21_bar_tile[0],
+                second_bar_tile[0],
+                first_bar_tile[0],
+                theta2_bar_tile[0],
+                t3_bar_tile[0],
+                t2_bar_tile[0],
+                t1_bar_tile[0],
+                camera_bar_tile[0],
+                cameras_bar_blocks[0],
+                points_bar_blocks[0],
+            )
+    cameras_bar = np.sum(cameras_bar_blocks, axis=0)
+    points_bar = np.sum(points_bar_blocks, axis=0)
+    values = (residuals,)
+    return values, (
+        cameras_bar,
+        points_bar,
+    )
+
+
+def residuals(
+    cameras: NDArray[np.float64],
+    points: NDArray[np.float64],
+    camera_index: NDArray[np.int64],
+    point_index: NDArray[np.int64],
+    observed: NDArray[np.float64],
+) -> Any:
+    """Projected minus observed image positions, one row per observation, in pixels.
+
+    Args:
+        cameras: float64[c, 9]
+        points: float64[p, 3]
+        camera_index: int64[m]
+        point_index: int64[m]
+        observed: float64[m, 2]
+
+    Returns:
+        residuals: float64[m, 2]
+    """
+    values = _run_residuals(*_check_residuals(cameras, points, camera_index, point_index, observed))
+    return values[0]
+
+
+def residuals_vjp(
+    cameras: NDArray[np.float64],
+    points: NDArray[np.float64],
+    camera_index: NDArray[np.int64],
+    point_index: NDArray[np.int64],
+    observed: NDArray[np.float64],
+    cotangent: NDArray[np.float64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, ResidualsGradients]:
+    """The outputs of residuals, and its vector-Jacobian products with the cotangent.
+
+    Arguments as for `residuals`, then
+        the cotangent of residuals: float64[m, 2]
+    """
+    inner = _check_residuals(cameras, points, camera_index, point_index, observed)
+    c, p, m = inner[:3]
+    seeds = (_cotangent("residuals_vjp", "residuals", cotangent, np.float64, (m, 2), "[m, 2]"),)
+    values, gradients = _run_residuals_grad(*inner, *seeds)
+    delivered = _deliver("residuals", ResidualsGradients, gradients, False, out, accumulate)
+    return values[0], delivered
+
+
+# --- arguments and results -----------------------------------------------------------------------
+
+
+def _array(function, name, value, dtype, rank, shape):
+    """The argument as a contiguous array of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        array = _convert(function, name, value, array, dtype)
+    if array.ndim != rank:
+        raise ValueError(
+            f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
+            f"expected {rank}: {shape}"
+        )
+    flags = array.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+        array = np.array(array, order="C")
+    return array
+
+
+def _convert(function, name, value, array, dtype):
+    """Plain Python numbers and narrower integers are converted, anything else is refused."""
+    plain = not isinstance(value, (np.ndarray, np.generic))
+    if array.dtype.kind in "biuf" and (
+        np.can_cast(array.dtype, dtype, "safe" if array.dtype.kind in "iu" else "no")
+        and np.dtype(dtype).kind in "iu"
+        or plain
+        and np.can_cast(array.dtype, dtype, "same_kind")
+        or array.dtype.newbyteorder("=") == dtype
+    ):
+        return array.astype(dtype)
+    raise TypeError(
+        f"{function}: argument '{name}' has dtype {array.dtype}, expected {np.dtype(dtype)}; "
+        f"pass {name}.astype(np.{np.dtype(dtype)})"
+    )
+
+
+def _cotangent(function, output, value, dtype, shape, text):
+    """The cotangent of one output, of the output's own shape and type."""
+    array = _array(function, f"cotangent of {output}", value, dtype, len(shape), text)
+    if array.shape != tuple(max(length, 0) for length in shape):
+        raise ValueError(
+            f"{function}: the cotangent of '{output}' has shape {array.shape}, "
+            f"expected {shape} ({text})"
+        )
+    return array
+
+
+def _deliver(function, names, gradients, single, out, accumulate):
+    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+    if out is None:
+        if accumulate:
+            raise ValueError(f"{function}: accumulate=True needs out= to add to")
+        return gradients[0] if single else names(*gradients)
+    targets = (out,) if single else tuple(out)
+    if len(targets) != len(gradients):
+        raise ValueError(
+            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{', '.join(names._fields)}"
+        )
+    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+            found = getattr(target, "shape", type(target).__name__)
+            raise ValueError(
+                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"not {found}"
+            )
+        if target.dtype != gradient.dtype:
+            raise TypeError(
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+            )
+    for target, gradient in zip(targets, gradients, strict=True):
+        if accumulate:
+            np.add(target, gradient, out=target)
+        else:
+            np.copyto(target, gradient)
+    return out
+
+
+def _check_index(function, index, extent, name, array, axis):
+    """The index array with negative entries counted from the end; out of range is an error."""
+    index = np.asarray(index)
+    if index.size:
+        low, high = index.min(), index.max()
+        if low < -extent or high >= extent:
+            worst = high if high >= extent else low
+            raise IndexError(
+                f"{function}: '{name}' holds {worst}, outside axis {axis} of '{array}', "
+                f"which has {extent} elements"
+            )
+        if low < 0:
+            index = np.where(index < 0, index + extent, index)
+    return np.ascontiguousarray(index).reshape(index.shape or (1,))
+
+
+def _count_blocks(samples, work, partial):
+    """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
+    by_work = samples * work // 50000
+    by_memory = 4_000_000 // max(partial, 1)
+    return max(1, min(16, by_work, by_memory, samples))
+
+
+# --- self-check ----------------------------------------------------------------------------------
+
+
+def _self_check(seed: int = 0) -> bool:
+    """Gradients against central differences of this module's own forward, printed as a table."""
+    good = True
+    print(f"{'function':<24} {'by':<16} {'derived':>18} {'differences':>18} {'relative':>10}")
+    good &= _self_check_residuals(np.random.default_rng(seed))
+    print("all gradients agree" if good else "GRADIENTS DISAGREE")
+    return good
+
+
+def _self_check_residuals(rng: np.random.Generator) -> bool:
+    c = 4
+    p = 5
+    m = 6
+    arguments: dict[str, Any] = {
+        "cameras": rng.uniform(0.25, 0.75, (c, 9)).astype(np.float64),
+        "points": rng.uniform(0.25, 0.75, (p, 3)).astype(np.float64),
+        "camera_index": rng.integers(0, c, (m,), dtype=np.int64),
+        "point_index": rng.integers(0, p, (m,), dtype=np.int64),
+        "observed": rng.uniform(0.25, 0.75, (m, 2)).astype(np.float64),
+    }
+    values = residuals(**arguments)
+    floating = [values]
+    seeds = tuple(np.asarray(rng.standard_normal(np.shape(v))).astype(v.dtype) for v in floating)
+    _, gradients = residuals_vjp(**arguments, cotangent=seeds[0])
+
+    def total(point: dict[str, Any]) -> float:
+        result: Any = residuals(**point)
+        values = result if isinstance(result, tuple) else (result,)
+        floating = [v for v in values if np.asarray(v).dtype.kind == "f"]
+        return float(sum(np.sum(np.multiply(s, v, dtype=float)) for s, v in zip(seeds, floating)))
+
+    return _compare("residuals", ["cameras", "points"], gradients, arguments, total, rng)
+
+
+def _compare(function, names, gradients, arguments, total, rng) -> bool:
+    """The derivative along one random direction for each argument, both ways."""
+    good = True
+    for name, gradient in zip(names, gradients, strict=True):
+        single = gradient.dtype == np.float32
+        step, tolerance = (1e-2, 1e-2) if single else (1e-4, 1e-6)
+        direction = rng.uniform(0.5, 1.0, gradient.shape) * rng.choice([-1.0, 1.0], gradient.shape)
+        derived = float(np.sum(np.multiply(gradient, direction, dtype=float)))
+
+        def at(distance: float) -> float:
+            moved = np.asarray(arguments[name] + distance * direction).astype(gradient.dtype)
+            return total({**arguments, name: moved})
+
+        near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
+        measured = (8 * near - far) / (12 * step)
+        error = abs(derived - measured) / max(abs(derived), abs(measured), 1e-3)
+        good &= bool(error <= tolerance)
+        print(f"{function:<24} {name:<16} {derived:>18.10g} {measured:>18.10g} {error:>10.1e}")
+    return good
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if _self_check() else 1)

@@ -1,0 +1,1116 @@
+"""Values and gradients of examples/gmm/model.py, derived symbolically; do not edit.
+
+source   examples/gmm/model.py, sha256 6b4ef196f081e40cefeb4c3d2a22ae6fb4640cc43f7948cddc14955113c83b2b
+symgrad  0.1.0, target cpu
+
+log_posterior (line 24) and its gradient by alpha, mu, q, lower:
+
+    centred[j,i,k] = X[j,k] - mu[i,k]                                           j < n, i < K, k < d
+    t2[i,k,l] = {lower[i,k,l] if l ≤ k - 1}                                     i < K, k < d, l < d
+    t3[i,k] = exp(q[i,k])                                                       i < K, k < d
+    whitened[j,i,k] = Σ_l centred[j,i,l]·t2[i,k,l] + t3[i,k]·centred[j,i,k]     j < n, i < K, k < d, l < d
+    logsumexp1 = logsumexp_i (alpha[i])                                         i < K
+    t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d           i < K, k < d
+    t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]                              j < n, i < K, k < d
+    logsumexp2[j] = logsumexp_i (t9[j,i])                                       j < n, i < K
+    frobenius = Σ_i,k t3[i,k]^2 + Σ_i,k,l t2[i,k,l]^2                           i < K, k < d, l < d
+    sum5 = Σ_i,k q[i,k]                                                         i < K, k < d
+    log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2            j < n
+    sum4_bar = -gamma^2/2
+    t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])                                  j < n, i < K
+    log_normaliser_bar[i] = Σ_j t9_bar[j,i]                                     i < K, j < n
+    logsumexp1_bar = -Σ_i log_normaliser_bar[i]                                 i < K
+    t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]                                j < n, i < K, k < d
+    t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]         i < K, k < d, j < n
+    t2_bar[i,k,l] = 2·sum4_bar·t2[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k]     i < K, k < d, l < d, j < n
+    centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_l t2[i,l,k]·t4_bar[j,i,l]    j < n, i < K, k < d, l < d
+    alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]    i < K
+    mu_bar[i,k] = -Σ_j centred_bar[j,i,k]                                       i < K, k < d, j < n
+    q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]                i < K, k < d
+    lower_bar[i,k,l] = {t2_bar[i,k,l] if l ≤ k - 1}                             i < K, k < d, l < d
+"""
+
+# ruff: noqa
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+}
+
+
+@njit(**_OPTIONS)
+def _finite_or_zero(x):
+    """x, or 0 where x is infinite or NaN."""
+    return x if abs(x) < np.inf else 0.0
+
+
+# --- log_posterior -----------------------------------------------------------------------------
+
+
+class LogPosteriorGradients(NamedTuple):
+    """Gradients of log_posterior, one for each argument it was differentiated by."""
+
+    alpha: NDArray[np.float64]
+    mu: NDArray[np.float64]
+    q: NDArray[np.float64]
+    lower: NDArray[np.float64]
+
+
+@njit("void(int64, float64[::1], float64[::1])", **_OPTIONS)
+def _log_posterior_1(K, alpha, logsumexp1):
+    # logsumexp1 = logsumexp_i (alpha[i])
+    largest = -np.inf
+    for i in range(K):
+        v = alpha[i]
+        largest = v if v > largest or v != v else largest
+    largest = _finite_or_zero(largest)
+    total = 0.0
+    for i in range(K):
+        total += math.exp(alpha[i] - largest)
+    logsumexp1[0] = math.log(total) + largest
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _log_posterior_2(
+    start,
+    rows,
+    d,
+    n,
+    X,
+    mu,
+    centred,
+    lower,
+    t2,
+    q,
+    t3,
+    whitened,
+    alpha,
+    logsumexp1,
+    t6,
+    t9,
+    frobenius,
+    sum5,
+):
+    # centred[j,i,k] = X[j,k] - mu[i,k]
+    for j in range(n):
+        for i in range(rows):
+            for k in range(d):
+                centred[j, i, k] = X[j, k] - mu[i, k]
+    # t2[i,k,l] = {lower[i,k,l] if l ≤ k - 1}
+    for i in range(rows):
+        for k in range(d):
+            for l in range(d):
+                t2[i, k, l] = 0.0
+    for i in range(rows):
+        for k in range(d):
+            for l in range(min(d, k - 1 + 1)):
+                t2[i, k, l] += lower[i, k, l]
+    # t3[i,k] = exp(q[i,k])
+    for i in range(rows):
+        for k in range(d):
+            t3[i, k] = math.exp(q[i, k])
+    # whitened[j,i,k] = Σ_l centred[j,i,l]·t2[i,k,l] + t3[i,k]·centred[j,i,k]
+    for j in range(n):
+        for i in range(rows):
+            for k in range(d):
+                total = 0.0
+                for l in range(d):
+                    total += centred[j, i, l] * t2[i, k, l]
+                whitened[j, i, k] = t3[i, k] * centred[j, i, k] + total
+    # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
+    for i in range(rows):
+        total2 = 0.0
+        for k in range(d):
+            total2 += q[i, k]
+        t6[i] = alpha[i] - logsumexp1[0] - 0.9189385332046727 * d + total2
+    # t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]
+    for j in range(n):
+        for i in range(rows):
+            total3 = 0.0
+            for k in range(d):
+                v = whitened[j, i, k]
+                total3 += v * v
+            t9[j, start + i] = t6[i] + total3 * (-0.5)
+    # frobenius = Σ_i,k t3[i,k]^2 + Σ_i,k,l t2[i,k,l]^2
+    total4 = 0.0
+    for i in range(rows):
+        for k in range(d):
+            v2 = t3[i, k]
+            total4 += v2 * v2
+    frobenius[0] += total4
+    total4 = 0.0
+    for i in range(rows):
+        for k in range(d):
+            for l in range(d):
+                v3 = t2[i, k, l]
+                total4 += v3 * v3
+    frobenius[0] += total4
+    # sum5 = Σ_i,k q[i,k]
+    total5 = 0.0
+    for i in range(rows):
+        for k in range(d):
+            total5 += q[i, k]
+    sum5[0] += total5
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _log_posterior_2_blocks(
+    blocks,
+    K,
+    d,
+    n,
+    X,
+    mu,
+    centred,
+    lower,
+    t2,
+    q,
+    t3,
+    whitened,
+    alpha,
+    logsumexp1,
+    t6,
+    t9,
+    frobenius,
+    sum5,
+):
+    for block in prange(blocks):
+        first = block * K // blocks
+        last = (block + 1) * K // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _log_posterior_2(
+                start,
+                rows,
+                d,
+                n,
+                X,
+                mu[start : start + rows],
+                centred[block],
+                lower[start : start + rows],
+                t2[block],
+                q[start : start + rows],
+                t3[block],
+                whitened[block],
+                alpha[start : start + rows],
+                logsumexp1,
+                t6[block],
+                t9,
+                frobenius[block],
+                sum5[block],
+            )
+
+
+@njit(
+    "void(int64, int64, float64[:, ::1], float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _log_posterior_3(K, n, t9, logsumexp2, m, sum5, gamma, frobenius, log_posterior):
+    # logsumexp2[j] = logsumexp_i (t9[j,i])
+    for j in range(n):
+        largest = -np.inf
+        for i in range(K):
+            v = t9[j, i]
+            largest = v if v > largest or v != v else largest
+        largest = _finite_or_zero(largest)
+        total = 0.0
+        for i in range(K):
+            total += math.exp(t9[j, i] - largest)
+        logsumexp2[j] = math.log(total) + largest
+    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
+    total2 = 0.0
+    for j in range(n):
+        total2 += logsumexp2[j]
+    log_posterior[0] = m * sum5[0] - gamma * gamma * frobenius[0] / 2.0 + total2
+
+
+@njit("void(int64, float64[::1], float64[::1], float64, float64[::1])", **_OPTIONS)
+def _log_posterior_grad_1(K, alpha, logsumexp1, gamma, sum4_bar):
+    # logsumexp1 = logsumexp_i (alpha[i])
+    largest = -np.inf
+    for i in range(K):
+        v = alpha[i]
+        largest = v if v > largest or v != v else largest
+    largest = _finite_or_zero(largest)
+    total = 0.0
+    for i in range(K):
+        total += math.exp(alpha[i] - largest)
+    logsumexp1[0] = math.log(total) + largest
+    # sum4_bar = -gamma^2/2
+    sum4_bar[0] = -(gamma * gamma / 2.0)
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _log_posterior_grad_2(
+    start,
+    rows,
+    d,
+    n,
+    X,
+    mu,
+    centred,
+    lower,
+    t2,
+    q,
+    t3,
+    whitened,
+    alpha,
+    logsumexp1,
+    t6,
+    t9,
+    frobenius,
+    sum5,
+):
+    # centred[j,i,k] = X[j,k] - mu[i,k]
+    for j in range(n):
+        for i in range(rows):
+            for k in range(d):
+                centred[j, start + i, k] = X[j, k] - mu[i, k]
+    # t2[i,k,l] = {lower[i,k,l] if l ≤ k - 1}
+    for i in range(rows):
+        for k in range(d):
+            for l in range(d):
+                t2[i, k, l] = 0.0
+    for i in range(rows):
+        for k in range(d):
+            for l in range(min(d, k - 1 + 1)):
+                t2[i, k, l] += lower[i, k, l]
+    # t3[i,k] = exp(q[i,k])
+    for i in range(rows):
+        for k in range(d):
+            t3[i, k] = math.exp(q[i, k])
+    # whitened[j,i,k] = Σ_l centred[j,i,l]·t2[i,k,l] + t3[i,k]·centred[j,i,k]
+    for j in range(n):
+        for i in range(rows):
+            for k in range(d):
+                total = 0.0
+                for l in range(d):
+                    total += centred[j, start + i, l] * t2[i, k, l]
+                whitened[j, start + i, k] = t3[i, k] * centred[j, start + i, k] + total
+    # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
+    for i in range(rows):
+        total2 = 0.0
+        for k in range(d):
+            total2 += q[i, k]
+        t6[i] = alpha[i] - logsumexp1[0] - 0.9189385332046727 * d + total2
+    # t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]
+    for j in range(n):
+        for i in range(rows):
+            total3 = 0.0
+            for k in range(d):
+                v = whitened[j, start + i, k]
+                total3 += v * v
+            t9[j, start + i] = t6[i] + total3 * (-0.5)
+    # frobenius = Σ_i,k t3[i,k]^2 + Σ_i,k,l t2[i,k,l]^2
+    total4 = 0.0
+    for i in range(rows):
+        for k in range(d):
+            v2 = t3[i, k]
+            total4 += v2 * v2
+    frobenius[0] += total4
+    total4 = 0.0
+    for i in range(rows):
+        for k in range(d):
+            for l in range(d):
+                v3 = t2[i, k, l]
+                total4 += v3 * v3
+    frobenius[0] += total4
+    # sum5 = Σ_i,k q[i,k]
+    total5 = 0.0
+    for i in range(rows):
+        for k in range(d):
+            total5 += q[i, k]
+    sum5[0] += total5
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _log_posterior_grad_2_blocks(
+    blocks,
+    K,
+    d,
+    n,
+    X,
+    mu,
+    centred,
+    lower,
+    t2,
+    q,
+    t3,
+    whitened,
+    alpha,
+    logsumexp1,
+    t6,
+    t9,
+    frobenius,
+    sum5,
+):
+    for block in prange(blocks):
+        first = block * K // blocks
+        last = (block + 1) * K // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _log_posterior_grad_2(
+                start,
+                rows,
+                d,
+                n,
+                X,
+                mu[start : start + rows],
+                centred,
+                lower[start : start + rows],
+                t2[start : start + rows],
+                q[start : start + rows],
+                t3[start : start + rows],
+                whitened,
+                alpha[start : start + rows],
+                logsumexp1,
+                t6[block],
+                t9,
+                frobenius[block],
+                sum5[block],
+            )
+
+
+@njit(
+    "void(int64, int64, float64[:, ::1], float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _log_posterior_grad_3(K, n, t9, logsumexp2, m, sum5, gamma, frobenius, log_posterior):
+    # logsumexp2[j] = logsumexp_i (t9[j,i])
+    for j in range(n):
+        largest = -np.inf
+        for i in range(K):
+            v = t9[j, i]
+            largest = v if v > largest or v != v else largest
+        largest = _finite_or_zero(largest)
+        total = 0.0
+        for i in range(K):
+            total += math.exp(t9[j, i] - largest)
+        logsumexp2[j] = math.log(total) + largest
+    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
+    total2 = 0.0
+    for j in range(n):
+        total2 += logsumexp2[j]
+    log_posterior[0] = m * sum5[0] - gamma * gamma * frobenius[0] / 2.0 + total2
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1])",
+    **_OPTIONS,
+)
+def _log_posterior_grad_4(
+    start,
+    rows,
+    d,
+    n,
+    t9,
+    logsumexp2,
+    t9_bar,
+    log_normaliser_bar,
+    logsumexp1_bar,
+    whitened,
+    t4_bar,
+    sum4_bar,
+    t3,
+    centred,
+    t3_bar,
+    t2,
+    t2_bar,
+    centred_bar,
+    mu_bar,
+    m,
+    q_bar,
+    lower_bar,
+):
+    # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
+    for j in range(n):
+        for i in range(rows):
+            t9_bar[j, i] = math.exp(t9[j, start + i] - logsumexp2[j])
+    # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
+    for i in range(rows):
+        log_normaliser_bar[i] = 0.0
+    for j in range(n):
+        for i in range(rows):
+            log_normaliser_bar[i] += t9_bar[j, i]
+    # logsumexp1_bar = -Σ_i log_normaliser_bar[i]
+    logsumexp1_bar_sum = 0.0
+    for i in range(rows):
+        logsumexp1_bar_sum += log_normaliser_bar[i]
+    logsumexp1_bar[0] += logsumexp1_bar_sum
+    # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
+    for j in range(n):
+        for i in range(rows):
+            for k in range(d):
+                t4_bar[j, i, k] = -(t9_bar[j, i] * whitened[j, start + i, k])
+    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
+    for i in range(rows):
+        for k in range(d):
+            t3_bar[i, k] = 2.0 * sum4_bar[0] * t3[i, k]
+    for i in range(rows):
+        for j in range(n):
+            for k in range(d):
+                t3_bar[i, k] += centred[j, start + i, k] * t4_bar[j, i, k]
+    # t2_bar[i,k,l] = 2·sum4_bar·t2[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k]
+    for i in range(rows):
+        for k in range(d):
+            for l in range(d):
+                t2_bar[i, k, l] = 2.0 * sum4_bar[0] * t2[i, k, l]
+    for i in range(rows):
+        for k in range(d):
+            for j in range(n):
+                for l in range(d):
+                    t2_bar[i, k, l] += centred[j, start + i, l] * t4_bar[j, i, k]
+    # centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_l t2[i,l,k]·t4_bar[j,i,l]
+    for j in range(n):
+        for i in range(rows):
+            for k in range(d):
+                centred_bar[j, i, k] = t3[i, k] * t4_bar[j, i, k]
+    for j in range(n):
+        for i in range(rows):
+            for l in range(d):
+                for k in range(d):
+                    centred_bar[j, i, k] += t2[i, l, k] * t4_bar[j, i, l]
+    # mu_bar[i,k] = -Σ_j centred_bar[j,i,k]
+    for i in range(rows):
+        for k in range(d):
+            mu_bar[i, k] = 0.0
+    for i in range(rows):
+        for j in range(n):
+            for k in range(d):
+                mu_bar[i, k] += centred_bar[j, i, k] * (-1.0)
+    # q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]
+    for i in range(rows):
+        for k in range(d):
+            q_bar[i, k] = t3[i, k] * t3_bar[i, k] + m + log_normaliser_bar[i]
+    # lower_bar[i,k,l] = {t2_bar[i,k,l] if l ≤ k - 1}
+    for i in range(rows):
+        for k in range(d):
+            for l in range(d):
+                lower_bar[i, k, l] = 0.0
+    for i in range(rows):
+        for k in range(d):
+            for l in range(min(d, k - 1 + 1)):
+                lower_bar[i, k, l] += t2_bar[i, k, l]
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, :, ::1], float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _log_posterior_grad_4_blocks(
+    blocks,
+    K,
+    d,
+    n,
+    t9,
+    logsumexp2,
+    t9_bar,
+    log_normaliser_bar,
+    logsumexp1_bar,
+    whitened,
+    t4_bar,
+    sum4_bar,
+    t3,
+    centred,
+    t3_bar,
+    t2,
+    t2_bar,
+    centred_bar,
+    mu_bar,
+    m,
+    q_bar,
+    lower_bar,
+):
+    for block in prange(blocks):
+        first = block * K // blocks
+        last = (block + 1) * K // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _log_posterior_grad_4(
+                start,
+                rows,
+                d,
+                n,
+                t9,
+                logsumexp2,
+                t9_bar[block],
+                log_normaliser_bar[start : start + rows],
+                logsumexp1_bar[block],
+                whitened,
+                t4_bar[block],
+                sum4_bar,
+                t3[start : start + rows],
+                centred,
+                t3_bar[block],
+                t2[start : start + rows],
+                t2_bar[block],
+                centred_bar[block],
+                mu_bar[start : start + rows],
+                m,
+                q_bar[start : start + rows],
+                lower_bar[start : start + rows],
+            )
+
+
+@njit(
+    "void(int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", **_OPTIONS
+)
+def _log_posterior_grad_5(rows, logsumexp1_bar, alpha, logsumexp1, log_normaliser_bar, alpha_bar):
+    # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
+    for i in range(rows):
+        alpha_bar[i] = (
+            logsumexp1_bar[0] * math.exp(alpha[i] - logsumexp1[0]) + log_normaliser_bar[i]
+        )
+
+
+@njit(
+    "void(int64, int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _log_posterior_grad_5_blocks(
+    blocks, K, logsumexp1_bar, alpha, logsumexp1, log_normaliser_bar, alpha_bar
+):
+    for block in prange(blocks):
+        first = block * K // blocks
+        last = (block + 1) * K // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _log_posterior_grad_5(
+                rows,
+                logsumexp1_bar,
+                alpha[start : start + rows],
+                logsumexp1,
+                log_normaliser_bar[start : start + rows],
+                alpha_bar[start : start + rows],
+            )
+
+
+def _check_log_posterior(alpha, mu, q, lower, gamma, m, X):
+    """Arguments as contiguous arrays, and the sizes that their shapes give."""
+    alpha = _array("log_posterior", "alpha", alpha, np.float64, 1, "[K]")
+    mu = _array("log_posterior", "mu", mu, np.float64, 2, "[K, d]")
+    q = _array("log_posterior", "q", q, np.float64, 2, "[K, d]")
+    lower = _array("log_posterior", "lower", lower, np.float64, 3, "[K, d, d]")
+    gamma = _number("log_posterior", "gamma", gamma, np.float64)
+    m = _number("log_posterior", "m", m, np.float64)
+    X = _array("log_posterior", "X", X, np.float64, 2, "[n, d]")
+    K = alpha.shape[0]
+    d = mu.shape[1]
+    n = X.shape[0]
+    if mu.shape[0] != K:
+        raise ValueError(
+            f"log_posterior: axis 0 of argument 'mu' has {mu.shape[0]} elements, expected K = {K} (axis 0 of 'alpha')"
+        )
+    if q.shape[0] != K:
+        raise ValueError(
+            f"log_posterior: axis 0 of argument 'q' has {q.shape[0]} elements, expected K = {K} (axis 0 of 'alpha')"
+        )
+    if q.shape[1] != d:
+        raise ValueError(
+            f"log_posterior: axis 1 of argument 'q' has {q.shape[1]} elements, expected d = {d} (axis 1 of 'mu')"
+        )
+    if lower.shape[0] != K:
+        raise ValueError(
+            f"log_posterior: axis 0 of argument 'lower' has {lower.shape[0]} elements, expected K = {K} (axis 0 of 'alpha')"
+        )
+    if lower.shape[1] != d:
+        raise ValueError(
+            f"log_posterior: axis 1 of argument 'lower' has {lower.shape[1]} elements, expected d = {d} (axis 1 of 'mu')"
+        )
+    if lower.shape[2] != d:
+        raise ValueError(
+            f"log_posterior: axis 2 of argument 'lower' has {lower.shape[2]} elements, expected d = {d} (axis 1 of 'mu')"
+        )
+    if X.shape[1] != d:
+        raise ValueError(
+            f"log_posterior: axis 1 of argument 'X' has {X.shape[1]} elements, expected d = {d} (axis 1 of 'mu')"
+        )
+    return K, d, n, alpha, mu, q, lower, gamma, m, X
+
+
+def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
+    logsumexp1 = np.empty((1,), np.float64)
+    _log_posterior_1(K, alpha, logsumexp1)
+    blocks2 = _count_blocks(K, 3 * n * d + 2 * d * d + 4 * d + n * d * d + n + 1, 1 + 1)
+    t9 = np.empty((n, K), np.float64)
+    frobenius_blocks = np.zeros((blocks2, 1), np.float64)
+    sum5_blocks = np.zeros((blocks2, 1), np.float64)
+    centred_tile = np.empty((blocks2, n, 256, d), np.float64)
+    t2_tile = np.empty((blocks2, 256, d, d), np.float64)
+    t3_tile = np.empty((blocks2, 256, d), np.float64)
+    whitened_tile = np.empty((blocks2, n, 256, d), np.float64)
+    t6_tile = np.empty((blocks2, 256), np.float64)
+    if blocks2 > 1:
+        _log_posterior_2_blocks(
+            blocks2,
+            K,
+            d,
+            n,
+            X,
+            mu,
+            centred_tile,
+            lower,
+            t2_tile,
+            q,
+            t3_tile,
+            whitened_tile,
+            alpha,
+            logsumexp1,
+            t6_tile,
+            t9,
+            frobenius_blocks,
+            sum5_blocks,
+        )
+    else:
+        for start in range(0, K, 256):
+            rows = min(256, K - start)
+            _log_posterior_2(
+                start,
+                rows,
+                d,
+                n,
+                X,
+                mu[start : start + rows],
+                centred_tile[0],
+                lower[start : start + rows],
+                t2_tile[0],
+                q[start : start + rows],
+                t3_tile[0],
+                whitened_tile[0],
+                alpha[start : start + rows],
+                logsumexp1,
+                t6_tile[0],
+                t9,
+                frobenius_blocks[0],
+                sum5_blocks[0],
+            )
+    frobenius = np.sum(frobenius_blocks, axis=0)
+    sum5 = np.sum(sum5_blocks, axis=0)
+    logsumexp2 = np.empty((n,), np.float64)
+    log_posterior = np.empty((1,), np.float64)
+    _log_posterior_3(K, n, t9, logsumexp2, m, sum5, gamma, frobenius, log_posterior)
+    return (log_posterior[0],)
+
+
+def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
+    logsumexp1 = np.empty((1,), np.float64)
+    sum4_bar = np.empty((1,), np.float64)
+    _log_posterior_grad_1(K, alpha, logsumexp1, gamma, sum4_bar)
+    blocks2 = _count_blocks(K, 3 * n * d + 2 * d * d + 4 * d + n * d * d + n + 1, 1 + 1)
+    centred = np.empty((n, K, d), np.float64)
+    t2 = np.empty((K, d, d), np.float64)
+    t3 = np.empty((K, d), np.float64)
+    whitened = np.empty((n, K, d), np.float64)
+    t9 = np.empty((n, K), np.float64)
+    frobenius_blocks = np.zeros((blocks2, 1), np.float64)
+    sum5_blocks = np.zeros((blocks2, 1), np.float64)
+    t6_tile = np.empty((blocks2, 256), np.float64)
+    if blocks2 > 1:
+        _log_posterior_grad_2_blocks(
+            blocks2,
+            K,
+            d,
+            n,
+            X,
+            mu,
+            centred,
+            lower,
+            t2,
+            q,
+            t3,
+            whitened,
+            alpha,
+            logsumexp1,
+            t6_tile,
+            t9,
+            frobenius_blocks,
+            sum5_blocks,
+        )
+    else:
+        for start in range(0, K, 256):
+            rows = min(256, K - start)
+            _log_posterior_grad_2(
+                start,
+                rows,
+                d,
+                n,
+                X,
+                mu[start : start + rows],
+                centred,
+                lower[start : start + rows],
+                t2[start : start + rows],
+                q[start : start + rows],
+                t3[start : start + rows],
+                whitened,
+                alpha[start : start + rows],
+                logsumexp1,
+                t6_tile[0],
+                t9,
+                frobenius_blocks[0],
+                sum5_blocks[0],
+            )
+    frobenius = np.sum(frobenius_blocks, axis=0)
+    sum5 = np.sum(sum5_blocks, axis=0)
+    logsumexp2 = np.empty((n,), np.float64)
+    log_posterior = np.empty((1,), np.float64)
+    _log_posterior_grad_3(K, n, t9, logsumexp2, m, sum5, gamma, frobenius, log_posterior)
+    blocks3 = _count_blocks(
+        K, 2 * n + 2 * n * d + 2 * d + 2 * d * n + 2 * d * d + d * d * n + n * d * d + 1, 1
+    )
+    log_normaliser_bar = np.empty((K,), np.float64)
+    mu_bar = np.empty((K, d), np.float64)
+    q_bar = np.empty((K, d), np.float64)
+    lower_bar = np.empty((K, d, d), np.float64)
+    logsumexp1_bar_blocks = np.zeros((blocks3, 1), np.float64)
+    t9_bar_tile = np.empty((blocks3, n, 256), np.float64)
+    t4_bar_tile = np.empty((blocks3, n, 256, d), np.float64)
+    t3_bar_tile = np.empty((blocks3, 256, d), np.float64)
+    t2_bar_tile = np.empty((blocks3, 256, d, d), np.float64)
+    centred_bar_tile = np.empty((blocks3, n, 256, d), np.float64)
+    if blocks3 > 1:
+        _log_posterior_grad_4_blocks(
+            blocks3,
+            K,
+            d,
+            n,
+            t9,
+            logsumexp2,
+            t9_bar_tile,
+            log_normaliser_bar,
+            logsumexp1_bar_blocks,
+            whitened,
+            t4_bar_tile,
+            sum4_bar,
+            t3,
+            centred,
+            t3_bar_tile,
+            t2,
+            t2_bar_tile,
+            centred_bar_tile,
+            mu_bar,
+            m,
+            q_bar,
+            lower_bar,
+        )
+    else:
+        for start in range(0, K, 256):
+            rows = min(256, K - start)
+            _log_posterior_grad_4(
+                start,
+                rows,
+                d,
+                n,
+                t9,
+                logsumexp2,
+                t9_bar_tile[0],
+                log_normaliser_bar[start : start + rows],
+                logsumexp1_bar_blocks[0],
+                whitened,
+                t4_bar_tile[0],
+                sum4_bar,
+                t3[start : start + rows],
+                centred,
+                t3_bar_tile[0],
+                t2[start : start + rows],
+                t2_bar_tile[0],
+                centred_bar_tile[0],
+                mu_bar[start : start + rows],
+                m,
+                q_bar[start : start + rows],
+                lower_bar[start : start + rows],
+            )
+    logsumexp1_bar = np.sum(logsumexp1_bar_blocks, axis=0) * (-1.0)
+    blocks4 = _count_blocks(K, 1, 0)
+    alpha_bar = np.empty((K,), np.float64)
+    if blocks4 > 1:
+        _log_posterior_grad_5_blocks(
+            blocks4, K, logsumexp1_bar, alpha, logsumexp1, log_normaliser_bar, alpha_bar
+        )
+    else:
+        for start in range(0, K, 256):
+            rows = min(256, K - start)
+            _log_posterior_grad_5(
+                rows,
+                logsumexp1_bar,
+                alpha[start : start + rows],
+                logsumexp1,
+                log_normaliser_bar[start : start + rows],
+                alpha_bar[start : start + rows],
+            )
+    values = (log_posterior[0],)
+    return values, (
+        alpha_bar,
+        mu_bar,
+        q_bar,
+        lower_bar,
+    )
+
+
+def log_posterior(
+    alpha: NDArray[np.float64],
+    mu: NDArray[np.float64],
+    q: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    gamma: float,
+    m: float,
+    X: NDArray[np.float64],
+) -> Any:
+    """Log-likelihood of a Gaussian mixture plus the log of a Wishart prior on its precisions.
+
+    Args:
+        alpha: float64[K]
+        mu: float64[K, d]
+        q: float64[K, d]
+        lower: float64[K, d, d]
+        gamma: float64[]
+        m: float64[]
+        X: float64[n, d]
+
+    Returns:
+        log_posterior: float64[]
+    """
+    values = _run_log_posterior(*_check_log_posterior(alpha, mu, q, lower, gamma, m, X))
+    return values[0]
+
+
+def log_posterior_value_and_grad(
+    alpha: NDArray[np.float64],
+    mu: NDArray[np.float64],
+    q: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    gamma: float,
+    m: float,
+    X: NDArray[np.float64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LogPosteriorGradients]:
+    """The value of log_posterior and its gradient by alpha, mu, q, lower.
+
+    Arguments as for `log_posterior`. Gradients go into the arrays of `out` if it is given (a tuple
+    like the result); with `accumulate` they are added to what is there.
+    """
+    values, gradients = _run_log_posterior_grad(
+        *_check_log_posterior(alpha, mu, q, lower, gamma, m, X)
+    )
+    return values[0], _deliver(
+        "log_posterior", LogPosteriorGradients, gradients, False, out, accumulate
+    )
+
+
+def log_posterior_grad(
+    alpha: NDArray[np.float64],
+    mu: NDArray[np.float64],
+    q: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    gamma: float,
+    m: float,
+    X: NDArray[np.float64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> LogPosteriorGradients:
+    """The gradient of log_posterior alone; see `log_posterior_value_and_grad`."""
+    return log_posterior_value_and_grad(
+        alpha, mu, q, lower, gamma, m, X, out=out, accumulate=accumulate
+    )[1]
+
+
+def log_posterior_vjp(
+    alpha: NDArray[np.float64],
+    mu: NDArray[np.float64],
+    q: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    gamma: float,
+    m: float,
+    X: NDArray[np.float64],
+    cotangent: float,
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LogPosteriorGradients]:
+    """The value of log_posterior, and its gradient times a 0-d cotangent."""
+    factor = _number("log_posterior_vjp", "cotangent", cotangent, np.float64)
+    values, gradients = _run_log_posterior_grad(
+        *_check_log_posterior(alpha, mu, q, lower, gamma, m, X)
+    )
+    scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
+    return values[0], _deliver(
+        "log_posterior", LogPosteriorGradients, scaled, False, out, accumulate
+    )
+
+
+# --- arguments and results -----------------------------------------------------------------------
+
+
+def _array(function, name, value, dtype, rank, shape):
+    """The argument as a contiguous array of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        array = _convert(function, name, value, array, dtype)
+    if array.ndim != rank:
+        raise ValueError(
+            f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
+            f"expected {rank}: {shape}"
+        )
+    flags = array.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+        array = np.array(array, order="C")
+    return array
+
+
+def _convert(function, name, value, array, dtype):
+    """Plain Python numbers and narrower integers are converted, anything else is refused."""
+    plain = not isinstance(value, (np.ndarray, np.generic))
+    if array.dtype.kind in "biuf" and (
+        np.can_cast(array.dtype, dtype, "safe" if array.dtype.kind in "iu" else "no")
+        and np.dtype(dtype).kind in "iu"
+        or plain
+        and np.can_cast(array.dtype, dtype, "same_kind")
+        or array.dtype.newbyteorder("=") == dtype
+    ):
+        return array.astype(dtype)
+    raise TypeError(
+        f"{function}: argument '{name}' has dtype {array.dtype}, expected {np.dtype(dtype)}; "
+        f"pass {name}.astype(np.{np.dtype(dtype)})"
+    )
+
+
+def _number(function, name, value, dtype):
+    """A 0-d argument as a number of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.ndim:
+        raise ValueError(f"{function}: argument '{name}' has shape {array.shape}, expected 0-d")
+    if array.dtype != dtype and not (
+        isinstance(value, (int, float)) and np.can_cast(array.dtype, dtype, "same_kind")
+    ):
+        array = _convert(function, name, value, array, dtype)
+    return dtype(array)
+
+
+def _deliver(function, names, gradients, single, out, accumulate):
+    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+    if out is None:
+        if accumulate:
+            raise ValueError(f"{function}: accumulate=True needs out= to add to")
+        return gradients[0] if single else names(*gradients)
+    targets = (out,) if single else tuple(out)
+    if len(targets) != len(gradients):
+        raise ValueError(
+            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{', '.join(names._fields)}"
+        )
+    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+            found = getattr(target, "shape", type(target).__name__)
+            raise ValueError(
+                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"not {found}"
+            )
+        if target.dtype != gradient.dtype:
+            raise TypeError(
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+            )
+    for target, gradient in zip(targets, gradients, strict=True):
+        if accumulate:
+            np.add(target, gradient, out=target)
+        else:
+            np.copyto(target, gradient)
+    return out
+
+
+def _count_blocks(samples, work, partial):
+    """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
+    by_work = samples * work // 50000
+    by_memory = 4_000_000 // max(partial, 1)
+    return max(1, min(16, by_work, by_memory, samples))
+
+
+# --- self-check ----------------------------------------------------------------------------------
+
+
+def _self_check(seed: int = 0) -> bool:
+    """Gradients against central differences of this module's own forward, printed as a table."""
+    good = True
+    print(f"{'function':<24} {'by':<16} {'derived':>18} {'differences':>18} {'relative':>10}")
+    good &= _self_check_log_posterior(np.random.default_rng(seed))
+    print("all gradients agree" if good else "GRADIENTS DISAGREE")
+    return good
+
+
+def _self_check_log_posterior(rng: np.random.Generator) -> bool:
+    K = 4
+    d = 5
+    n = 6
+    arguments: dict[str, Any] = {
+        "alpha": rng.uniform(0.25, 0.75, (K,)).astype(np.float64),
+        "mu": rng.uniform(0.25, 0.75, (K, d)).astype(np.float64),
+        "q": rng.uniform(0.25, 0.75, (K, d)).astype(np.float64),
+        "lower": rng.uniform(0.25, 0.75, (K, d, d)).astype(np.float64),
+        "gamma": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+        "m": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+        "X": rng.uniform(0.25, 0.75, (n, d)).astype(np.float64),
+    }
+    seeds = (np.float64(1.0),)
+    _, gradients = log_posterior_value_and_grad(**arguments)
+
+    def total(point: dict[str, Any]) -> float:
+        result: Any = log_posterior(**point)
+        values = result if isinstance(result, tuple) else (result,)
+        floating = [v for v in values if np.asarray(v).dtype.kind == "f"]
+        return float(sum(np.sum(np.multiply(s, v, dtype=float)) for s, v in zip(seeds, floating)))
+
+    return _compare(
+        "log_posterior", ["alpha", "mu", "q", "lower"], gradients, arguments, total, rng
+    )
+
+
+def _compare(function, names, gradients, arguments, total, rng) -> bool:
+    """The derivative along one random direction for each argument, both ways."""
+    good = True
+    for name, gradient in zip(names, gradients, strict=True):
+        single = gradient.dtype == np.float32
+        step, tolerance = (1e-2, 1e-2) if single else (1e-4, 1e-6)
+        direction = rng.uniform(0.5, 1.0, gradient.shape) * rng.choice([-1.0, 1.0], gradient.shape)
+        derived = float(np.sum(np.multiply(gradient, direction, dtype=float)))
+
+        def at(distance: float) -> float:
+            moved = np.asarray(arguments[name] + distance * direction).astype(gradient.dtype)
+            return total({**arguments, name: moved})
+
+        near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
+        measured = (8 * near - far) / (12 * step)
+        error = abs(derived - measured) / max(abs(derived), abs(measured), 1e-3)
+        good &= bool(error <= tolerance)
+        print(f"{function:<24} {name:<16} {derived:>18.10g} {measured:>18.10g} {error:>10.1e}")
+    return good
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if _self_check() else 1)

@@ -1,0 +1,460 @@
+"""Values and gradients of examples/logistic_regression/model.py, derived symbolically; do not edit.
+
+source   examples/logistic_regression/model.py, sha256 960746d94f9c982047c9c521dc400c04eac7072a9d70280ccf23a75102083712
+symgrad  0.1.0, target cpu
+
+loss (line 8) and its gradient by w, b:
+
+    z[i] = Σ_j w[j]·X[i,j] + b                       i < n, j < d
+    loss = (1/n)·Σ_i (softplus(z[i]) - y[i]·z[i])    i < n
+    z_bar[i] = (sigmoid(z[i]) - y[i])/n              i < n
+    w_bar[j] = Σ_i z_bar[i]·X[i,j]                   j < d, i < n
+    b_bar = Σ_i z_bar[i]                             i < n
+    stabilised: log(1 + exp(z[i])) → softplus(z[i]), examples/logistic_regression/model.py:17
+"""
+
+# ruff: noqa
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+}
+
+# Numba's cache looks its kernels up by the name of their module. Under this one they are found
+# however the file is imported: from a package, from its folder, or run as a script.
+_OWN_NAME = __name__
+__name__ = "symgrad_module_89e7b1f0596a4346"
+sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+@njit(**_OPTIONS)
+def _sigmoid(x):
+    """1/(1 + exp(-x)) without overflow, accurate on both sides."""
+    small = math.exp(-abs(x))
+    return (1.0 if x >= 0.0 else small) / (1.0 + small)
+
+
+@njit(**_OPTIONS)
+def _softplus(x):
+    """log(1 + exp(x)) without overflow."""
+    positive = x if x > 0.0 or x != x else 0.0
+    return positive + math.log1p(math.exp(-abs(x)))
+
+
+# --- kernels of loss ---------------------------------------------------------------------------
+
+
+@njit(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _loss_1(rows, d, w, X, b, z, y, loss):
+    # z[i] = Σ_j w[j]·X[i,j] + b
+    for i in range(rows):
+        total = 0.0
+        for j in range(d):
+            total += w[j] * X[i, j]
+        z[i] = b + total
+    # loss = (1/n)·Σ_i (softplus(z[i]) - y[i]·z[i])
+    loss_sum = 0.0
+    for i in range(rows):
+        v = z[i]
+        loss_sum += _softplus(v) - y[i] * v
+    loss[0] += loss_sum
+
+
+@njit(
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_1_blocks(blocks, n, d, w, X, b, z, y, loss):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _loss_1(
+                rows,
+                d,
+                w,
+                X[start : start + rows],
+                b,
+                z[block],
+                y[start : start + rows],
+                loss[block],
+            )
+
+
+@njit(
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
+    # z[i] = Σ_j w[j]·X[i,j] + b
+    for i in range(rows):
+        total = 0.0
+        for j in range(d):
+            total += w[j] * X[i, j]
+        z[i] = b + total
+    # loss = (1/n)·Σ_i (softplus(z[i]) - y[i]·z[i])
+    # z_bar[i] = (sigmoid(z[i]) - y[i])/n
+    # b_bar = Σ_i z_bar[i]
+    loss_sum = 0.0
+    b_bar_sum = 0.0
+    for i in range(rows):
+        v = z[i]
+        v2 = y[i]
+        v3 = (_sigmoid(v) - v2) / n
+        loss_sum += _softplus(v) - v2 * v
+        z_bar[i] = v3
+        b_bar_sum += v3
+    loss[0] += loss_sum
+    b_bar[0] += b_bar_sum
+    # w_bar[j] = Σ_i z_bar[i]·X[i,j]
+    for i in range(rows):
+        for j in range(d):
+            w_bar[j] += z_bar[i] * X[i, j]
+
+
+@njit(
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_grad_1_blocks(blocks, n, d, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _loss_grad_1(
+                rows,
+                d,
+                n,
+                w,
+                X[start : start + rows],
+                b,
+                z[block],
+                y[start : start + rows],
+                loss[block],
+                z_bar[block],
+                w_bar[block],
+                b_bar[block],
+            )
+
+
+__name__ = _OWN_NAME
+
+# --- loss --------------------------------------------------------------------------------------
+
+
+class LossGradients(NamedTuple):
+    """Gradients of loss, one for each argument it was differentiated by."""
+
+    w: NDArray[np.float64]
+    b: NDArray[np.float64]
+
+
+def _check_loss(w, b, X, y):
+    """Arguments as contiguous arrays, and the sizes that their shapes give."""
+    w = _array("loss", "w", w, np.float64, 1, "[d]")
+    b = _number("loss", "b", b, np.float64)
+    X = _array("loss", "X", X, np.float64, 2, "[n, d]")
+    y = _array("loss", "y", y, np.float64, 1, "[n]")
+    d = w.shape[0]
+    n = X.shape[0]
+    if X.shape[1] != d:
+        raise ValueError(
+            f"loss: axis 1 of argument 'X' has {X.shape[1]} elements, expected d = {d} (axis 0 of 'w')"
+        )
+    if y.shape[0] != n:
+        raise ValueError(
+            f"loss: axis 0 of argument 'y' has {y.shape[0]} elements, expected n = {n} (axis 0 of 'X')"
+        )
+    return d, n, w, b, X, y
+
+
+def _run_loss(d, n, w, b, X, y):
+    blocks2 = _count_blocks(n, d + 2, 1)
+    loss_blocks = np.zeros((blocks2, 1), np.float64)
+    z_tile = np.empty((blocks2, 256), np.float64)
+    if blocks2 > 1:
+        _loss_1_blocks(blocks2, n, d, w, X, b, z_tile, y, loss_blocks)
+    else:
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
+            _loss_1(
+                rows,
+                d,
+                w,
+                X[start : start + rows],
+                b,
+                z_tile[0],
+                y[start : start + rows],
+                loss_blocks[0],
+            )
+    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
+    return (loss[0],)
+
+
+def _run_loss_grad(d, n, w, b, X, y):
+    blocks2 = _count_blocks(n, 2 * d + 4, 1 + d + 1)
+    loss_blocks = np.zeros((blocks2, 1), np.float64)
+    w_bar_blocks = np.zeros((blocks2, d), np.float64)
+    b_bar_blocks = np.zeros((blocks2, 1), np.float64)
+    z_tile = np.empty((blocks2, 256), np.float64)
+    z_bar_tile = np.empty((blocks2, 256), np.float64)
+    if blocks2 > 1:
+        _loss_grad_1_blocks(
+            blocks2, n, d, w, X, b, z_tile, y, loss_blocks, z_bar_tile, w_bar_blocks, b_bar_blocks
+        )
+    else:
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
+            _loss_grad_1(
+                rows,
+                d,
+                n,
+                w,
+                X[start : start + rows],
+                b,
+                z_tile[0],
+                y[start : start + rows],
+                loss_blocks[0],
+                z_bar_tile[0],
+                w_bar_blocks[0],
+                b_bar_blocks[0],
+            )
+    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
+    w_bar = np.sum(w_bar_blocks, axis=0)
+    b_bar = np.sum(b_bar_blocks, axis=0)
+    values = (loss[0],)
+    return values, (
+        w_bar,
+        b_bar.reshape(()),
+    )
+
+
+def loss(
+    w: NDArray[np.float64],
+    b: float,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+) -> Any:
+    """Mean negative log-likelihood of labels y in {0, 1} under P(y=1 | x) = sigmoid(x·w + b).
+
+    Args:
+        w: float64[d]
+        b: float64[]
+        X: float64[n, d]
+        y: float64[n]
+
+    Returns:
+        loss: float64[]
+    """
+    values = _run_loss(*_check_loss(w, b, X, y))
+    return values[0]
+
+
+def loss_value_and_grad(
+    w: NDArray[np.float64],
+    b: float,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LossGradients]:
+    """The value of loss and its gradient by w, b.
+
+    Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
+    like the result); with `accumulate` they are added to what is there.
+    """
+    values, gradients = _run_loss_grad(*_check_loss(w, b, X, y))
+    return values[0], _deliver("loss", LossGradients, gradients, False, out, accumulate)
+
+
+def loss_grad(
+    w: NDArray[np.float64],
+    b: float,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> LossGradients:
+    """The gradient of loss alone; see `loss_value_and_grad`."""
+    return loss_value_and_grad(w, b, X, y, out=out, accumulate=accumulate)[1]
+
+
+def loss_vjp(
+    w: NDArray[np.float64],
+    b: float,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    cotangent: float,
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LossGradients]:
+    """The value of loss, and its gradient times a 0-d cotangent."""
+    factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
+    values, gradients = _run_loss_grad(*_check_loss(w, b, X, y))
+    scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
+    return values[0], _deliver("loss", LossGradients, scaled, False, out, accumulate)
+
+
+# --- arguments and results -----------------------------------------------------------------------
+
+
+def _array(function, name, value, dtype, rank, shape):
+    """The argument as a contiguous array of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        array = _convert(function, name, value, array, dtype)
+    if array.ndim != rank:
+        raise ValueError(
+            f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
+            f"expected {rank}: {shape}"
+        )
+    flags = array.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+        array = np.array(array, order="C")
+    return array
+
+
+def _convert(function, name, value, array, dtype):
+    """Plain Python numbers and narrower integers are converted, anything else is refused."""
+    plain = not isinstance(value, (np.ndarray, np.generic))
+    if array.dtype.kind in "biuf" and (
+        np.can_cast(array.dtype, dtype, "safe" if array.dtype.kind in "iu" else "no")
+        and np.dtype(dtype).kind in "iu"
+        or plain
+        and np.can_cast(array.dtype, dtype, "same_kind")
+        or array.dtype.newbyteorder("=") == dtype
+    ):
+        return array.astype(dtype)
+    raise TypeError(
+        f"{function}: argument '{name}' has dtype {array.dtype}, expected {np.dtype(dtype)}; "
+        f"pass {name}.astype(np.{np.dtype(dtype)})"
+    )
+
+
+def _number(function, name, value, dtype):
+    """A 0-d argument as a number of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.ndim:
+        raise ValueError(f"{function}: argument '{name}' has shape {array.shape}, expected 0-d")
+    if array.dtype != dtype and not (
+        isinstance(value, (int, float)) and np.can_cast(array.dtype, dtype, "same_kind")
+    ):
+        array = _convert(function, name, value, array, dtype)
+    return dtype(array)
+
+
+def _deliver(function, names, gradients, single, out, accumulate):
+    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+    if out is None:
+        if accumulate:
+            raise ValueError(f"{function}: accumulate=True needs out= to add to")
+        return gradients[0] if single else names(*gradients)
+    targets = (out,) if single else tuple(out)
+    if len(targets) != len(gradients):
+        raise ValueError(
+            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{', '.join(names._fields)}"
+        )
+    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+            found = getattr(target, "shape", type(target).__name__)
+            raise ValueError(
+                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"not {found}"
+            )
+        if target.dtype != gradient.dtype:
+            raise TypeError(
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+            )
+    for target, gradient in zip(targets, gradients, strict=True):
+        if accumulate:
+            np.add(target, gradient, out=target)
+        else:
+            np.copyto(target, gradient)
+    return out
+
+
+def _count_blocks(samples, work, partial):
+    """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
+    by_work = samples * work // 50000
+    by_memory = 4_000_000 // max(partial, 1)
+    return max(1, min(16, by_work, by_memory, samples))
+
+
+# --- self-check ----------------------------------------------------------------------------------
+
+
+def _self_check(seed: int = 0) -> bool:
+    """Gradients against central differences of this module's own forward, printed as a table."""
+    good = True
+    print(f"{'function':<24} {'by':<16} {'derived':>18} {'differences':>18} {'relative':>10}")
+    good &= _self_check_loss(np.random.default_rng(seed))
+    print("all gradients agree" if good else "GRADIENTS DISAGREE")
+    return good
+
+
+def _self_check_loss(rng: np.random.Generator) -> bool:
+    d = 4
+    n = 5
+    arguments: dict[str, Any] = {
+        "w": rng.uniform(0.25, 0.75, (d,)).astype(np.float64),
+        "b": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+        "X": rng.uniform(0.25, 0.75, (n, d)).astype(np.float64),
+        "y": rng.uniform(0.25, 0.75, (n,)).astype(np.float64),
+    }
+    seeds = (np.float64(1.0),)
+    _, gradients = loss_value_and_grad(**arguments)
+
+    def total(point: dict[str, Any]) -> float:
+        result: Any = loss(**point)
+        values = result if isinstance(result, tuple) else (result,)
+        floating = [v for v in values if np.asarray(v).dtype.kind == "f"]
+        return float(sum(np.sum(np.multiply(s, v, dtype=float)) for s, v in zip(seeds, floating)))
+
+    return _compare("loss", ["w", "b"], gradients, arguments, total, rng)
+
+
+def _compare(function, names, gradients, arguments, total, rng) -> bool:
+    """The derivative along one random direction for each argument, both ways."""
+    good = True
+    for name, gradient in zip(names, gradients, strict=True):
+        single = gradient.dtype == np.float32
+        step, tolerance = (1e-2, 1e-2) if single else (1e-4, 1e-6)
+        direction = rng.uniform(0.5, 1.0, gradient.shape) * rng.choice([-1.0, 1.0], gradient.shape)
+        derived = float(np.sum(np.multiply(gradient, direction, dtype=float)))
+
+        def at(distance: float) -> float:
+            moved = np.asarray(arguments[name] + distance * direction).astype(gradient.dtype)
+            return total({**arguments, name: moved})
+
+        near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
+        measured = (8 * near - far) / (12 * step)
+        error = abs(derived - measured) / max(abs(derived), abs(measured), 1e-3)
+        good &= bool(error <= tolerance)
+        print(f"{function:<24} {name:<16} {derived:>18.10g} {measured:>18.10g} {error:>10.1e}")
+    return good
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if _self_check() else 1)

@@ -1,0 +1,609 @@
+"""Values and gradients of examples/matrix_factorisation/model.py, derived symbolically; do not edit.
+
+source   examples/matrix_factorisation/model.py, sha256 515e467353ca2bc51e8ac9675891d6b9fd152c43c6f8a83ebccbae84cf554537
+symgrad  0.1.0, target cpu
+
+loss (line 13) and its gradient by U, V, b:
+
+    t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]                                i < n, k < p, j < r
+    t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2                                        i < n, j < r, k < p
+    loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2       i < n, k < p
+    t2_bar[i,k] = -select(observed[i,k], 1, 0)·select(observed[i,k], t3[i,k], 0)    i < n, k < p
+    U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·t2_bar[i,k]                        i < n, j < r, k < p
+    V_bar[k,j] = Σ_i U[i,j]·t2_bar[i,k] + penalty·V[k,j]                        k < p, j < r, i < n
+    b_bar[k] = Σ_i t2_bar[i,k]                                                  k < p, i < n
+"""
+
+# ruff: noqa
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+}
+
+# --- loss --------------------------------------------------------------------------------------
+
+
+class LossGradients(NamedTuple):
+    """Gradients of loss, one for each argument it was differentiated by."""
+
+    U: NDArray[np.float64]
+    V: NDArray[np.float64]
+    b: NDArray[np.float64]
+
+
+@njit(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])",
+    **_OPTIONS,
+)
+def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
+    # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
+    for i in range(rows):
+        for k in range(p):
+            total = 0.0
+            for j in range(r):
+                total += U[i, j] * V[k, j]
+            t3[i, k] = Y[i, k] - b[k] + total * (-1.0)
+    # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
+    total2 = 0.0
+    for i in range(rows):
+        for j in range(r):
+            v = U[i, j]
+            total2 += v * v
+    t9_total[0] += total2
+    # loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    total3 = 0.0
+    for i in range(rows):
+        for k in range(p):
+            v2 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            total3 += v2 * v2
+    loss_total[0] += total3
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_1_blocks(blocks, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _loss_1(
+                rows,
+                r,
+                p,
+                U[start : start + rows],
+                V,
+                Y[start : start + rows],
+                b,
+                t3[block],
+                t9_total[block],
+                observed[start : start + rows],
+                loss_total[block],
+            )
+
+
+@njit(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1])",
+    **_OPTIONS,
+)
+def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
+    # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
+    total = 0.0
+    for k in range(p):
+        for j in range(r):
+            v = V[k, j]
+            total += v * v
+    t9[0] = t9_total[0] + total
+    # loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    loss[0] = loss_total[0] + penalty * t9[0] / 2.0
+
+
+@njit(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])",
+    **_OPTIONS,
+)
+def _loss_grad_1(
+    rows,
+    r,
+    p,
+    U,
+    V,
+    Y,
+    b,
+    t3,
+    t9_total,
+    observed,
+    loss_total,
+    t2_bar,
+    penalty,
+    U_bar,
+    V_bar_total,
+    b_bar,
+):
+    # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
+    for i in range(rows):
+        for k in range(p):
+            total = 0.0
+            for j in range(r):
+                total += U[i, j] * V[k, j]
+            t3[i, k] = Y[i, k] - b[k] + total * (-1.0)
+    # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
+    total2 = 0.0
+    for i in range(rows):
+        for j in range(r):
+            v = U[i, j]
+            total2 += v * v
+    t9_total[0] += total2
+    # loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    total3 = 0.0
+    for i in range(rows):
+        for k in range(p):
+            v2 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            total3 += v2 * v2
+    loss_total[0] += total3
+    # t2_bar[i,k] = -select(observed[i,k], 1, 0)·select(observed[i,k], t3[i,k], 0)
+    # b_bar[k] = Σ_i t2_bar[i,k]
+    for i in range(rows):
+        for k in range(p):
+            v3 = np.float64(observed[i, k])
+            v4 = -((1.0 if v3 else 0.0) * (t3[i, k] if v3 else 0.0))
+            t2_bar[i, k] = v4
+            b_bar[k] += v4
+    # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·t2_bar[i,k]
+    for i in range(rows):
+        for j in range(r):
+            U_bar[i, j] = penalty * U[i, j]
+    for i in range(rows):
+        for k in range(p):
+            for j in range(r):
+                U_bar[i, j] += V[k, j] * t2_bar[i, k]
+    # V_bar[k,j] = Σ_i U[i,j]·t2_bar[i,k] + penalty·V[k,j]
+    for i in range(rows):
+        for k in range(p):
+            for j in range(r):
+                V_bar_total[k, j] += U[i, j] * t2_bar[i, k]
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_grad_1_blocks(
+    blocks,
+    n,
+    r,
+    p,
+    U,
+    V,
+    Y,
+    b,
+    t3,
+    t9_total,
+    observed,
+    loss_total,
+    t2_bar,
+    penalty,
+    U_bar,
+    V_bar_total,
+    b_bar,
+):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _loss_grad_1(
+                rows,
+                r,
+                p,
+                U[start : start + rows],
+                V,
+                Y[start : start + rows],
+                b,
+                t3[block],
+                t9_total[block],
+                observed[start : start + rows],
+                loss_total[block],
+                t2_bar[block],
+                penalty,
+                U_bar[start : start + rows],
+                V_bar_total[block],
+                b_bar[block],
+            )
+
+
+@njit(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1], float64[:, ::1], float64[:, ::1])",
+    **_OPTIONS,
+)
+def _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar):
+    # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
+    total = 0.0
+    for k in range(p):
+        for j in range(r):
+            v = V[k, j]
+            total += v * v
+    t9[0] = t9_total[0] + total
+    # loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    loss[0] = loss_total[0] + penalty * t9[0] / 2.0
+    # V_bar[k,j] = Σ_i U[i,j]·t2_bar[i,k] + penalty·V[k,j]
+    for k in range(p):
+        for j in range(r):
+            V_bar[k, j] = V_bar_total[k, j] + penalty * V[k, j]
+
+
+def _check_loss(U, V, b, Y, observed, penalty):
+    """Arguments as contiguous arrays, and the sizes that their shapes give."""
+    U = _array("loss", "U", U, np.float64, 2, "[n, r]")
+    V = _array("loss", "V", V, np.float64, 2, "[p, r]")
+    b = _array("loss", "b", b, np.float64, 1, "[p]")
+    Y = _array("loss", "Y", Y, np.float64, 2, "[n, p]")
+    observed = _array("loss", "observed", observed, np.bool_, 2, "[n, p]")
+    penalty = _number("loss", "penalty", penalty, np.float64)
+    n = U.shape[0]
+    r = U.shape[1]
+    p = V.shape[0]
+    if V.shape[1] != r:
+        raise ValueError(
+            f"loss: axis 1 of argument 'V' has {V.shape[1]} elements, expected r = {r} (axis 1 of 'U')"
+        )
+    if b.shape[0] != p:
+        raise ValueError(
+            f"loss: axis 0 of argument 'b' has {b.shape[0]} elements, expected p = {p} (axis 0 of 'V')"
+        )
+    if Y.shape[0] != n:
+        raise ValueError(
+            f"loss: axis 0 of argument 'Y' has {Y.shape[0]} elements, expected n = {n} (axis 0 of 'U')"
+        )
+    if Y.shape[1] != p:
+        raise ValueError(
+            f"loss: axis 1 of argument 'Y' has {Y.shape[1]} elements, expected p = {p} (axis 0 of 'V')"
+        )
+    if observed.shape[0] != n:
+        raise ValueError(
+            f"loss: axis 0 of argument 'observed' has {observed.shape[0]} elements, expected n = {n} (axis 0 of 'U')"
+        )
+    if observed.shape[1] != p:
+        raise ValueError(
+            f"loss: axis 1 of argument 'observed' has {observed.shape[1]} elements, expected p = {p} (axis 0 of 'V')"
+        )
+    return n, r, p, U, V, b, Y, observed, penalty
+
+
+def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
+    blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
+    t9_total_blocks = np.zeros((blocks2, 1), np.float64)
+    loss_total_blocks = np.zeros((blocks2, 1), np.float64)
+    t3_tile = np.empty((blocks2, 256, p), np.float64)
+    if blocks2 > 1:
+        _loss_1_blocks(
+            blocks2, n, r, p, U, V, Y, b, t3_tile, t9_total_blocks, observed, loss_total_blocks
+        )
+    else:
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
+            _loss_1(
+                rows,
+                r,
+                p,
+                U[start : start + rows],
+                V,
+                Y[start : start + rows],
+                b,
+                t3_tile[0],
+                t9_total_blocks[0],
+                observed[start : start + rows],
+                loss_total_blocks[0],
+            )
+    t9_total = np.sum(t9_total_blocks, axis=0)
+    loss_total = np.sum(loss_total_blocks, axis=0) * (0.5)
+    t9 = np.empty((1,), np.float64)
+    loss = np.empty((1,), np.float64)
+    _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss)
+    return (loss[0],)
+
+
+def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
+    blocks2 = _count_blocks(n, 2 * p * r + 4 * p + 2 * r + r * p, 1 + 1 + p * r + p)
+    U_bar = np.empty((n, r), np.float64)
+    t9_total_blocks = np.zeros((blocks2, 1), np.float64)
+    loss_total_blocks = np.zeros((blocks2, 1), np.float64)
+    V_bar_total_blocks = np.zeros((blocks2, p, r), np.float64)
+    b_bar_blocks = np.zeros((blocks2, p), np.float64)
+    t3_tile = np.empty((blocks2, 256, p), np.float64)
+    t2_bar_tile = np.empty((blocks2, 256, p), np.float64)
+    if blocks2 > 1:
+        _loss_grad_1_blocks(
+            blocks2,
+            n,
+            r,
+            p,
+            U,
+            V,
+            Y,
+            b,
+            t3_tile,
+            t9_total_blocks,
+            observed,
+            loss_total_blocks,
+            t2_bar_tile,
+            penalty,
+            U_bar,
+            V_bar_total_blocks,
+            b_bar_blocks,
+        )
+    else:
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
+            _loss_grad_1(
+                rows,
+                r,
+                p,
+                U[start : start + rows],
+                V,
+                Y[start : start + rows],
+                b,
+                t3_tile[0],
+                t9_total_blocks[0],
+                observed[start : start + rows],
+                loss_total_blocks[0],
+                t2_bar_tile[0],
+                penalty,
+                U_bar[start : start + rows],
+                V_bar_total_blocks[0],
+                b_bar_blocks[0],
+            )
+    t9_total = np.sum(t9_total_blocks, axis=0)
+    loss_total = np.sum(loss_total_blocks, axis=0) * (0.5)
+    V_bar_total = np.sum(V_bar_total_blocks, axis=0)
+    b_bar = np.sum(b_bar_blocks, axis=0)
+    t9 = np.empty((1,), np.float64)
+    loss = np.empty((1,), np.float64)
+    V_bar = np.empty((p, r), np.float64)
+    _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar)
+    values = (loss[0],)
+    return values, (
+        U_bar,
+        V_bar,
+        b_bar,
+    )
+
+
+def loss(
+    U: NDArray[np.float64],
+    V: NDArray[np.float64],
+    b: NDArray[np.float64],
+    Y: NDArray[np.float64],
+    observed: NDArray[np.bool_],
+    penalty: float,
+) -> Any:
+    """Squared error over the observed entries of Y, plus a quadratic penalty on the factors.
+
+    Args:
+        U: float64[n, r]
+        V: float64[p, r]
+        b: float64[p]
+        Y: float64[n, p]
+        observed: bool_[n, p]
+        penalty: float64[]
+
+    Returns:
+        loss: float64[]
+    """
+    values = _run_loss(*_check_loss(U, V, b, Y, observed, penalty))
+    return values[0]
+
+
+def loss_value_and_grad(
+    U: NDArray[np.float64],
+    V: NDArray[np.float64],
+    b: NDArray[np.float64],
+    Y: NDArray[np.float64],
+    observed: NDArray[np.bool_],
+    penalty: float,
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LossGradients]:
+    """The value of loss and its gradient by U, V, b.
+
+    Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
+    like the result); with `accumulate` they are added to what is there.
+    """
+    values, gradients = _run_loss_grad(*_check_loss(U, V, b, Y, observed, penalty))
+    return values[0], _deliver("loss", LossGradients, gradients, False, out, accumulate)
+
+
+def loss_grad(
+    U: NDArray[np.float64],
+    V: NDArray[np.float64],
+    b: NDArray[np.float64],
+    Y: NDArray[np.float64],
+    observed: NDArray[np.bool_],
+    penalty: float,
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> LossGradients:
+    """The gradient of loss alone; see `loss_value_and_grad`."""
+    return loss_value_and_grad(U, V, b, Y, observed, penalty, out=out, accumulate=accumulate)[1]
+
+
+def loss_vjp(
+    U: NDArray[np.float64],
+    V: NDArray[np.float64],
+    b: NDArray[np.float64],
+    Y: NDArray[np.float64],
+    observed: NDArray[np.bool_],
+    penalty: float,
+    cotangent: float,
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LossGradients]:
+    """The value of loss, and its gradient times a 0-d cotangent."""
+    factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
+    values, gradients = _run_loss_grad(*_check_loss(U, V, b, Y, observed, penalty))
+    scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
+    return values[0], _deliver("loss", LossGradients, scaled, False, out, accumulate)
+
+
+# --- arguments and results -----------------------------------------------------------------------
+
+
+def _array(function, name, value, dtype, rank, shape):
+    """The argument as a contiguous array of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        array = _convert(function, name, value, array, dtype)
+    if array.ndim != rank:
+        raise ValueError(
+            f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
+            f"expected {rank}: {shape}"
+        )
+    flags = array.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+        array = np.array(array, order="C")
+    return array
+
+
+def _convert(function, name, value, array, dtype):
+    """Plain Python numbers and narrower integers are converted, anything else is refused."""
+    plain = not isinstance(value, (np.ndarray, np.generic))
+    if array.dtype.kind in "biuf" and (
+        np.can_cast(array.dtype, dtype, "safe" if array.dtype.kind in "iu" else "no")
+        and np.dtype(dtype).kind in "iu"
+        or plain
+        and np.can_cast(array.dtype, dtype, "same_kind")
+        or array.dtype.newbyteorder("=") == dtype
+    ):
+        return array.astype(dtype)
+    raise TypeError(
+        f"{function}: argument '{name}' has dtype {array.dtype}, expected {np.dtype(dtype)}; "
+        f"pass {name}.astype(np.{np.dtype(dtype)})"
+    )
+
+
+def _number(function, name, value, dtype):
+    """A 0-d argument as a number of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.ndim:
+        raise ValueError(f"{function}: argument '{name}' has shape {array.shape}, expected 0-d")
+    if array.dtype != dtype and not (
+        isinstance(value, (int, float)) and np.can_cast(array.dtype, dtype, "same_kind")
+    ):
+        array = _convert(function, name, value, array, dtype)
+    return dtype(array)
+
+
+def _deliver(function, names, gradients, single, out, accumulate):
+    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+    if out is None:
+        if accumulate:
+            raise ValueError(f"{function}: accumulate=True needs out= to add to")
+        return gradients[0] if single else names(*gradients)
+    targets = (out,) if single else tuple(out)
+    if len(targets) != len(gradients):
+        raise ValueError(
+            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{', '.join(names._fields)}"
+        )
+    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+            found = getattr(target, "shape", type(target).__name__)
+            raise ValueError(
+                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"not {found}"
+            )
+        if target.dtype != gradient.dtype:
+            raise TypeError(
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+            )
+    for target, gradient in zip(targets, gradients, strict=True):
+        if accumulate:
+            np.add(target, gradient, out=target)
+        else:
+            np.copyto(target, gradient)
+    return out
+
+
+def _count_blocks(samples, work, partial):
+    """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
+    by_work = samples * work // 50000
+    by_memory = 4_000_000 // max(partial, 1)
+    return max(1, min(16, by_work, by_memory, samples))
+
+
+# --- self-check ----------------------------------------------------------------------------------
+
+
+def _self_check(seed: int = 0) -> bool:
+    """Gradients against central differences of this module's own forward, printed as a table."""
+    good = True
+    print(f"{'function':<24} {'by':<16} {'derived':>18} {'differences':>18} {'relative':>10}")
+    good &= _self_check_loss(np.random.default_rng(seed))
+    print("all gradients agree" if good else "GRADIENTS DISAGREE")
+    return good
+
+
+def _self_check_loss(rng: np.random.Generator) -> bool:
+    n = 4
+    r = 5
+    p = 6
+    arguments: dict[str, Any] = {
+        "U": rng.uniform(0.25, 0.75, (n, r)).astype(np.float64),
+        "V": rng.uniform(0.25, 0.75, (p, r)).astype(np.float64),
+        "b": rng.uniform(0.25, 0.75, (p,)).astype(np.float64),
+        "Y": rng.uniform(0.25, 0.75, (n, p)).astype(np.float64),
+        "observed": rng.integers(0, 2, (n, p)).astype(np.bool_),
+        "penalty": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+    }
+    seeds = (np.float64(1.0),)
+    _, gradients = loss_value_and_grad(**arguments)
+
+    def total(point: dict[str, Any]) -> float:
+        result: Any = loss(**point)
+        values = result if isinstance(result, tuple) else (result,)
+        floating = [v for v in values if np.asarray(v).dtype.kind == "f"]
+        return float(sum(np.sum(np.multiply(s, v, dtype=float)) for s, v in zip(seeds, floating)))
+
+    return _compare("loss", ["U", "V", "b"], gradients, arguments, total, rng)
+
+
+def _compare(function, names, gradients, arguments, total, rng) -> bool:
+    """The derivative along one random direction for each argument, both ways."""
+    good = True
+    for name, gradient in zip(names, gradients, strict=True):
+        single = gradient.dtype == np.float32
+        step, tolerance = (1e-2, 1e-2) if single else (1e-4, 1e-6)
+        direction = rng.uniform(0.5, 1.0, gradient.shape) * rng.choice([-1.0, 1.0], gradient.shape)
+        derived = float(np.sum(np.multiply(gradient, direction, dtype=float)))
+
+        def at(distance: float) -> float:
+            moved = np.asarray(arguments[name] + distance * direction).astype(gradient.dtype)
+            return total({**arguments, name: moved})
+
+        near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
+        measured = (8 * near - far) / (12 * step)
+        error = abs(derived - measured) / max(abs(derived), abs(measured), 1e-3)
+        good &= bool(error <= tolerance)
+        print(f"{function:<24} {name:<16} {derived:>18.10g} {measured:>18.10g} {error:>10.1e}")
+    return good
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if _self_check() else 1)

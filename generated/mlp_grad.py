@@ -1,0 +1,748 @@
+"""Values and gradients of examples/mlp/model.py, derived symbolically; do not edit.
+
+source   examples/mlp/model.py, sha256 7fe573e820763285f7c03956b3352f409b0acb7f96cfc11f330ff2e41d45f87e
+symgrad  0.1.0, target cpu
+
+loss (line 15) and its gradient by W1, b1, W2, b2:
+
+    t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]                                        i < n, k < h, j < d
+    hidden[i,k] = tanh(t1[i,k])                                                 i < n, k < h
+    scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]                               i < n, l < c, k < h
+    index1 = index(label, c)
+    logsumexp1[i] = logsumexp_l (scores[i,l])                                   i < n, l < c
+    loss = (1/n)·Σ_i (logsumexp1[i] - scores[i,index1[i]])                      i < n
+    scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}    i < n, l < c
+    hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]                               i < n, k < h, l < c
+    t1_bar[i,k] = (1 - hidden[i,k]^2)·hidden_bar[i,k]                           i < n, k < h
+    W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]                                        j < d, k < h, i < n
+    b1_bar[k] = Σ_i t1_bar[i,k]                                                 k < h, i < n
+    W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]                               k < h, l < c, i < n
+    b2_bar[l] = Σ_i scores_bar[i,l]                                             l < c, i < n
+"""
+
+# ruff: noqa
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+}
+
+# Numba's cache looks its kernels up by the name of their module. Under this one they are found
+# however the file is imported: from a package, from its folder, or run as a script.
+_OWN_NAME = __name__
+__name__ = "symgrad_module_24462d38ba00786d"
+sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+@njit(**_OPTIONS)
+def _finite_or_zero(x):
+    """x, or 0 where x is infinite or NaN."""
+    return x if abs(x) < np.inf else 0.0
+
+
+# --- kernels of loss ---------------------------------------------------------------------------
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss):
+    # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
+    for i in range(rows):
+        for k in range(h):
+            t1[i, k] = b1[k]
+    for i in range(rows):
+        for j in range(d):
+            for k in range(h):
+                t1[i, k] += W1[j, k] * X[i, j]
+    # hidden[i,k] = tanh(t1[i,k])
+    for i in range(rows):
+        for k in range(h):
+            hidden[i, k] = math.tanh(t1[i, k])
+    # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
+    for i in range(rows):
+        for l in range(c):
+            scores[i, l] = b2[l]
+    for i in range(rows):
+        for k in range(h):
+            for l in range(c):
+                scores[i, l] += W2[k, l] * hidden[i, k]
+    # logsumexp1[i] = logsumexp_l (scores[i,l])
+    for i in range(rows):
+        largest = -np.inf
+        for l in range(c):
+            v = scores[i, l]
+            largest = v if v > largest or v != v else largest
+        largest = _finite_or_zero(largest)
+        total = 0.0
+        for l in range(c):
+            total += math.exp(scores[i, l] - largest)
+        logsumexp1[i] = math.log(total) + largest
+    # loss = (1/n)·Σ_i (logsumexp1[i] - scores[i,index1[i]])
+    loss_sum = 0.0
+    for i in range(rows):
+        loss_sum += logsumexp1[i] - scores[i, index1[i]]
+    loss[0] += loss_sum
+
+
+@njit(
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_1_blocks(
+    blocks, n, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss
+):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _loss_1(
+                rows,
+                d,
+                h,
+                c,
+                W1,
+                X[start : start + rows],
+                b1,
+                t1[block],
+                hidden[block],
+                W2,
+                b2,
+                scores[block],
+                logsumexp1[block],
+                index1[start : start + rows],
+                loss[block],
+            )
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _loss_grad_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss):
+    # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
+    for i in range(rows):
+        for k in range(h):
+            t1[i, k] = b1[k]
+    for i in range(rows):
+        for j in range(d):
+            for k in range(h):
+                t1[i, k] += W1[j, k] * X[i, j]
+    # hidden[i,k] = tanh(t1[i,k])
+    for i in range(rows):
+        for k in range(h):
+            hidden[i, k] = math.tanh(t1[i, k])
+    # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
+    for i in range(rows):
+        for l in range(c):
+            scores[i, l] = b2[l]
+    for i in range(rows):
+        for k in range(h):
+            for l in range(c):
+                scores[i, l] += W2[k, l] * hidden[i, k]
+    # logsumexp1[i] = logsumexp_l (scores[i,l])
+    for i in range(rows):
+        largest = -np.inf
+        for l in range(c):
+            v = scores[i, l]
+            largest = v if v > largest or v != v else largest
+        largest = _finite_or_zero(largest)
+        total = 0.0
+        for l in range(c):
+            total += math.exp(scores[i, l] - largest)
+        logsumexp1[i] = math.log(total) + largest
+    # loss = (1/n)·Σ_i (logsumexp1[i] - scores[i,index1[i]])
+    loss_sum = 0.0
+    for i in range(rows):
+        loss_sum += logsumexp1[i] - scores[i, index1[i]]
+    loss[0] += loss_sum
+
+
+@njit(
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_grad_1_blocks(
+    blocks, n, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss
+):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _loss_grad_1(
+                rows,
+                d,
+                h,
+                c,
+                W1,
+                X[start : start + rows],
+                b1,
+                t1[block],
+                hidden[start : start + rows],
+                W2,
+                b2,
+                scores[start : start + rows],
+                logsumexp1[start : start + rows],
+                index1[start : start + rows],
+                loss[block],
+            )
+
+
+@njit("void(int64, int64, float64[:, ::1], float64[::1], int64[::1], float64[:, ::1])", **_OPTIONS)
+def _loss_grad_2(c, n, scores, logsumexp1, index1, scores_bar):
+    # scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}
+    for i in range(n):
+        for l in range(c):
+            scores_bar[i, l] = math.exp(scores[i, l] - logsumexp1[i]) / n
+    for i in range(n):
+        l = index1[i]
+        scores_bar[i, l] += -(1.0 / n)
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])",
+    **_OPTIONS,
+)
+def _loss_grad_3(
+    rows, d, h, c, W2, scores_bar, hidden_bar, hidden, t1_bar, X, W1_bar, b1_bar, W2_bar, b2_bar
+):
+    # hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]
+    for i in range(rows):
+        for k in range(h):
+            total = 0.0
+            for l in range(c):
+                total += W2[k, l] * scores_bar[i, l]
+            hidden_bar[i, k] = total
+    # t1_bar[i,k] = (1 - hidden[i,k]^2)·hidden_bar[i,k]
+    # b1_bar[k] = Σ_i t1_bar[i,k]
+    for i in range(rows):
+        for k in range(h):
+            v = hidden[i, k]
+            v2 = (1.0 - v * v) * hidden_bar[i, k]
+            t1_bar[i, k] = v2
+            b1_bar[k] += v2
+    # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
+    for i in range(rows):
+        for j in range(d):
+            for k in range(h):
+                W1_bar[j, k] += X[i, j] * t1_bar[i, k]
+    # W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]
+    for i in range(rows):
+        for k in range(h):
+            for l in range(c):
+                W2_bar[k, l] += hidden[i, k] * scores_bar[i, l]
+    # b2_bar[l] = Σ_i scores_bar[i,l]
+    for i in range(rows):
+        for l in range(c):
+            b2_bar[l] += scores_bar[i, l]
+
+
+@njit(
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_grad_3_blocks(
+    blocks,
+    n,
+    d,
+    h,
+    c,
+    W2,
+    scores_bar,
+    hidden_bar,
+    hidden,
+    t1_bar,
+    X,
+    W1_bar,
+    b1_bar,
+    W2_bar,
+    b2_bar,
+):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _loss_grad_3(
+                rows,
+                d,
+                h,
+                c,
+                W2,
+                scores_bar[start : start + rows],
+                hidden_bar[block],
+                hidden[start : start + rows],
+                t1_bar[block],
+                X[start : start + rows],
+                W1_bar[block],
+                b1_bar[block],
+                W2_bar[block],
+                b2_bar[block],
+            )
+
+
+__name__ = _OWN_NAME
+
+# --- loss --------------------------------------------------------------------------------------
+
+
+class LossGradients(NamedTuple):
+    """Gradients of loss, one for each argument it was differentiated by."""
+
+    W1: NDArray[np.float64]
+    b1: NDArray[np.float64]
+    W2: NDArray[np.float64]
+    b2: NDArray[np.float64]
+
+
+def _check_loss(W1, b1, W2, b2, X, label):
+    """Arguments as contiguous arrays, and the sizes that their shapes give."""
+    W1 = _array("loss", "W1", W1, np.float64, 2, "[d, h]")
+    b1 = _array("loss", "b1", b1, np.float64, 1, "[h]")
+    W2 = _array("loss", "W2", W2, np.float64, 2, "[h, c]")
+    b2 = _array("loss", "b2", b2, np.float64, 1, "[c]")
+    X = _array("loss", "X", X, np.float64, 2, "[n, d]")
+    label = _array("loss", "label", label, np.int64, 1, "[n]")
+    d = W1.shape[0]
+    h = W1.shape[1]
+    c = W2.shape[1]
+    n = X.shape[0]
+    if b1.shape[0] != h:
+        raise ValueError(
+            f"loss: axis 0 of argument 'b1' has {b1.shape[0]} elements, expected h = {h} (axis 1 of 'W1')"
+        )
+    if W2.shape[0] != h:
+        raise ValueError(
+            f"loss: axis 0 of argument 'W2' has {W2.shape[0]} elements, expected h = {h} (axis 1 of 'W1')"
+        )
+    if b2.shape[0] != c:
+        raise ValueError(
+            f"loss: axis 0 of argument 'b2' has {b2.shape[0]} elements, expected c = {c} (axis 1 of 'W2')"
+        )
+    if X.shape[1] != d:
+        raise ValueError(
+            f"loss: axis 1 of argument 'X' has {X.shape[1]} elements, expected d = {d} (axis 0 of 'W1')"
+        )
+    if label.shape[0] != n:
+        raise ValueError(
+            f"loss: axis 0 of argument 'label' has {label.shape[0]} elements, expected n = {n} (axis 0 of 'X')"
+        )
+    return d, h, c, n, W1, b1, W2, b2, X, label
+
+
+def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
+    index1 = _check_index("loss", label, c, "label", "scores", 1)
+    blocks2 = _count_blocks(n, h * d + 2 * h + c * h + 2 * c + 1, 1)
+    loss_blocks = np.zeros((blocks2, 1), np.float64)
+    t1_tile = np.empty((blocks2, 256, h), np.float64)
+    hidden_tile = np.empty((blocks2, 256, h), np.float64)
+    scores_tile = np.empty((blocks2, 256, c), np.float64)
+    logsumexp1_tile = np.empty((blocks2, 256), np.float64)
+    if blocks2 > 1:
+        _loss_1_blocks(
+            blocks2,
+            n,
+            d,
+            h,
+            c,
+            W1,
+            X,
+            b1,
+            t1_tile,
+            hidden_tile,
+            W2,
+            b2,
+            scores_tile,
+            logsumexp1_tile,
+            index1,
+            loss_blocks,
+        )
+    else:
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
+            _loss_1(
+                rows,
+                d,
+                h,
+                c,
+                W1,
+                X[start : start + rows],
+                b1,
+                t1_tile[0],
+                hidden_tile[0],
+                W2,
+                b2,
+                scores_tile[0],
+                logsumexp1_tile[0],
+                index1[start : start + rows],
+                loss_blocks[0],
+            )
+    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
+    return (loss[0],)
+
+
+def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
+    index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
+    blocks2 = _count_blocks(n, h * d + 2 * h + c * h + 2 * c + 1, 1)
+    hidden = np.empty((n, h), np.float64)
+    scores = np.empty((n, c), np.float64)
+    logsumexp1 = np.empty((n,), np.float64)
+    loss_blocks = np.zeros((blocks2, 1), np.float64)
+    t1_tile = np.empty((blocks2, 256, h), np.float64)
+    if blocks2 > 1:
+        _loss_grad_1_blocks(
+            blocks2,
+            n,
+            d,
+            h,
+            c,
+            W1,
+            X,
+            b1,
+            t1_tile,
+            hidden,
+            W2,
+            b2,
+            scores,
+            logsumexp1,
+            index1,
+            loss_blocks,
+        )
+    else:
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
+            _loss_grad_1(
+                rows,
+                d,
+                h,
+                c,
+                W1,
+                X[start : start + rows],
+                b1,
+                t1_tile[0],
+                hidden[start : start + rows],
+                W2,
+                b2,
+                scores[start : start + rows],
+                logsumexp1[start : start + rows],
+                index1[start : start + rows],
+                loss_blocks[0],
+            )
+    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
+    scores_bar = np.empty((n, c), np.float64)
+    _loss_grad_2(c, n, scores, logsumexp1, index1, scores_bar)
+    blocks3 = _count_blocks(n, 2 * h * c + 2 * h + d * h + c, d * h + h + h * c + c)
+    W1_bar_blocks = np.zeros((blocks3, d, h), np.float64)
+    b1_bar_blocks = np.zeros((blocks3, h), np.float64)
+    W2_bar_blocks = np.zeros((blocks3, h, c), np.float64)
+    b2_bar_blocks = np.zeros((blocks3, c), np.float64)
+    hidden_bar_tile = np.empty((blocks3, 256, h), np.float64)
+    t1_bar_tile = np.empty((blocks3, 256, h), np.float64)
+    if blocks3 > 1:
+        _loss_grad_3_blocks(
+            blocks3,
+            n,
+            d,
+            h,
+            c,
+            W2,
+            scores_bar,
+            hidden_bar_tile,
+            hidden,
+            t1_bar_tile,
+            X,
+            W1_bar_blocks,
+            b1_bar_blocks,
+            W2_bar_blocks,
+            b2_bar_blocks,
+        )
+    else:
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
+            _loss_grad_3(
+                rows,
+                d,
+                h,
+                c,
+                W2,
+                scores_bar[start : start + rows],
+                hidden_bar_tile[0],
+                hidden[start : start + rows],
+                t1_bar_tile[0],
+                X[start : start + rows],
+                W1_bar_blocks[0],
+                b1_bar_blocks[0],
+                W2_bar_blocks[0],
+                b2_bar_blocks[0],
+            )
+    W1_bar = np.sum(W1_bar_blocks, axis=0)
+    b1_bar = np.sum(b1_bar_blocks, axis=0)
+    W2_bar = np.sum(W2_bar_blocks, axis=0)
+    b2_bar = np.sum(b2_bar_blocks, axis=0)
+    values = (loss[0],)
+    return values, (
+        W1_bar,
+        b1_bar,
+        W2_bar,
+        b2_bar,
+    )
+
+
+def loss(
+    W1: NDArray[np.float64],
+    b1: NDArray[np.float64],
+    W2: NDArray[np.float64],
+    b2: NDArray[np.float64],
+    X: NDArray[np.float64],
+    label: NDArray[np.int64],
+) -> Any:
+    """Mean cross-entropy of the softmax against integer labels.
+
+    Args:
+        W1: float64[d, h]
+        b1: float64[h]
+        W2: float64[h, c]
+        b2: float64[c]
+        X: float64[n, d]
+        label: int64[n]
+
+    Returns:
+        loss: float64[]
+    """
+    values = _run_loss(*_check_loss(W1, b1, W2, b2, X, label))
+    return values[0]
+
+
+def loss_value_and_grad(
+    W1: NDArray[np.float64],
+    b1: NDArray[np.float64],
+    W2: NDArray[np.float64],
+    b2: NDArray[np.float64],
+    X: NDArray[np.float64],
+    label: NDArray[np.int64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LossGradients]:
+    """The value of loss and its gradient by W1, b1, W2, b2.
+
+    Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
+    like the result); with `accumulate` they are added to what is there.
+    """
+    values, gradients = _run_loss_grad(*_check_loss(W1, b1, W2, b2, X, label))
+    return values[0], _deliver("loss", LossGradients, gradients, False, out, accumulate)
+
+
+def loss_grad(
+    W1: NDArray[np.float64],
+    b1: NDArray[np.float64],
+    W2: NDArray[np.float64],
+    b2: NDArray[np.float64],
+    X: NDArray[np.float64],
+    label: NDArray[np.int64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> LossGradients:
+    """The gradient of loss alone; see `loss_value_and_grad`."""
+    return loss_value_and_grad(W1, b1, W2, b2, X, label, out=out, accumulate=accumulate)[1]
+
+
+def loss_vjp(
+    W1: NDArray[np.float64],
+    b1: NDArray[np.float64],
+    W2: NDArray[np.float64],
+    b2: NDArray[np.float64],
+    X: NDArray[np.float64],
+    label: NDArray[np.int64],
+    cotangent: float,
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LossGradients]:
+    """The value of loss, and its gradient times a 0-d cotangent."""
+    factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
+    values, gradients = _run_loss_grad(*_check_loss(W1, b1, W2, b2, X, label))
+    scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
+    return values[0], _deliver("loss", LossGradients, scaled, False, out, accumulate)
+
+
+# --- arguments and results -----------------------------------------------------------------------
+
+
+def _array(function, name, value, dtype, rank, shape):
+    """The argument as a contiguous array of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        array = _convert(function, name, value, array, dtype)
+    if array.ndim != rank:
+        raise ValueError(
+            f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
+            f"expected {rank}: {shape}"
+        )
+    flags = array.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+        array = np.array(array, order="C")
+    return array
+
+
+def _convert(function, name, value, array, dtype):
+    """Plain Python numbers and narrower integers are converted, anything else is refused."""
+    plain = not isinstance(value, (np.ndarray, np.generic))
+    if array.dtype.kind in "biuf" and (
+        np.can_cast(array.dtype, dtype, "safe" if array.dtype.kind in "iu" else "no")
+        and np.dtype(dtype).kind in "iu"
+        or plain
+        and np.can_cast(array.dtype, dtype, "same_kind")
+        or array.dtype.newbyteorder("=") == dtype
+    ):
+        return array.astype(dtype)
+    raise TypeError(
+        f"{function}: argument '{name}' has dtype {array.dtype}, expected {np.dtype(dtype)}; "
+        f"pass {name}.astype(np.{np.dtype(dtype)})"
+    )
+
+
+def _number(function, name, value, dtype):
+    """A 0-d argument as a number of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.ndim:
+        raise ValueError(f"{function}: argument '{name}' has shape {array.shape}, expected 0-d")
+    if array.dtype != dtype and not (
+        isinstance(value, (int, float)) and np.can_cast(array.dtype, dtype, "same_kind")
+    ):
+        array = _convert(function, name, value, array, dtype)
+    return dtype(array)
+
+
+def _deliver(function, names, gradients, single, out, accumulate):
+    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+    if out is None:
+        if accumulate:
+            raise ValueError(f"{function}: accumulate=True needs out= to add to")
+        return gradients[0] if single else names(*gradients)
+    targets = (out,) if single else tuple(out)
+    if len(targets) != len(gradients):
+        raise ValueError(
+            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{', '.join(names._fields)}"
+        )
+    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+            found = getattr(target, "shape", type(target).__name__)
+            raise ValueError(
+                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"not {found}"
+            )
+        if target.dtype != gradient.dtype:
+            raise TypeError(
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+            )
+    for target, gradient in zip(targets, gradients, strict=True):
+        if accumulate:
+            np.add(target, gradient, out=target)
+        else:
+            np.copyto(target, gradient)
+    return out
+
+
+def _check_index(function, index, extent, name, array, axis):
+    """The index array with negative entries counted from the end; out of range is an error."""
+    index = np.asarray(index)
+    if index.size:
+        low, high = index.min(), index.max()
+        if low < -extent or high >= extent:
+            worst = high if high >= extent else low
+            raise IndexError(
+                f"{function}: '{name}' holds {worst}, outside axis {axis} of '{array}', "
+                f"which has {extent} elements"
+            )
+        if low < 0:
+            index = np.where(index < 0, index + extent, index)
+    return np.ascontiguousarray(index).reshape(index.shape or (1,))
+
+
+def _count_blocks(samples, work, partial):
+    """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
+    by_work = samples * work // 50000
+    by_memory = 4_000_000 // max(partial, 1)
+    return max(1, min(16, by_work, by_memory, samples))
+
+
+# --- self-check ----------------------------------------------------------------------------------
+
+
+def _self_check(seed: int = 0) -> bool:
+    """Gradients against central differences of this module's own forward, printed as a table."""
+    good = True
+    print(f"{'function':<24} {'by':<16} {'derived':>18} {'differences':>18} {'relative':>10}")
+    good &= _self_check_loss(np.random.default_rng(seed))
+    print("all gradients agree" if good else "GRADIENTS DISAGREE")
+    return good
+
+
+def _self_check_loss(rng: np.random.Generator) -> bool:
+    d = 4
+    h = 5
+    c = 6
+    n = 7
+    arguments: dict[str, Any] = {
+        "W1": rng.uniform(0.25, 0.75, (d, h)).astype(np.float64),
+        "b1": rng.uniform(0.25, 0.75, (h,)).astype(np.float64),
+        "W2": rng.uniform(0.25, 0.75, (h, c)).astype(np.float64),
+        "b2": rng.uniform(0.25, 0.75, (c,)).astype(np.float64),
+        "X": rng.uniform(0.25, 0.75, (n, d)).astype(np.float64),
+        "label": rng.integers(0, c, (n,), dtype=np.int64),
+    }
+    seeds = (np.float64(1.0),)
+    _, gradients = loss_value_and_grad(**arguments)
+
+    def total(point: dict[str, Any]) -> float:
+        result: Any = loss(**point)
+        values = result if isinstance(result, tuple) else (result,)
+        floating = [v for v in values if np.asarray(v).dtype.kind == "f"]
+        return float(sum(np.sum(np.multiply(s, v, dtype=float)) for s, v in zip(seeds, floating)))
+
+    return _compare("loss", ["W1", "b1", "W2", "b2"], gradients, arguments, total, rng)
+
+
+def _compare(function, names, gradients, arguments, total, rng) -> bool:
+    """The derivative along one random direction for each argument, both ways."""
+    good = True
+    for name, gradient in zip(names, gradients, strict=True):
+        single = gradient.dtype == np.float32
+        step, tolerance = (1e-2, 1e-2) if single else (1e-4, 1e-6)
+        direction = rng.uniform(0.5, 1.0, gradient.shape) * rng.choice([-1.0, 1.0], gradient.shape)
+        derived = float(np.sum(np.multiply(gradient, direction, dtype=float)))
+
+        def at(distance: float) -> float:
+            moved = np.asarray(arguments[name] + distance * direction).astype(gradient.dtype)
+            return total({**arguments, name: moved})
+
+        near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
+        measured = (8 * near - far) / (12 * step)
+        error = abs(derived - measured) / max(abs(derived), abs(measured), 1e-3)
+        good &= bool(error <= tolerance)
+        print(f"{function:<24} {name:<16} {derived:>18.10g} {measured:>18.10g} {error:>10.1e}")
+    return good
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if _self_check() else 1)

@@ -1,0 +1,436 @@
+"""Values and gradients of examples/poisson/model.py, derived symbolically; do not edit.
+
+source   examples/poisson/model.py, sha256 5b1dc344c4ef66ec91161793e796336e5cd41eb1b6608e23b6926328a4d1fa46
+symgrad  0.1.0, target cpu
+
+loss (line 9) and its gradient by beta:
+
+    eta[i] = Σ_j beta[j]·X[i,j] + offset[i]                       i < n, j < p
+    t1[i] = exp(eta[i])                                           i < n
+    loss = (1/n)·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])    i < n
+    matmul1_bar[i] = (t1[i] - y[i])/n                             i < n
+    beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]                       j < p, i < n
+"""
+
+# ruff: noqa
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+}
+
+# --- loss --------------------------------------------------------------------------------------
+
+
+class LossGradients(NamedTuple):
+    """Gradients of loss, one for each argument it was differentiated by."""
+
+    beta: NDArray[np.float64]
+
+
+@njit(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _loss_1(rows, p, beta, X, offset, eta, y, loss):
+    # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
+    for i in range(rows):
+        total = 0.0
+        for j in range(p):
+            total += beta[j] * X[i, j]
+        eta[i] = offset[i] + total
+    # loss = (1/n)·Σ_i (exp(eta[i]) + gammaln(1 + y[i]) - eta[i]·y[i])
+    loss_sum = 0.0
+    for i in range(rows):
+        v = eta[i]
+        v2 = y[i]
+        loss_sum += math.exp(v) + math.lgamma(1.0 + v2) - v * v2
+    loss[0] += loss_sum
+
+
+@njit(
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_1_blocks(blocks, n, p, beta, X, offset, eta, y, loss):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _loss_1(
+                rows,
+                p,
+                beta,
+                X[start : start + rows],
+                offset[start : start + rows],
+                eta[block],
+                y[start : start + rows],
+                loss[block],
+            )
+
+
+@njit(
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar):
+    # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
+    for i in range(rows):
+        total = 0.0
+        for j in range(p):
+            total += beta[j] * X[i, j]
+        eta[i] = offset[i] + total
+    # t1[i] = exp(eta[i])
+    # loss = (1/n)·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])
+    # matmul1_bar[i] = (t1[i] - y[i])/n
+    loss_sum = 0.0
+    for i in range(rows):
+        v = eta[i]
+        v2 = math.exp(v)
+        v3 = y[i]
+        loss_sum += v2 + math.lgamma(1.0 + v3) - v * v3
+        matmul1_bar[i] = (v2 - v3) / n
+    loss[0] += loss_sum
+    # beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]
+    for i in range(rows):
+        for j in range(p):
+            beta_bar[j] += matmul1_bar[i] * X[i, j]
+
+
+@njit(
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_grad_1_blocks(blocks, n, p, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, 256):
+            rows = min(256, last - start)
+            _loss_grad_1(
+                rows,
+                p,
+                n,
+                beta,
+                X[start : start + rows],
+                offset[start : start + rows],
+                eta[block],
+                y[start : start + rows],
+                loss[block],
+                matmul1_bar[block],
+                beta_bar[block],
+            )
+
+
+def _check_loss(beta, X, offset, y):
+    """Arguments as contiguous arrays, and the sizes that their shapes give."""
+    beta = _array("loss", "beta", beta, np.float64, 1, "[p]")
+    X = _array("loss", "X", X, np.float64, 2, "[n, p]")
+    offset = _array("loss", "offset", offset, np.float64, 1, "[n]")
+    y = _array("loss", "y", y, np.float64, 1, "[n]")
+    p = beta.shape[0]
+    n = X.shape[0]
+    if X.shape[1] != p:
+        raise ValueError(
+            f"loss: axis 1 of argument 'X' has {X.shape[1]} elements, expected p = {p} (axis 0 of 'beta')"
+        )
+    if offset.shape[0] != n:
+        raise ValueError(
+            f"loss: axis 0 of argument 'offset' has {offset.shape[0]} elements, expected n = {n} (axis 0 of 'X')"
+        )
+    if y.shape[0] != n:
+        raise ValueError(
+            f"loss: axis 0 of argument 'y' has {y.shape[0]} elements, expected n = {n} (axis 0 of 'X')"
+        )
+    return p, n, beta, X, offset, y
+
+
+def _run_loss(p, n, beta, X, offset, y):
+    blocks2 = _count_blocks(n, p + 2, 1)
+    loss_blocks = np.zeros((blocks2, 1), np.float64)
+    eta_tile = np.empty((blocks2, 256), np.float64)
+    if blocks2 > 1:
+        _loss_1_blocks(blocks2, n, p, beta, X, offset, eta_tile, y, loss_blocks)
+    else:
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
+            _loss_1(
+                rows,
+                p,
+                beta,
+                X[start : start + rows],
+                offset[start : start + rows],
+                eta_tile[0],
+                y[start : start + rows],
+                loss_blocks[0],
+            )
+    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
+    return (loss[0],)
+
+
+def _run_loss_grad(p, n, beta, X, offset, y):
+    blocks2 = _count_blocks(n, 2 * p + 4, 1 + p)
+    loss_blocks = np.zeros((blocks2, 1), np.float64)
+    beta_bar_blocks = np.zeros((blocks2, p), np.float64)
+    eta_tile = np.empty((blocks2, 256), np.float64)
+    matmul1_bar_tile = np.empty((blocks2, 256), np.float64)
+    if blocks2 > 1:
+        _loss_grad_1_blocks(
+            blocks2,
+            n,
+            p,
+            beta,
+            X,
+            offset,
+            eta_tile,
+            y,
+            loss_blocks,
+            matmul1_bar_tile,
+            beta_bar_blocks,
+        )
+    else:
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
+            _loss_grad_1(
+                rows,
+                p,
+                n,
+                beta,
+                X[start : start + rows],
+                offset[start : start + rows],
+                eta_tile[0],
+                y[start : start + rows],
+                loss_blocks[0],
+                matmul1_bar_tile[0],
+                beta_bar_blocks[0],
+            )
+    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
+    beta_bar = np.sum(beta_bar_blocks, axis=0)
+    values = (loss[0],)
+    return values, (beta_bar,)
+
+
+def loss(
+    beta: NDArray[np.float64],
+    X: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    y: NDArray[np.float64],
+) -> Any:
+    """Mean negative log-likelihood of counts y with expectation exp(X·beta + offset).
+
+    Args:
+        beta: float64[p]
+        X: float64[n, p]
+        offset: float64[n]
+        y: float64[n]
+
+    Returns:
+        loss: float64[]
+    """
+    values = _run_loss(*_check_loss(beta, X, offset, y))
+    return values[0]
+
+
+def loss_value_and_grad(
+    beta: NDArray[np.float64],
+    X: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    y: NDArray[np.float64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, NDArray[np.float64]]:
+    """The value of loss and its gradient by beta.
+
+    Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
+    like the result); with `accumulate` they are added to what is there.
+    """
+    values, gradients = _run_loss_grad(*_check_loss(beta, X, offset, y))
+    return values[0], _deliver("loss", LossGradients, gradients, True, out, accumulate)
+
+
+def loss_grad(
+    beta: NDArray[np.float64],
+    X: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    y: NDArray[np.float64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> NDArray[np.float64]:
+    """The gradient of loss alone; see `loss_value_and_grad`."""
+    return loss_value_and_grad(beta, X, offset, y, out=out, accumulate=accumulate)[1]
+
+
+def loss_vjp(
+    beta: NDArray[np.float64],
+    X: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    y: NDArray[np.float64],
+    cotangent: float,
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, NDArray[np.float64]]:
+    """The value of loss, and its gradient times a 0-d cotangent."""
+    factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
+    values, gradients = _run_loss_grad(*_check_loss(beta, X, offset, y))
+    scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
+    return values[0], _deliver("loss", LossGradients, scaled, True, out, accumulate)
+
+
+# --- arguments and results -----------------------------------------------------------------------
+
+
+def _array(function, name, value, dtype, rank, shape):
+    """The argument as a contiguous array of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        array = _convert(function, name, value, array, dtype)
+    if array.ndim != rank:
+        raise ValueError(
+            f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
+            f"expected {rank}: {shape}"
+        )
+    flags = array.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+        array = np.array(array, order="C")
+    return array
+
+
+def _convert(function, name, value, array, dtype):
+    """Plain Python numbers and narrower integers are converted, anything else is refused."""
+    plain = not isinstance(value, (np.ndarray, np.generic))
+    if array.dtype.kind in "biuf" and (
+        np.can_cast(array.dtype, dtype, "safe" if array.dtype.kind in "iu" else "no")
+        and np.dtype(dtype).kind in "iu"
+        or plain
+        and np.can_cast(array.dtype, dtype, "same_kind")
+        or array.dtype.newbyteorder("=") == dtype
+    ):
+        return array.astype(dtype)
+    raise TypeError(
+        f"{function}: argument '{name}' has dtype {array.dtype}, expected {np.dtype(dtype)}; "
+        f"pass {name}.astype(np.{np.dtype(dtype)})"
+    )
+
+
+def _number(function, name, value, dtype):
+    """A 0-d argument as a number of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.ndim:
+        raise ValueError(f"{function}: argument '{name}' has shape {array.shape}, expected 0-d")
+    if array.dtype != dtype and not (
+        isinstance(value, (int, float)) and np.can_cast(array.dtype, dtype, "same_kind")
+    ):
+        array = _convert(function, name, value, array, dtype)
+    return dtype(array)
+
+
+def _deliver(function, names, gradients, single, out, accumulate):
+    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+    if out is None:
+        if accumulate:
+            raise ValueError(f"{function}: accumulate=True needs out= to add to")
+        return gradients[0] if single else names(*gradients)
+    targets = (out,) if single else tuple(out)
+    if len(targets) != len(gradients):
+        raise ValueError(
+            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{', '.join(names._fields)}"
+        )
+    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+            found = getattr(target, "shape", type(target).__name__)
+            raise ValueError(
+                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"not {found}"
+            )
+        if target.dtype != gradient.dtype:
+            raise TypeError(
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+            )
+    for target, gradient in zip(targets, gradients, strict=True):
+        if accumulate:
+            np.add(target, gradient, out=target)
+        else:
+            np.copyto(target, gradient)
+    return out
+
+
+def _count_blocks(samples, work, partial):
+    """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
+    by_work = samples * work // 50000
+    by_memory = 4_000_000 // max(partial, 1)
+    return max(1, min(16, by_work, by_memory, samples))
+
+
+# --- self-check ----------------------------------------------------------------------------------
+
+
+def _self_check(seed: int = 0) -> bool:
+    """Gradients against central differences of this module's own forward, printed as a table."""
+    good = True
+    print(f"{'function':<24} {'by':<16} {'derived':>18} {'differences':>18} {'relative':>10}")
+    good &= _self_check_loss(np.random.default_rng(seed))
+    print("all gradients agree" if good else "GRADIENTS DISAGREE")
+    return good
+
+
+def _self_check_loss(rng: np.random.Generator) -> bool:
+    p = 4
+    n = 5
+    arguments: dict[str, Any] = {
+        "beta": rng.uniform(0.25, 0.75, (p,)).astype(np.float64),
+        "X": rng.uniform(0.25, 0.75, (n, p)).astype(np.float64),
+        "offset": rng.uniform(0.25, 0.75, (n,)).astype(np.float64),
+        "y": rng.uniform(0.25, 0.75, (n,)).astype(np.float64),
+    }
+    seeds = (np.float64(1.0),)
+    _, gradients = loss_value_and_grad(**arguments)
+
+    def total(point: dict[str, Any]) -> float:
+        result: Any = loss(**point)
+        values = result if isinstance(result, tuple) else (result,)
+        floating = [v for v in values if np.asarray(v).dtype.kind == "f"]
+        return float(sum(np.sum(np.multiply(s, v, dtype=float)) for s, v in zip(seeds, floating)))
+
+    return _compare("loss", ["beta"], (gradients,), arguments, total, rng)
+
+
+def _compare(function, names, gradients, arguments, total, rng) -> bool:
+    """The derivative along one random direction for each argument, both ways."""
+    good = True
+    for name, gradient in zip(names, gradients, strict=True):
+        single = gradient.dtype == np.float32
+        step, tolerance = (1e-2, 1e-2) if single else (1e-4, 1e-6)
+        direction = rng.uniform(0.5, 1.0, gradient.shape) * rng.choice([-1.0, 1.0], gradient.shape)
+        derived = float(np.sum(np.multiply(gradient, direction, dtype=float)))
+
+        def at(distance: float) -> float:
+            moved = np.asarray(arguments[name] + distance * direction).astype(gradient.dtype)
+            return total({**arguments, name: moved})
+
+        near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
+        measured = (8 * near - far) / (12 * step)
+        error = abs(derived - measured) / max(abs(derived), abs(measured), 1e-3)
+        good &= bool(error <= tolerance)
+        print(f"{function:<24} {name:<16} {derived:>18.10g} {measured:>18.10g} {error:>10.1e}")
+    return good
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if _self_check() else 1)

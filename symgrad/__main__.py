@@ -1,0 +1,5 @@
+"""`python -m symgrad`: the command line."""
+
+from symgrad.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,255 @@
+"""symgrad from Python: compile a function, or wrap it so that it is compiled on the first call."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import os
+import sys
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import update_wrapper
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symgrad.capture import CapturedModel, MarkedProgram, capture
+from symgrad.codegen import Target, write_atomically
+from symgrad.driver import Derived, Timings, derive, emit
+from symgrad.errors import ModelError
+from symgrad.program import DType
+
+__all__ = ["Module", "compile", "grad", "import_file", "value_and_grad", "vjp"]
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A compiled model: the generated module, its text and its formulas.
+
+    Attributes that are not its own are the generated module's: `module.loss_grad(...)`.
+    """
+
+    name: str
+    path: Path
+    source: str
+    formulas: str
+    notes: tuple[str, ...]
+    python: ModuleType
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self.python, attribute)
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the generated module to a file of its own."""
+        target = Path(path)
+        write_atomically(target, self.source)
+        return target
+
+
+def compile(
+    function: Function | MarkedProgram,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    shapes: Mapping[str, str] | None = None,
+    target: Target = "cpu",
+    dtype: DType | None = None,
+    without: Collection[str] = (),
+) -> Module:
+    """The generated module of a function: what `symgrad compile` writes, imported here.
+
+    Args:
+        function: a Python function over NumPy names, marked with `@program` or not.
+        wrt: arguments to differentiate by; every floating one if left out. A single name makes
+            gradients bare arrays, a tuple of names makes them a NamedTuple.
+        shapes: `{"X": "f64[n, d]"}` for arguments without annotations.
+        target: `"cpu"` for Numba kernels, `"numpy"` for array statements.
+        dtype: overrides the type of every floating argument.
+        without: names of simplification passes to leave out.
+
+    Raises:
+        ModelError: annotations are missing or wrong, or `wrt` does not fit.
+        CaptureError: an operation cannot be captured.
+
+    >>> import numpy as np, symgrad
+    >>> def energy(x): return np.sum(x**2)
+    >>> module = symgrad.compile(energy, shapes={"x": "f64[n]"}, target="numpy")
+    >>> module.energy_grad(np.array([1.0, 2.0])).x
+    array([2., 4.])
+    """
+    plain, marked_wrt = _unwrap(function)
+    model = capture(plain, wrt=marked_wrt if wrt is None else wrt, shapes=shapes, dtype=dtype)
+    return _build(model, plain, target, without)
+
+
+def _unwrap(
+    function: Function | MarkedProgram,
+) -> tuple[Function, str | tuple[str, ...] | None]:
+    if isinstance(function, MarkedProgram):
+        return function.function, function.wrt
+    return function, None
+
+
+def _build(
+    model: CapturedModel, function: Function, target: Target, without: Collection[str]
+) -> Module:
+    timings = Timings()
+    derived = derive(model, without, timings)
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):
+        text = repr(model.program)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    source = emit(
+        (derived,),
+        source=model.source,
+        digest=digest,
+        target=target,
+        options=_describe(target, without),
+        timings=timings,
+    )
+    return load(derived, source)
+
+
+def _describe(target: Target, without: Collection[str]) -> str:
+    left_out = f", without {', '.join(sorted(without))}" if without else ""
+    return f"target {target}{left_out}"
+
+
+def load(derived: Derived, source: str) -> Module:
+    """The module of a text, imported from symgrad's cache folder."""
+    digest = hashlib.sha256(source.encode()).hexdigest()[:20]
+    path = cache_folder() / f"{derived.name}_{digest}.py"
+    if not path.exists():
+        write_atomically(path, source)
+    python = import_file(path)
+    return Module(derived.name, path, source, derived.formulas(), derived.notes, python)
+
+
+def cache_folder() -> Path:
+    """Where in-process modules are kept, so that a second process need not compile them."""
+    chosen = os.environ.get("SYMGRAD_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "symgrad"
+
+
+def import_file(path: Path) -> ModuleType:
+    """Imports a generated module from its file, under a name of its own."""
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    name = f"_symgrad_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"'{path}' is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class _Compiled:
+    """A function that is compiled for the kinds of arguments it is first called with."""
+
+    def __init__(
+        self,
+        function: Function | MarkedProgram,
+        suffix: str,
+        wrt: str | tuple[str, ...] | None,
+        target: Target,
+    ) -> None:
+        self.function, marked_wrt = _unwrap(function)
+        self.wrt = marked_wrt if wrt is None else wrt
+        self.suffix = suffix
+        self.target: Target = target
+        self.modules: dict[object, Module] = {}
+        self.lock = threading.Lock()
+        self.signature = inspect.signature(self.function)
+        update_wrapper(self, self.function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        module, names = self._module(args, kwargs)
+        return getattr(module, f"{module.name}_{self.suffix}")(*names[0], **names[1])
+
+    def module(self, *args: Any, **kwargs: Any) -> Module:
+        """The module that a call with these arguments would run."""
+        return self._module(args, kwargs)[0]
+
+    def _module(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Module, tuple[tuple[Any, ...], dict[str, Any]]]:
+        own = {k: v for k, v in kwargs.items() if k in self.signature.parameters}
+        count = len(self.signature.parameters)
+        bound = self.signature.bind(*args[:count], **own)
+        key = tuple((name, _kind(value)) for name, value in bound.arguments.items())
+        module = self.modules.get(key)
+        if module is None:
+            with self.lock:
+                module = self.modules.get(key) or self._compile(bound.arguments)
+                self.modules[key] = module
+        return module, (args, kwargs)
+
+    def _compile(self, arguments: Mapping[str, Any]) -> Module:
+        model = capture(self.function, wrt=self.wrt, examples=arguments)
+        return _build(model, self.function, self.target, ())
+
+
+def _kind(value: Any) -> object:
+    """What of an argument decides the program: its type, rank, and which axes have length 1."""
+    array = np.asarray(value)
+    return (array.dtype.str, tuple(length == 1 for length in array.shape))
+
+
+def _wrapper(
+    suffix: str,
+    function: Function | MarkedProgram | None,
+    wrt: str | tuple[str, ...] | None,
+    target: Target,
+) -> Any:
+    if function is None:
+        return lambda f: _Compiled(f, suffix, wrt, target)
+    return _Compiled(function, suffix, wrt, target)
+
+
+def value_and_grad(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`(f(x), ∂f/∂x)` of a scalar function, as a function; also a decorator.
+
+    Compiled on the first call. Shapes come from annotations, or from the first arguments: each
+    length becomes a size of its own, so that one compilation serves every size.
+
+    >>> import numpy as np, symgrad
+    >>> f = symgrad.value_and_grad(lambda x: np.sum(np.sin(x)), wrt="x", target="numpy")
+    >>> f(np.zeros(2))
+    (np.float64(0.0), array([1., 1.]))
+    """
+    return _wrapper("value_and_grad", function, wrt, target)
+
+
+def grad(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`∂f/∂x` of a scalar function, as a function; see `value_and_grad`."""
+    return _wrapper("grad", function, wrt, target)
+
+
+def vjp(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`(f(x), Ȳ·∂f/∂x)` for a cotangent Ȳ passed after the arguments; see `value_and_grad`."""
+    return _wrapper("vjp", function, wrt, target)

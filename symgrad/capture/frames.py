@@ -1,0 +1,117 @@
+"""Where in the model something happens: file, line, and the variable that receives the result."""
+
+from __future__ import annotations
+
+import dis
+import sys
+import sysconfig
+import traceback
+from bisect import bisect_right
+from pathlib import Path
+from types import CodeType, FrameType, TracebackType
+
+from symgrad.program import Origin
+
+__all__ = ["ModelCode", "is_library_file"]
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_LIBRARIES = tuple(
+    sorted({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
+)
+
+
+def is_library_file(file: str) -> bool:
+    """Whether a source file belongs to Python, an installed package or symgrad: not to a model."""
+    return file.startswith(("<", _PACKAGE, *_LIBRARIES))
+
+
+class ModelCode:
+    """The code of one model: finds its frames on the stack and reads what they are about to do."""
+
+    def __init__(self, code: CodeType, source: str) -> None:
+        self.file = code.co_filename
+        self.line = code.co_firstlineno
+        self.source = source
+        self._is_model: dict[str, bool] = {self.file: True}
+        self._instructions: dict[int, tuple[CodeType, list[int], list[dis.Instruction]]] = {}
+
+    def owns(self, file: str) -> bool:
+        """Whether frames of this file are the model's own."""
+        known = self._is_model.get(file)
+        if known is None:
+            known = self._is_model[file] = not is_library_file(file)
+        return known
+
+    def frame(self) -> FrameType | None:
+        """The innermost frame of the model's own code on the stack."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and not self.owns(frame.f_code.co_filename):
+            frame = frame.f_back
+        return frame
+
+    def shown_file(self, file: str) -> str:
+        """The name of a model file as messages and origins show it."""
+        if file == self.file:
+            return self.source
+        sibling = Path(file)
+        if sibling.parent == Path(self.file).parent:
+            return str(Path(self.source).parent / sibling.name)
+        return sibling.name
+
+    def origin(self) -> Origin:
+        """File and line of the model that is running now."""
+        frame = self.frame()
+        if frame is None:
+            return Origin(self.source, self.line)
+        return Origin(self.shown_file(frame.f_code.co_filename), frame.f_lineno)
+
+    def origin_of(self, trace: TracebackType | None) -> Origin:
+        """File and line of the innermost frame of the model in a traceback."""
+        found = Origin(self.source, self.line)
+        for frame, line in traceback.walk_tb(trace):
+            if self.owns(frame.f_code.co_filename):
+                found = Origin(self.shown_file(frame.f_code.co_filename), line)
+        return found
+
+    def receivers(self) -> tuple[str, ...]:
+        """Variables that the running statement stores its result in: one, or several if unpacked.
+
+        The next instruction of the frame says so. A helper that returns its last result passes it
+        on, so the variable of the caller counts.
+        """
+        frame = self.frame()
+        while frame is not None and self.owns(frame.f_code.co_filename):
+            following = self._following(frame)
+            if not following or not following[0].opname.startswith("RETURN_VALUE"):
+                return _stored_names(following)
+            frame = frame.f_back
+        return ()
+
+    def _following(self, frame: FrameType) -> list[dis.Instruction]:
+        code = frame.f_code
+        known = self._instructions.get(id(code))
+        if known is None:
+            instructions = list(dis.get_instructions(code))
+            known = (code, [i.offset for i in instructions], instructions)
+            self._instructions[id(code)] = known
+        position = bisect_right(known[1], frame.f_lasti)
+        return known[2][position : position + 9]
+
+
+def _stored_names(instructions: list[dis.Instruction]) -> tuple[str, ...]:
+    if not instructions:
+        return ()
+    first = instructions[0]
+    if first.opname == "UNPACK_SEQUENCE":
+        names = [_stored_name(i) for i in instructions[1 : 1 + int(first.arg or 0)]]
+        return tuple(name or "" for name in names)
+    name = _stored_name(first)
+    return (name,) if name else ()
+
+
+def _stored_name(instruction: dis.Instruction) -> str | None:
+    stores = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
+    if not instruction.opname.startswith(stores):
+        return None
+    value = instruction.argval
+    return str(value[0]) if isinstance(value, tuple) else str(value)

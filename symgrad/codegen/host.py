@@ -1,0 +1,263 @@
+"""The Python side of a program: buffers, kernel calls and combination of partial sums, as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text
+from symgrad.codegen.kernels import RESERVED, PrintedKernel, array_type, print_kernel, scalar_type
+from symgrad.codegen.spelling import NUMPY, Spelling
+from symgrad.schedule.frozen import FrozenDefinition, FrozenProgram, Operation
+from symgrad.schedule.loops import Parameter
+from symgrad.schedule.plan import (
+    Accumulator,
+    Buffer,
+    CheckIndex,
+    ReshapeArray,
+    RunTiled,
+    RunWhole,
+    Schedule,
+)
+
+__all__ = [
+    "PrintedProgram",
+    "check_lines",
+    "extent_checks",
+    "print_schedule",
+    "reshape_line",
+    "shape_text",
+]
+
+_DIVIDE = {"divide": Spelling("np.divide({0}, {1})", 8, (0, 0))}
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedProgram:
+    """Text of a program for a target: functions above, and the body that runs them."""
+
+    kernels: tuple[str, ...]
+    body: tuple[str, ...]
+
+
+def print_schedule(schedule: Schedule, helpers: dict[str, None], options: str) -> PrintedProgram:
+    """Numba kernels and the lines that call them.
+
+    Args:
+        schedule: what is printed.
+        helpers: receives the names of the helper functions that the kernels call.
+        options: name of the dictionary of compiler options in the module.
+    """
+    return _HostPrinter(schedule, helpers, options).run()
+
+
+def shape_text(shape: Iterable[str]) -> str:
+    """A shape as a tuple; a 0-d array is held as one element."""
+    parts = [_clamped(extent) for extent in shape] or ["1"]
+    return f"({', '.join(parts)},)" if len(parts) == 1 else f"({', '.join(parts)})"
+
+
+def _clamped(extent: str) -> str:
+    """`n - 1` elements are none if n is 0."""
+    return f"max({extent}, 0)" if " - " in extent or extent.startswith("-") else extent
+
+
+def reshape_line(step: ReshapeArray) -> str:
+    """`y = x.reshape(shape)` with a 0-d array held as one element."""
+    statement = step.statement
+    return f"{statement.name} = np.reshape({statement.source}, {shape_text(statement.shape)})"
+
+
+def check_lines(program: FrozenProgram, step: CheckIndex) -> str:
+    """`y = _check_index(…)`: wraps negative entries or raises IndexError."""
+    s = step.statement
+    return (
+        f'{s.name} = _check_index("{program.name}", {s.source}, {s.extent}, "{s.source}", '
+        f'"{s.array}", {s.array_axis})'
+    )
+
+
+def extent_checks(program: FrozenProgram) -> list[str]:
+    """A maximum over nothing has no value: that is an error, as in NumPy."""
+    lines: dict[str, None] = {}
+    for statement in program.statements:
+        if not isinstance(statement, FrozenDefinition):
+            continue
+        for term in statement.terms:
+            if term.reduction not in ("max", "min", "argmax", "argmin"):
+                continue
+            for axis in term.axes:
+                if axis.extent.isdigit() and axis.extent != "0":
+                    continue
+                where = f" (line {statement.line} of the model)" if statement.line else ""
+                lines.setdefault(f"if {axis.extent} < 1:")
+                lines.setdefault(
+                    f'    raise ValueError("{program.name}: {term.reduction} over an axis of size '
+                    f'{axis.extent}, which is 0{where}")'
+                )
+    return list(lines)
+
+
+class _HostPrinter:
+    def __init__(self, schedule: Schedule, helpers: dict[str, None], options: str) -> None:
+        self.schedule = schedule
+        self.program = schedule.program
+        self.helpers = helpers
+        self.options = options
+        self.kernels: list[str] = []
+        self.body: list[str] = extent_checks(self.program)
+        taken = {*RESERVED, *self.program.sizes, *(s.name for s in self.program.statements)}
+        taken.update(a.name for a in (*self.program.arguments, *self.program.constants))
+        self.allocate = NameAllocator(taken)
+
+    def run(self) -> PrintedProgram:
+        for step in self.schedule.steps:
+            if isinstance(step, RunTiled):
+                self._tiled(step)
+            elif isinstance(step, RunWhole):
+                self._whole(step)
+            elif isinstance(step, ReshapeArray):
+                self.body.append(reshape_line(step))
+            else:
+                self.body.append(check_lines(self.program, step))
+        return PrintedProgram(tuple(self.kernels), tuple(self.body))
+
+    # --- kernels -----------------------------------------------------------------------------------
+
+    def _define(self, printed: PrintedKernel) -> None:
+        parameters = ", ".join(printed.parameter_names())
+        lines = [
+            f'@njit("{printed.signature()}", **{self.options})',
+            f"def {printed.name}({parameters}):",
+            *("    " + line for line in printed.lines or ["pass"]),
+        ]
+        self.kernels.append("\n".join(lines))
+
+    def _whole(self, step: RunWhole) -> None:
+        printed = print_kernel(step.kernel, self.helpers)
+        self._define(printed)
+        for buffer in step.outputs:
+            self.body.append(_allocation(buffer.name, buffer.shape, buffer))
+        self.body.append(f"{printed.name}({', '.join(printed.parameter_names())})")
+
+    def _tiled(self, step: RunTiled) -> None:
+        printed = print_kernel(step.kernel, self.helpers)
+        self._define(printed)
+        parts = {a.buffer.name: self.allocate(f"{a.buffer.name}_blocks") for a in step.accumulators}
+        tiles = {b.name: self.allocate(f"{b.name}_tile") for b in step.scratch}
+        used = {p.view.array for p in printed.parameters}
+        self._define_blocks(step, printed)
+        blocks = self.allocate("blocks")
+        options = self.schedule.options
+        self.body.append(
+            f"{blocks} = _count_blocks({step.sample}, {step.work}, {self._partial_size(step)})"
+        )
+        for buffer in step.outputs:
+            self.body.append(_allocation(buffer.name, buffer.shape, buffer))
+        for accumulator in step.accumulators:
+            buffer = accumulator.buffer
+            shape = (blocks, *(buffer.shape or ("1",)))
+            self.body.append(
+                f"{parts[buffer.name]} = np.zeros({shape_text(shape)}, np.{_numpy_type(buffer)})"
+            )
+        for buffer in step.scratch:
+            if buffer.name in used:
+                name = tiles[buffer.name]
+                self.body.append(_allocation(name, (blocks, *buffer.shape), buffer))
+        names = {**parts, **tiles}
+        arguments = [names.get(p.view.array, p.view.array) for p in printed.parameters]
+        sizes = [
+            s for s in dict.fromkeys((step.sample, *printed.scalars)) if s not in ("start", "rows")
+        ]
+        self.body += [
+            f"if {blocks} > 1:",
+            f"    {printed.name}_blocks({', '.join([blocks, *sizes, *arguments])})",
+            "else:",
+            f"    for start in range(0, {step.sample}, {options.tile}):",
+            f"        rows = min({options.tile}, {step.sample} - start)",
+            f"        {printed.name}({', '.join(self._tile_arguments(printed, names, '0'))})",
+        ]
+        for accumulator in step.accumulators:
+            self.body.append(self._combination(accumulator, parts[accumulator.buffer.name]))
+
+    def _define_blocks(self, step: RunTiled, printed: PrintedKernel) -> None:
+        """The thin parallel wrapper: each thread takes whole blocks, each block its tiles in order."""
+        sizes = [
+            s for s in dict.fromkeys((step.sample, *printed.scalars)) if s not in ("start", "rows")
+        ]
+        types = ["int64"] * (1 + len(sizes))
+        for parameter in printed.parameters:
+            types.append(_blocked_type(parameter))
+        names = [p.view.name for p in printed.parameters]
+        call = self._tile_arguments(printed, {}, "block")
+        tile = self.schedule.options.tile
+        n = step.sample
+        lines = [
+            f'@njit("void({", ".join(types)})", parallel=True, **{self.options})',
+            f"def {printed.name}_blocks({', '.join(['blocks', *sizes, *names])}):",
+            "    for block in prange(blocks):",
+            f"        first = block * {n} // blocks",
+            f"        last = (block + 1) * {n} // blocks",
+            f"        for start in range(first, last, {tile}):",
+            f"            rows = min({tile}, last - start)",
+            f"            {printed.name}({', '.join(call)})",
+        ]
+        self.kernels.append("\n".join(lines))
+
+    @staticmethod
+    def _tile_arguments(printed: PrintedKernel, names: dict[str, str], block: str) -> list[str]:
+        """Arguments of one tile: rows as slices, scratch and partial sums of the block."""
+        texts = list(printed.scalars)
+        for parameter in printed.parameters:
+            inside = parameter.view.name if not names else parameter.view.array
+            name = names.get(parameter.view.array, inside)
+            if parameter.role == "rows":
+                texts.append(f"{name}[start : start + rows]")
+            elif parameter.role in ("scratch", "accumulator"):
+                texts.append(f"{name}[{block}]")
+            else:
+                texts.append(name)
+        return texts
+
+    @staticmethod
+    def _partial_size(step: RunTiled) -> str:
+        """Elements of all partial sums of one block, a text over sizes."""
+        products = []
+        for accumulator in step.accumulators:
+            factors = [e if e.isalnum() else f"({e})" for e in accumulator.buffer.shape]
+            products.append(" * ".join(factors) or "1")
+        return " + ".join(products) or "0"
+
+    def _combination(self, accumulator: Accumulator, parts: str) -> str:
+        text = f"np.sum({parts}, axis=0)"
+        if accumulator.scale:
+            printer = BlockPrinter(
+                {**NUMPY, **_DIVIDE}, lambda e: e.array, affine_text, self.allocate, {}
+            )
+            last = len(accumulator.scale) - 1
+            _, texts = printer.print(_as_double(accumulator.scale), [last])
+            text = f"{text} * ({texts[last]})"
+            if accumulator.buffer.dtype == "float32":
+                text = f"({text}).astype(np.float32)"
+        return f"{accumulator.buffer.name} = {text}"
+
+
+def _as_double(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """Scales are computed in Python floats."""
+    return tuple(Operation(op.name, op.operands, "float64", op.value) for op in operations)
+
+
+def _allocation(name: str, shape: tuple[str, ...], buffer: Buffer) -> str:
+    return f"{name} = np.empty({shape_text(shape)}, np.{_numpy_type(buffer)})"
+
+
+def _numpy_type(buffer: Buffer) -> str:
+    return "bool_" if buffer.dtype == "bool" else buffer.dtype
+
+
+def _blocked_type(parameter: Parameter) -> str:
+    view = parameter.view
+    if view.by_value:
+        return scalar_type(view.dtype)
+    blocked = parameter.role in ("scratch", "accumulator")
+    return array_type(view.dtype, max(view.rank, 1) + blocked)

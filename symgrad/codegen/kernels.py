@@ -1,0 +1,296 @@
+"""Kernels for the CPU: loop nests printed as Numba functions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text, number_text
+from symgrad.codegen.spelling import NUMBA
+from symgrad.program.definitions import DType
+from symgrad.schedule.frozen import Affine, Element, Operation, Subscript
+from symgrad.schedule.loops import (
+    Bind,
+    Block,
+    Bound,
+    Declare,
+    Fold,
+    Kernel,
+    Local,
+    Loop,
+    Node,
+    Parameter,
+    Store,
+    View,
+    When,
+)
+
+__all__ = ["PrintedKernel", "array_type", "print_kernel", "scalar_type"]
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+RESERVED = frozenset(
+    [
+        "np",
+        "math",
+        "njit",
+        "prange",
+        "range",
+        "min",
+        "max",
+        "abs",
+        "float",
+        "int",
+        "start",
+        "rows",
+        "stop",
+        "block",
+        "blocks",
+        "first",
+        "last",
+    ]
+)
+
+
+class PrintedKernel:
+    """The text of a kernel: its name, the parameters that its body uses, its lines."""
+
+    def __init__(self, kernel: Kernel, lines: list[str]) -> None:
+        self.kernel = kernel
+        self.name = f"_{kernel.name}"
+        self.lines = lines
+        words = set(_WORD.findall("\n".join(line for line in lines if "#" not in line)))
+        leading = ("start", "rows") if kernel.tiled else ()
+        self.scalars = tuple(name for name in (*leading, *kernel.sizes) if name in words)
+        self.parameters = tuple(p for p in kernel.parameters if p.view.name in words)
+
+    def signature(self) -> str:
+        """Explicit Numba types of all parameters."""
+        types = ["int64"] * len(self.scalars)
+        types += [parameter_type(p) for p in self.parameters]
+        return f"void({', '.join(types)})"
+
+    def parameter_names(self) -> list[str]:
+        return [*self.scalars, *(p.view.name for p in self.parameters)]
+
+
+def scalar_type(dtype: DType) -> str:
+    """The Numba name of an element type."""
+    return "boolean" if dtype == "bool" else dtype
+
+
+def array_type(dtype: DType, rank: int) -> str:
+    """The Numba type of a C-contiguous array; a 0-d one is held as one element."""
+    axes = ", ".join([*[":"] * (max(rank, 1) - 1), "::1"])
+    return f"{scalar_type(dtype)}[{axes}]"
+
+
+def parameter_type(parameter: Parameter) -> str:
+    view = parameter.view
+    return scalar_type(view.dtype) if view.by_value else array_type(view.dtype, view.rank)
+
+
+def print_kernel(kernel: Kernel, helpers: dict[str, None]) -> PrintedKernel:
+    """The kernel as Python lines; the names of helper functions it calls are added to `helpers`."""
+    return PrintedKernel(kernel, _KernelPrinter(kernel, helpers).lines())
+
+
+class _KernelPrinter:
+    def __init__(self, kernel: Kernel, helpers: dict[str, None]) -> None:
+        self.kernel = kernel
+        self.views: dict[str, list[View]] = {}
+        for parameter in kernel.parameters:
+            self.views.setdefault(parameter.view.array, []).append(parameter.view)
+        taken = {*RESERVED, *kernel.sizes, *(p.view.name for p in kernel.parameters)}
+        for _, nodes in kernel.nests:
+            taken.update(_indices_in(nodes))
+        self.allocate = NameAllocator(taken)
+        self.tile_indices: set[str] = set()
+        self.locals: dict[str, str] = {}
+        self.printer = BlockPrinter(NUMBA, self._load, self._index, self.allocate, helpers)
+
+    def lines(self) -> list[str]:
+        """All nests, each below the formulas that it computes."""
+        lines: list[str] = []
+        for formula, nodes in self.kernel.nests:
+            self.tile_indices = set()
+            self.locals = {}
+            lines.extend(f"# {line}" for line in formula.splitlines())
+            lines.extend(self._nodes(nodes, 0))
+        return lines
+
+    # --- nodes -----------------------------------------------------------------------------------
+
+    def _nodes(self, nodes: tuple[Node, ...], depth: int) -> list[str]:
+        lines: list[str] = []
+        for node in nodes:
+            lines.extend(self._node(node, depth))
+        return lines
+
+    def _node(self, node: Node, depth: int) -> list[str]:
+        pad = "    " * depth
+        if isinstance(node, Loop):
+            return self._loop(node, depth)
+        if isinstance(node, Bind):
+            return self._bind(node, depth)
+        if isinstance(node, When):
+            tests = [
+                f"{self._subscript(g.left)} {g.relation} {self._subscript(g.right)}"
+                for g in node.guards
+            ]
+            return [f"{pad}if {' and '.join(tests)}:", *self._nodes(node.body, depth + 1)]
+        if isinstance(node, Declare):
+            return [f"{pad}{self._local(node.local)} = {self._initial(node)}"]
+        return [pad + line for line in self._block(node)]
+
+    def _loop(self, loop: Loop, depth: int) -> list[str]:
+        pad = "    " * depth
+        if loop.tile:
+            self.tile_indices.add(loop.index)
+        else:
+            self.tile_indices.discard(loop.index)
+        extent = "rows" if loop.tile else loop.extent
+        start = self._limit([self._bound(b, loop.tile) for b in loop.lower], "0", "max")
+        stop = self._limit([self._bound(b, loop.tile) for b in loop.upper], extent, "min")
+        if loop.reverse:
+            header = f"range({stop} - 1, {start} - 1, -1)"
+        elif start == "0":
+            header = f"range({stop})"
+        else:
+            header = f"range({start}, {stop})"
+        body = self._nodes(loop.body, depth + 1)
+        return [f"{pad}for {loop.index} in {header}:", *body]
+
+    @staticmethod
+    def _limit(bounds: list[str], default: str, function: str) -> str:
+        if not bounds:
+            return default
+        return f"{function}({', '.join([default, *bounds])})"
+
+    def _bound(self, bound: Bound, tile: bool) -> str:
+        text = self._subscript(bound.value)
+        if bound.shift:
+            text = f"{text} + {bound.shift}" if bound.shift > 0 else f"{text} - {-bound.shift}"
+        return f"{text} - start" if tile else text
+
+    def _bind(self, node: Bind, depth: int) -> list[str]:
+        pad = "    " * depth
+        self.tile_indices.discard(node.index)
+        lines = [f"{pad}{node.index} = {self._subscript(node.value)}"]
+        if node.inside:
+            return [*lines, *self._nodes(node.body, depth)]
+        lines.append(f"{pad}if 0 <= {node.index} < {node.extent}:")
+        return [*lines, *self._nodes(node.body, depth + 1)]
+
+    def _initial(self, node: Declare) -> str:
+        if isinstance(node.initial, float) or node.local.dtype in ("float64", "float32"):
+            return number_text(node.initial, node.local.dtype)[0]
+        return str(node.initial)
+
+    def _local(self, local: Local) -> str:
+        if local.name not in self.locals:
+            self.locals[local.name] = self.allocate(local.name)
+        return self.locals[local.name]
+
+    # --- blocks ----------------------------------------------------------------------------------
+
+    def _block(self, block: Block) -> list[str]:
+        lines, texts = self.printer.print(
+            self._with_local_names(block), (effect.value for effect in block.effects)
+        )
+        for effect in block.effects:
+            text = texts[effect.value]
+            if isinstance(effect, Store):
+                lines.append(self._store(effect, text))
+            else:
+                lines.extend(self._fold(effect, text))
+        return lines
+
+    def _with_local_names(self, block: Block) -> tuple[Operation, ...]:
+        return tuple(
+            replace(op, value=self.locals.get(str(op.value), str(op.value)))
+            if op.name == "local"
+            else op
+            for op in block.operations
+        )
+
+    def _store(self, store: Store, text: str) -> str:
+        if isinstance(store.target, Local):
+            target = self._local(store.target)
+        else:
+            target = self._load(store.target)
+        return f"{target} {'+=' if store.add else '='} {text}"
+
+    def _fold(self, fold: Fold, text: str) -> list[str]:
+        local = self._local(fold.local)
+        if fold.kind == "prod":
+            return [f"{local} *= {text}"]
+        lines = []
+        if not _WORD.fullmatch(text):
+            name = self.allocate("v")
+            lines.append(f"{name} = {text}")
+            text = name
+        sign = ">" if fold.kind in ("max", "argmax") else "<"
+        if fold.position is None:
+            # A NaN is taken and then kept: no comparison with it is true.
+            lines.append(
+                f"{local} = {text} if {text} {sign} {local} or {text} != {text} else {local}"
+            )
+            return lines
+        position = self._local(fold.position)
+        lines += [
+            f"if {text} {sign} {local} or ({text} != {text} and {local} == {local}):",
+            f"    {local} = {text}",
+            f"    {position} = {fold.index}",
+        ]
+        return lines
+
+    # --- indices ---------------------------------------------------------------------------------
+
+    def _absolute(self, index: str) -> str:
+        """The index as a number of a sample, not of a row of the tile."""
+        return f"start + {index}" if index in self.tile_indices else index
+
+    def _index(self, affine: Affine) -> str:
+        return affine_text(affine, self._absolute)
+
+    def _subscript(self, subscript: Subscript) -> str:
+        if isinstance(subscript, Affine):
+            return self._index(subscript)
+        return self._load(subscript)
+
+    def _load(self, element: Element) -> str:
+        view = self._view(element)
+        if view.by_value:
+            return view.name
+        if not element.subscripts:
+            return f"{view.name}[0]"
+        texts = []
+        for position, subscript in enumerate(element.subscripts):
+            if position == view.tile_axis and isinstance(subscript, Affine):
+                texts.append(affine_text(subscript))
+            else:
+                texts.append(self._subscript(subscript))
+        return f"{view.name}[{', '.join(texts)}]"
+
+    def _view(self, element: Element) -> View:
+        """The view that fits: rows of the tile if that is what is read, else the whole array."""
+        views = self.views[element.array]
+        for view in views:
+            if view.tile_axis is None:
+                continue
+            subscript = element.subscripts[view.tile_axis]
+            if isinstance(subscript, Affine) and subscript.single_index in self.tile_indices:
+                return view
+        return next((v for v in views if v.tile_axis is None), views[0])
+
+
+def _indices_in(nodes: tuple[Node, ...]) -> set[str]:
+    found: set[str] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (Loop, Bind)):
+            found.add(node.index)
+        if isinstance(node, (Loop, Bind, When)):
+            stack.extend(node.body)
+    return found

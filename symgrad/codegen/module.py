@@ -1,0 +1,221 @@
+"""Assembly of a generated module: formulas, helpers, kernels, doors and public functions."""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from symgrad.codegen.doors import annotation, door_lines, numpy_type
+from symgrad.codegen.host import PrintedProgram, print_schedule
+from symgrad.codegen.numpy_target import print_numpy
+from symgrad.codegen.rendering import format_source, helper_source, render
+from symgrad.codegen.spelling import HELPER_NEEDS
+from symgrad.program.definitions import Constant
+from symgrad.schedule.freeze_sizes import SizeRule
+from symgrad.schedule.frozen import FrozenIndexCheck, FrozenProgram
+from symgrad.schedule.plan import ScheduleOptions
+from symgrad.schedule.scheduler import schedule
+
+__all__ = ["FunctionCode", "ModuleCode", "Target", "emit_module"]
+
+Target = Literal["cpu", "numpy"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCode:
+    """Everything that is emitted for one model function, without SymPy."""
+
+    name: str
+    docstring: str
+    line: int
+    wrt: tuple[str, ...]
+    single_wrt: bool
+    returns_tuple: bool
+    forward: FrozenProgram
+    gradient: FrozenProgram
+    cotangents: tuple[str, ...]
+    floating_outputs: tuple[bool, ...]
+    rules: tuple[SizeRule, ...]
+    formulas: tuple[str, ...]
+    constants: tuple[Constant, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCode:
+    """A module to emit: where it came from and its functions."""
+
+    source: str
+    digest: str
+    version: str
+    options: str
+    target: Target
+    functions: tuple[FunctionCode, ...]
+
+
+def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> str:
+    """The text of the generated module, formatted; equal to the byte for equal input."""
+    chosen = options or ScheduleOptions()
+    helpers: dict[str, None] = {}
+    functions = [_function_values(f, module.target, helpers, chosen) for f in module.functions]
+    values: dict[str, Any] = {
+        "source": module.source,
+        "digest": module.digest,
+        "version": module.version,
+        "options": module.options,
+        "target": module.target,
+        "functions": functions,
+        "helpers": _helper_sources(helpers, module.target),
+        "most_blocks": chosen.most_blocks,
+        "work_per_block": chosen.work_per_block,
+        "needs_blocks": any("_count_blocks(" in line for f in functions for line in f["lines"]),
+        "needs_check_index": any("_check_index(" in line for f in functions for line in f["lines"]),
+        "needs_gather": any("_gather(" in line for f in functions for line in f["lines"]),
+        "needs_solve": any("_solve_size(" in line for f in functions for line in f["door"]),
+        "needs_number": any(not a["is_array"] for f in functions for a in f["arguments"]),
+    }
+    kernels = [*values["helpers"], *(kernel for f in functions for kernel in f["kernels"])]
+    identity = hashlib.sha256("\n".join(kernels).encode()).hexdigest()[:16]
+    text = render("module.py.jinja", {**values, "identity": identity})
+    imports = {
+        "uses_math": "math." in text,
+        "uses_njit": "@njit" in text,
+        "uses_prange": "prange(" in text,
+    }
+    return format_source(render("header.py.jinja", {**values, **imports}) + text)
+
+
+def _helper_sources(helpers: dict[str, None], target: Target) -> list[str]:
+    ordered: dict[str, None] = {}
+    for name in sorted(helpers):
+        for need in HELPER_NEEDS.get(name, ()):
+            ordered.setdefault(need)
+        ordered.setdefault(name)
+    decorator = "@njit(**_OPTIONS)" if target == "cpu" else "@np.vectorize"
+    return [helper_source(name, "" if name == "logsumexp" else decorator) for name in ordered]
+
+
+def _print(
+    program: FrozenProgram, target: Target, helpers: dict[str, None], options: ScheduleOptions
+) -> PrintedProgram:
+    if target == "numpy":
+        return print_numpy(program, helpers)
+    return print_schedule(schedule(program, options), helpers, "_OPTIONS")
+
+
+def _function_values(
+    function: FunctionCode, target: Target, helpers: dict[str, None], options: ScheduleOptions
+) -> dict[str, Any]:
+    """What the template needs to know of one function, as plain texts and lists."""
+    forward = _print(function.forward, target, helpers, options)
+    gradient = _print(function.gradient, target, helpers, options)
+    shapes = {a.name: a.shape for a in function.gradient.arguments}
+    dtypes = {a.name: a.dtype for a in function.gradient.arguments}
+    statements = {s.name: s for s in function.gradient.statements}
+    outputs = function.forward.outputs
+    adjoints = function.gradient.outputs[len(outputs) :]
+    sizes = list(function.forward.sizes)
+    arguments = [
+        {
+            "name": a.name,
+            "annotation": annotation(a),
+            "is_array": bool(a.shape),
+            "rank": len(a.shape),
+            "shape": ", ".join(a.shape),
+            "dtype": numpy_type(a.dtype),
+            "index_of": _index_extent(function.gradient, a.name),
+            "extents": list(a.shape),
+        }
+        for a in function.forward.arguments
+    ]
+    names = [a.name for a in function.forward.arguments]
+    pairs = zip(outputs, function.floating_outputs, strict=True)
+    floating = [name for name, is_floating in pairs if is_floating and function.cotangents]
+    cotangents = [
+        {
+            "name": name,
+            "output": output,
+            "shape": ", ".join(shapes[name]),
+            "extents": _tuple(shapes[name]),
+            "rank": len(shapes[name]),
+            "dtype": numpy_type(dtypes[name]),
+        }
+        for name, output in zip(function.cotangents, floating, strict=True)
+    ]
+    scalar = not function.cotangents
+    constants = [
+        {
+            "name": c.name,
+            "values": repr(list(c.values)),
+            "dtype": numpy_type(c.dtype),
+            "shape": repr(c.shape),
+        }
+        for c in function.constants
+    ]
+    door = door_lines(function.name, function.forward.arguments, function.rules)
+    return {
+        "name": function.name,
+        "docstring": _summary(function.docstring),
+        "line": function.line,
+        "notes": list(function.notes),
+        "formulas": list(function.formulas),
+        "class_name": f"{_camel(function.name)}Gradients",
+        "arguments": arguments,
+        "sizes": sizes,
+        "names": names,
+        "wrt": [
+            {
+                "name": name,
+                "adjoint": adjoint,
+                "shape": ", ".join(statements[adjoint].shape),
+                "rank": len(statements[adjoint].shape),
+                "dtype": numpy_type(statements[adjoint].dtype),
+            }
+            for name, adjoint in zip(function.wrt, adjoints, strict=True)
+        ],
+        "single_wrt": function.single_wrt,
+        "returns_tuple": function.returns_tuple,
+        "outputs": [
+            {
+                "name": name,
+                "rank": len(statements[name].shape),
+                "shape": ", ".join(statements[name].shape),
+                "dtype": numpy_type(statements[name].dtype),
+                "floating": is_floating,
+            }
+            for name, is_floating in zip(outputs, function.floating_outputs, strict=True)
+        ],
+        "cotangents": cotangents,
+        "scalar": scalar,
+        "constants": constants,
+        "door": door,
+        "kernels": [*forward.kernels, *gradient.kernels],
+        "forward_body": list(forward.body),
+        "gradient_body": list(gradient.body),
+        "lines": [*forward.body, *gradient.body],
+    }
+
+
+def _index_extent(program: FrozenProgram, name: str) -> str:
+    """The extent an integer argument indexes, for sampling legal values; empty if none."""
+    for statement in program.statements:
+        if isinstance(statement, FrozenIndexCheck) and statement.source == name:
+            return statement.extent
+    return ""
+
+
+def _tuple(parts: Sequence[str]) -> str:
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def _summary(docstring: str) -> str:
+    lines = [line.strip() for line in docstring.strip().splitlines()]
+    first = lines[0] if lines else ""
+    return textwrap.shorten(first, 88).replace("\\", "").replace('"', "'")
+
+
+def _camel(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

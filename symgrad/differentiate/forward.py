@@ -1,0 +1,87 @@
+"""Forward mode: from a program to the program that also computes its Jacobian-vector products."""
+
+from __future__ import annotations
+
+import sympy
+
+from symgrad.differentiate.linearise import linearise
+from symgrad.differentiate.scalar import is_total
+from symgrad.program import (
+    Access,
+    Argument,
+    Definition,
+    IndexCheck,
+    Program,
+    Reshape,
+    Statement,
+    Term,
+    dependencies,
+    is_floating,
+    verify,
+)
+from symgrad.program import functions as f
+from symgrad.program.naming import FreshNames
+
+__all__ = ["push_forward"]
+
+
+def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
+    """The Jacobian-vector product Ẏ = Σ_x ∂Y/∂x·ẋ of every output Y.
+
+    The result has one more argument `x_tangent` for each x in `wrt`, in that order, and one more
+    output for each floating output of the primal.
+    """
+    dtypes = program.dtypes()
+    fresh = FreshNames(program)
+    arguments = {a.name: a for a in program.arguments}
+    tangents: dict[str, str] = {}
+    added = []
+    for name in wrt:
+        tangents[name] = fresh(f"{name}_tangent")
+        added.append(Argument(tangents[name], arguments[name].shape, arguments[name].dtype))
+    definitions: list[Statement] = []
+    for statement in program.definitions:
+        definitions.append(statement)
+        reached = any(name in tangents for name in dependencies(statement))
+        if isinstance(statement, IndexCheck) or not is_floating(statement.dtype) or not reached:
+            continue
+        name = fresh(f"{statement.name}_dot")
+        if isinstance(statement, Reshape):
+            source = tangents[statement.source]
+            definitions.append(
+                Reshape(name, statement.shape, statement.dtype, source, statement.origin)
+            )
+        else:
+            linear = linearise(statement, dtypes, frozenset(tangents), fresh)
+            dtypes.update((helper.name, helper.dtype) for helper in linear.auxiliary)
+            definitions.extend(linear.auxiliary)
+            terms = []
+            for partial in linear.partials:
+                tangent = Access(tangents[partial.access.name], *partial.access.subscripts)
+                body = _masked_product(partial.coefficient, tangent)
+                terms.append(Term(body, partial.axes, "sum", partial.guards))
+            definitions.append(
+                Definition(name, statement.axes, statement.dtype, tuple(terms), statement.origin)
+            )
+        tangents[statement.name] = name
+    outputs = []
+    for output in program.outputs:
+        if output in tangents:
+            outputs.append(tangents[output])
+    return verify(
+        Program(
+            program.name,
+            (*program.arguments, *added),
+            tuple(definitions),
+            (*program.outputs, *outputs),
+            program.constants,
+        )
+    )
+
+
+def _masked_product(coefficient: sympy.Expr, tangent: Access) -> sympy.Expr:
+    """c·ẋ with the selection of c outermost: an infinite ẋ in the branch not taken stays out."""
+    if isinstance(coefficient, f.select) and not is_total(coefficient):
+        condition, a, b = coefficient.args
+        return f.select(condition, a * tangent, b * tangent)
+    return coefficient * tangent

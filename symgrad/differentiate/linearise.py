@@ -1,0 +1,150 @@
+"""The differential of a definition: one `Partial` for each access that can carry a derivative.
+
+dY[o] = Σ over partials  Σ_axes [guards] coefficient · dX[subscripts]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import sympy
+
+from symgrad.differentiate.scalar import differentiate_scalar, reuse_value
+from symgrad.errors import DifferentiationError
+from symgrad.program import (
+    Access,
+    Axis,
+    Definition,
+    DType,
+    Guard,
+    Term,
+    accesses,
+    index_symbol,
+    is_floating,
+)
+
+__all__ = ["Linearisation", "Partial", "linearise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """`Σ_axes [guards] coefficient · dX[subscripts]`, a part of a definition's differential."""
+
+    access: Access
+    coefficient: sympy.Expr
+    axes: tuple[Axis, ...]
+    guards: tuple[Guard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Linearisation:
+    """Partials of one definition, and the definitions that their coefficients need."""
+
+    partials: tuple[Partial, ...]
+    auxiliary: tuple[Definition, ...]
+
+
+def linearise(
+    definition: Definition,
+    dtypes: dict[str, DType],
+    active: frozenset[str],
+    fresh: Callable[[str], str],
+) -> Linearisation:
+    """The differential of a definition by its accesses to `active` arrays.
+
+    Args:
+        definition: what is differentiated.
+        dtypes: element type of every array of the program.
+        active: names of the arrays that carry a derivative.
+        fresh: gives an unused name that starts like its argument.
+
+    Raises:
+        DifferentiationError: a reduction without a derivative.
+    """
+    partials: list[Partial] = []
+    auxiliary: list[Definition] = []
+    for term in definition.terms:
+        found = [a for a in accesses(term.body) if a.name in active and is_floating(dtypes[a.name])]
+        if not found:
+            continue
+        outer, guards, helpers = _reduction_weight(definition, term, fresh)
+        auxiliary.extend(helpers)
+        for access in found:
+            inner = differentiate_scalar(term.body, access)
+            if _stores_its_body(definition, term, dtypes):
+                inner = reuse_value(inner, term.body, definition.access)
+            if inner != 0:
+                partials.append(Partial(access, outer * inner, term.axes, guards))
+    return Linearisation(tuple(partials), tuple(auxiliary))
+
+
+def _stores_its_body(definition: Definition, term: Term, dtypes: dict[str, DType]) -> bool:
+    """Whether the definition's value is the body itself, in the type it was computed in."""
+    alone = len(definition.terms) == 1 and not term.axes and not term.guards
+    return alone and all(
+        dtypes[a.name] == definition.dtype or not is_floating(dtypes[a.name])
+        for a in accesses(term.body)
+    )
+
+
+def _reduction_weight(
+    definition: Definition, term: Term, fresh: Callable[[str], str]
+) -> tuple[sympy.Expr, tuple[Guard, ...], tuple[Definition, ...]]:
+    """∂(reduction)/∂(body at one element): its weight, the domain it holds on, and helpers."""
+    if term.reduction == "sum" or not term.axes:
+        return sympy.S.One, term.guards, ()
+    if term.reduction == "logsumexp":
+        # ∂ log Σ_r exp(b_r) / ∂b_r = exp(b_r − value)
+        return sympy.exp(term.body - definition.access), term.guards, ()
+    if term.reduction in ("max", "min"):
+        return _extreme_weight(definition, term, fresh)
+    if term.reduction == "prod":
+        return _product_weight(definition, term, fresh)
+    raise DifferentiationError(
+        f"'{definition.name}' ({definition.origin}): {term.reduction} has no derivative"
+    )
+
+
+def _extreme_weight(
+    definition: Definition, term: Term, fresh: Callable[[str], str]
+) -> tuple[sympy.Expr, tuple[Guard, ...], tuple[Definition, ...]]:
+    """∂ max_r b_r / ∂b_r = [r = argmax]: the first of equal elements takes the derivative."""
+    (axis,) = term.axes
+    kind = "argmax" if term.reduction == "max" else "argmin"
+    position = Definition(
+        fresh(f"{definition.name}_{kind}"),
+        definition.axes,
+        "int64",
+        (replace(term, reduction=kind),),  # type: ignore[arg-type]
+        definition.origin,
+    )
+    guard = Guard(axis.index, "==", position.access)
+    return sympy.S.One, (*term.guards, guard), (position,)
+
+
+def _product_weight(
+    definition: Definition, term: Term, fresh: Callable[[str], str]
+) -> tuple[sympy.Expr, tuple[Guard, ...], tuple[Definition, ...]]:
+    """∂ Π_k b_k / ∂b_r = Π_{k<r} b_k · Π_{k>r} b_k: no division, so zeros are right too."""
+    if len(term.axes) != 1:
+        raise DifferentiationError(f"'{definition.name}': a product over several axes at once")
+    (axis,) = term.axes
+    inner = index_symbol(f"{axis.index.name}_other")
+    moved = term.xreplace({axis.index: inner})
+    helpers = []
+    for label, guard in (
+        ("before", Guard(inner, "<", axis.index)),
+        ("after", Guard(axis.index, "<", inner)),
+    ):
+        body = replace(moved, axes=(Axis(inner, axis.extent),), guards=(*moved.guards, guard))
+        helpers.append(
+            Definition(
+                fresh(f"{definition.name}_{label}"),
+                (*definition.axes, axis),
+                definition.dtype,
+                (body,),
+                definition.origin,
+            )
+        )
+    return helpers[0].access * helpers[1].access, term.guards, tuple(helpers)

@@ -1,0 +1,224 @@
+"""Reverse mode: from a program to the program that also computes its vector-Jacobian products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy
+
+from symgrad.differentiate.linearise import Partial, linearise
+from symgrad.differentiate.scalar import is_total
+from symgrad.differentiate.transpose import transpose
+from symgrad.errors import DifferentiationError
+from symgrad.program import (
+    Access,
+    Argument,
+    Axis,
+    Definition,
+    IndexCheck,
+    Origin,
+    Program,
+    Reshape,
+    Statement,
+    Term,
+    dependencies,
+    is_floating,
+    verify,
+)
+from symgrad.program import functions as f
+from symgrad.program.naming import FreshIndices, FreshNames
+
+__all__ = ["Gradient", "pull_back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """A program with adjoints: its outputs are the primal's, followed by one adjoint per `wrt`."""
+
+    program: Program
+    values: tuple[str, ...]
+    wrt: tuple[str, ...]
+    adjoints: tuple[str, ...]
+    cotangents: tuple[str, ...]
+
+
+def pull_back(program: Program, wrt: tuple[str, ...], *, unit_seed: bool = False) -> Gradient:
+    """The vector-Jacobian product x̄ = Σ_Y Ȳ·∂Y/∂x of every output Y, for each x in `wrt`.
+
+    Args:
+        program: what is differentiated.
+        wrt: names of floating arguments.
+        unit_seed: take Ȳ = 1 for the only, 0-d output, instead of a cotangent argument.
+
+    Raises:
+        DifferentiationError: `wrt` names something that cannot be differentiated by, an output
+            is not floating, or a statement has no rule.
+    """
+    return _ReverseSweep(program, wrt, unit_seed).run()
+
+
+class _ReverseSweep:
+    """State of one backward walk over the definitions."""
+
+    def __init__(self, program: Program, wrt: tuple[str, ...], unit_seed: bool) -> None:
+        self.program = program
+        self.wrt = wrt
+        self.unit_seed = unit_seed
+        self.dtypes = program.dtypes()
+        self.shapes = program.shapes()
+        self.fresh = FreshNames(program)
+        self.index = FreshIndices(program, "u")
+        self.active = _active(program, wrt)
+        self.target_axes: dict[str, tuple[Axis, ...]] = {}
+        self.contributions: dict[str, list[Term]] = {}
+        self.auxiliary: dict[str, tuple[Definition, ...]] = {}
+        self.adjoints: list[Statement] = []
+
+    def run(self) -> Gradient:
+        self._check()
+        cotangents = self._seed()
+        for statement in reversed(self.program.definitions):
+            if statement.name in self.contributions and statement.name in self.active:
+                self._step(statement)
+        names = tuple(self._close_adjoint(name, None).name for name in self.wrt)
+        forward: list[Statement] = []
+        for statement in self.program.definitions:
+            forward.append(statement)
+            forward.extend(self.auxiliary.get(statement.name, ()))
+        result = Program(
+            self.program.name,
+            (*self.program.arguments, *cotangents),
+            (*forward, *self.adjoints),
+            (*self.program.outputs, *names),
+            self.program.constants,
+        )
+        return Gradient(
+            verify(result),
+            self.program.outputs,
+            self.wrt,
+            names,
+            tuple(c.name for c in cotangents),
+        )
+
+    def _check(self) -> None:
+        arguments = {a.name: a for a in self.program.arguments}
+        for name in self.wrt:
+            if name not in arguments:
+                raise DifferentiationError(
+                    f"cannot differentiate '{self.program.name}' by '{name}': "
+                    f"its arguments are {', '.join(arguments)}"
+                )
+            if not is_floating(arguments[name].dtype):
+                raise DifferentiationError(
+                    f"cannot differentiate '{self.program.name}' by '{name}': it holds "
+                    f"{arguments[name].dtype}; only floating arguments have a gradient"
+                )
+        if self.unit_seed and (
+            len(self.program.outputs) != 1 or self.shapes[self.program.outputs[0]]
+        ):
+            raise DifferentiationError(
+                f"'{self.program.name}' is not a single 0-d value: use its vector-Jacobian product"
+            )
+
+    def _seed(self) -> tuple[Argument, ...]:
+        """The first contribution to each output: 1, or a cotangent argument."""
+        arguments = []
+        for name in self.program.outputs:
+            if not is_floating(self.dtypes[name]):
+                continue
+            if self.unit_seed:
+                self._contribute(name, Term(sympy.S.One))
+                continue
+            argument = Argument(
+                self.fresh(f"{name}_cotangent"), self.shapes[name], self.dtypes[name]
+            )
+            arguments.append(argument)
+            indices = (axis.index for axis in self._axes(name))
+            self._contribute(name, Term(Access(argument.name, *indices)))
+        return tuple(arguments)
+
+    def _axes(self, name: str) -> tuple[Axis, ...]:
+        """The axes in which the adjoint of an array is written."""
+        if name not in self.target_axes:
+            self.target_axes[name] = self.index.axes(self.shapes[name])
+        return self.target_axes[name]
+
+    def _contribute(self, name: str, term: Term) -> None:
+        if term.body != 0:
+            self.contributions.setdefault(name, []).append(term)
+
+    def _close_adjoint(self, name: str, origin: Origin | None) -> Definition:
+        """The adjoint of an array: the sum of all contributions to it."""
+        adjoint = Definition(
+            self.fresh(f"{name}_bar"),
+            self._axes(name),
+            self.dtypes[name],
+            tuple(self.contributions.get(name, ())),
+            origin,
+        )
+        self.adjoints.append(adjoint)
+        return adjoint
+
+    def _step(self, statement: Statement) -> None:
+        adjoint = self._close_adjoint(statement.name, statement.origin)
+        if isinstance(statement, Reshape):
+            back = Reshape(
+                self.fresh(f"{statement.source}_bar"),
+                self.shapes[statement.source],
+                statement.dtype,
+                adjoint.name,
+                statement.origin,
+            )
+            self.adjoints.append(back)
+            indices = (axis.index for axis in self._axes(statement.source))
+            self._contribute(statement.source, Term(Access(back.name, *indices)))
+            return
+        if isinstance(statement, IndexCheck):
+            raise DifferentiationError(f"'{statement.name}' holds indices and has no derivative")
+        linear = linearise(statement, self.dtypes, self.active, self.fresh)
+        for helper in linear.auxiliary:
+            self.dtypes[helper.name] = helper.dtype
+        self.auxiliary[statement.name] = linear.auxiliary
+        for partial in linear.partials:
+            self._transpose(statement, adjoint, partial)
+
+    def _transpose(self, definition: Definition, adjoint: Definition, partial: Partial) -> None:
+        loops = definition.axes + partial.axes
+        renamed = {axis.index: self.index() for axis in loops}
+        seed = Access(adjoint.name, *(renamed[i] for i in definition.indices))
+        coefficient = partial.coefficient.xreplace(renamed)
+        mask = _mask_of(adjoint, tuple(renamed[i] for i in definition.indices))
+        body = seed * coefficient
+        if mask is not None and not is_total(coefficient):
+            body = f.select(mask, body, sympy.S.Zero)
+        term = transpose(
+            tuple(s.xreplace(renamed) for s in partial.access.subscripts),
+            self._axes(partial.access.name),
+            tuple(Axis(renamed[axis.index], axis.extent) for axis in loops),
+            body,
+            tuple(guard.xreplace(renamed) for guard in partial.guards),
+        )
+        self._contribute(partial.access.name, term)
+
+
+def _active(program: Program, wrt: tuple[str, ...]) -> frozenset[str]:
+    """Arrays whose value depends on a `wrt` argument through floating values only."""
+    active = set(wrt)
+    for statement in program.definitions:
+        if is_floating(statement.dtype) and any(n in active for n in dependencies(statement)):
+            active.add(statement.name)
+    return frozenset(active)
+
+
+def _mask_of(adjoint: Definition, indices: tuple[sympy.Symbol, ...]) -> sympy.Expr | None:
+    """The condition outside which an adjoint is exactly zero, if it is a single selection."""
+    if len(adjoint.terms) != 1:
+        return None
+    (term,) = adjoint.terms
+    if term.axes or term.guards or not isinstance(term.body, f.select):
+        return None
+    condition, a, b = term.body.args
+    renamed = condition.xreplace(dict(zip(adjoint.indices, indices, strict=True)))
+    if b == 0:
+        return renamed
+    return f.negation(renamed) if a == 0 else None

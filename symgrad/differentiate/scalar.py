@@ -1,0 +1,115 @@
+"""The derivative of a scalar body by one access, and its reuse of values the forward computed."""
+
+from __future__ import annotations
+
+import sympy
+
+from symgrad.program import Access, accesses
+from symgrad.program import functions as f
+
+__all__ = ["differentiate_scalar", "is_total", "reuse_value"]
+
+# Functions that are finite wherever their argument is.
+_TOTAL_FUNCTIONS = (
+    sympy.sin,
+    sympy.cos,
+    sympy.tanh,
+    sympy.atan,
+    sympy.erf,
+    sympy.erfc,
+    f.sigmoid,
+    f.softplus,
+    f.ndtr,
+    f.signum,
+    f.absolute,
+    f.exceeds,
+    f.less,
+    f.less_equal,
+    f.equal,
+    f.not_equal,
+    f.conjunction,
+    f.disjunction,
+    f.negation,
+    f.maximum,
+    f.minimum,
+    f.clip,
+    f.select,
+)
+
+
+def differentiate_scalar(body: sympy.Expr, access: Access) -> sympy.Expr:
+    """∂body/∂access, every other access held fixed.
+
+    Sums, products and powers by their rules; functions by SymPy's `fdiff`; a selection stays
+    outermost, so that the branch not taken contributes exactly zero.
+
+    >>> x = Access("x", sympy.Symbol("i"))
+    >>> differentiate_scalar(sympy.sin(x) * 3, x) == 3 * sympy.cos(x)
+    True
+    """
+    if body == access:
+        return sympy.S.One
+    if isinstance(body, Access) or access not in accesses(body):
+        return sympy.S.Zero
+    if body.is_Add:
+        return sympy.Add(*(differentiate_scalar(part, access) for part in body.args))
+    if body.is_Mul:
+        return _differentiate_product(body, access)
+    if body.is_Pow:
+        return _differentiate_power(body, access)
+    if isinstance(body, f.select):
+        condition, a, b = body.args
+        return f.select(condition, differentiate_scalar(a, access), differentiate_scalar(b, access))
+    total: sympy.Expr = sympy.S.Zero
+    for position, argument in enumerate(body.args, start=1):
+        inner = differentiate_scalar(argument, access)
+        if inner != 0:
+            total += body.fdiff(position) * inner
+    return total
+
+
+def _differentiate_product(body: sympy.Expr, access: Access) -> sympy.Expr:
+    parts = []
+    for position, factor in enumerate(body.args):
+        inner = differentiate_scalar(factor, access)
+        if inner != 0:
+            others = (*body.args[:position], *body.args[position + 1 :])
+            parts.append(sympy.Mul(inner, *others))
+    return sympy.Add(*parts)
+
+
+def _differentiate_power(body: sympy.Expr, access: Access) -> sympy.Expr:
+    base, exponent = body.base, body.exp
+    if access in accesses(exponent):
+        return differentiate_scalar(f.power(base, exponent), access)
+    return exponent * base ** (exponent - 1) * differentiate_scalar(base, access)
+
+
+def reuse_value(expression: sympy.Expr, body: sympy.Expr, value: Access) -> sympy.Expr:
+    """The expression with `body` read from where the forward stored it.
+
+    Also powers of it: with body = b^e, b^(k·e) becomes value^k, so that the derivative of sqrt(s)
+    is 1/(2·value) and that of 1/x is −value².
+    """
+    if isinstance(body, Access) or body.is_number or not accesses(body):
+        return expression
+    mapping: dict[sympy.Basic, sympy.Basic] = {body: value}
+    if body.is_Pow and not (body.exp.is_Integer and body.exp > 0):
+        for node in sorted(expression.atoms(sympy.Pow), key=sympy.default_sort_key):
+            ratio = node.exp / body.exp
+            if node.base == body.base and ratio.is_Integer:
+                mapping[node] = value**ratio
+    return expression.xreplace(mapping)
+
+
+def is_total(expression: sympy.Expr) -> bool:
+    """Whether the expression is finite for every finite value of its accesses."""
+    if isinstance(expression, Access) or expression.is_Atom:
+        return True
+    if expression.is_Add or expression.is_Mul:
+        return all(is_total(part) for part in expression.args)
+    if expression.is_Pow:
+        exponent = expression.exp
+        return bool(exponent.is_Integer and exponent > 0) and is_total(expression.base)
+    known = isinstance(expression, _TOTAL_FUNCTIONS)
+    return known and all(is_total(part) for part in expression.args)

@@ -1,0 +1,142 @@
+"""The pipeline on one screen: model -> Program -> gradient -> simplified -> schedule -> module."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from symgrad.capture import CapturedModel
+from symgrad.codegen import FunctionCode, ModuleCode, Target, emit_module
+from symgrad.codegen.names import check_names, rename_reserved
+from symgrad.differentiate import Gradient, pull_back
+from symgrad.program import Program, format_program, is_floating
+from symgrad.schedule import freeze
+from symgrad.schedule.freeze_sizes import freeze_sizes
+from symgrad.simplify import PassReport, count_operations, simplify
+from symgrad.version import __version__
+
+__all__ = ["Derived", "Timings", "derive", "emit"]
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds spent in each stage, added up over the functions of a module."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times a block of code under the name of a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A model function with its derivative, simplified, ready to be printed or emitted."""
+
+    model: CapturedModel
+    forward: Program
+    gradient: Gradient
+    is_scalar: bool
+    reports: tuple[PassReport, ...]
+    operations_before: int
+    operations_after: int
+
+    @property
+    def name(self) -> str:
+        return self.model.program.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was stabilised, and where."""
+        return tuple(note for report in self.reports for note in report.notes)
+
+    def formulas(self) -> str:
+        """Value and gradient in index notation, one definition a line."""
+        return format_program(self.gradient.program)
+
+
+def derive(model: CapturedModel, without: Collection[str], timings: Timings) -> Derived:
+    """The gradient program of a captured model.
+
+    Args:
+        model: what capture made of a function.
+        without: names of simplification passes to leave out.
+        timings: receives the seconds of each stage.
+    """
+    check_names(model)
+    program = model.program
+    with timings.stage("simplify"):
+        base = simplify(program, without=without, inline=False)
+        forward = simplify(base.program, without={"stabilise", *without}).program
+    outputs = [program.statement(name) for name in program.outputs]
+    is_scalar = not model.returns_tuple and not outputs[0].shape and is_floating(outputs[0].dtype)
+    with timings.stage("differentiate"):
+        raw = pull_back(base.program, model.wrt, unit_seed=is_scalar)
+    with timings.stage("simplify"):
+        simplified = simplify(raw.program, without={"stabilise", *without})
+    gradient = Gradient(simplified.program, raw.values, raw.wrt, raw.adjoints, raw.cotangents)
+    return Derived(
+        model,
+        rename_reserved(forward),
+        rename_reserved_gradient(gradient),
+        is_scalar,
+        (*base.reports, *simplified.reports),
+        count_operations(raw.program),
+        count_operations(simplified.program),
+    )
+
+
+def rename_reserved_gradient(gradient: Gradient) -> Gradient:
+    """The gradient with its program's reserved names changed."""
+    return Gradient(
+        rename_reserved(gradient.program),
+        gradient.values,
+        gradient.wrt,
+        gradient.adjoints,
+        gradient.cotangents,
+    )
+
+
+def emit(
+    derived: tuple[Derived, ...],
+    *,
+    source: str,
+    digest: str,
+    target: Target,
+    options: str,
+    timings: Timings,
+) -> str:
+    """The text of the module that holds these functions."""
+    with timings.stage("freeze"):
+        functions = tuple(_function_code(d) for d in derived)
+    with timings.stage("schedule and print"):
+        module = ModuleCode(source, digest, __version__, options, target, functions)
+        return emit_module(module)
+
+
+def _function_code(derived: Derived) -> FunctionCode:
+    program, gradient = derived.forward, derived.gradient
+    dtypes = program.dtypes()
+    return FunctionCode(
+        name=derived.name,
+        docstring=derived.model.docstring,
+        line=derived.model.line,
+        wrt=derived.model.wrt,
+        single_wrt=derived.model.single_wrt,
+        returns_tuple=derived.model.returns_tuple,
+        forward=freeze(program),
+        gradient=replace(freeze(gradient.program), name=f"{derived.name}_grad"),
+        cotangents=gradient.cotangents,
+        floating_outputs=tuple(is_floating(dtypes[name]) for name in program.outputs),
+        rules=freeze_sizes(derived.name, program.arguments),
+        formulas=tuple(format_program(gradient.program).splitlines()),
+        constants=gradient.program.constants,
+        notes=derived.notes,
+    )

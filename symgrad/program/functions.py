@@ -1,0 +1,532 @@
+"""Scalar functions of a body that SymPy lacks, or whose SymPy form is unfit for numbers.
+
+Each is a `sympy.Function` with its own derivative, written in terms of named functions so that it
+stays accurate where the textbook formula overflows or cancels. SymPy's `exp`, `log`, `sqrt`, the
+trigonometric and hyperbolic functions, `erf` and `erfc` are used as they are.
+
+Comparisons are numbers here (1 where true, 0 where false), so that a mask can be a factor.
+"""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Integer, Rational, exp, log, pi, sqrt
+
+__all__ = [
+    "KINKED",
+    "ScalarFunction",
+    "absolute",
+    "cast_integer",
+    "cbrt",
+    "ceil",
+    "clip",
+    "conjunction",
+    "copysign",
+    "disjunction",
+    "equal",
+    "erfcx",
+    "exceeds",
+    "exp2",
+    "expm1",
+    "floor",
+    "floor_mod",
+    "fmod",
+    "gammaln",
+    "heaviside",
+    "hypot",
+    "is_nan",
+    "less",
+    "less_equal",
+    "log1p",
+    "log2",
+    "log10",
+    "log_ndtr",
+    "logaddexp",
+    "logit",
+    "maximum",
+    "minimum",
+    "ndtr",
+    "negation",
+    "norm_root",
+    "not_equal",
+    "polygamma",
+    "power",
+    "rint",
+    "select",
+    "sigmoid",
+    "signum",
+    "softplus",
+    "trunc",
+    "xlogy",
+]
+
+
+class ScalarFunction(sympy.Function):
+    """Base of the functions below: real-valued, differentiated by `fdiff`."""
+
+    is_real = True
+    is_extended_real = True
+    is_commutative = True
+
+
+class ConstantFunction(ScalarFunction):
+    """A function that is constant almost everywhere: its derivative is declared zero."""
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sympy.S.Zero
+
+
+# --- selection ---------------------------------------------------------------------------------
+
+
+class select(ScalarFunction):
+    """`select(c, a, b)` = a where c is not 0, else b.
+
+    The derivative keeps the selection outermost, so the branch not taken contributes exactly 0.
+    """
+
+    nargs = 3
+
+    @classmethod
+    def eval(cls, condition: sympy.Expr, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        if condition.is_Number:
+            return a if condition != 0 else b
+        return a if a == b else None
+
+    def _eval_derivative(self, symbol: sympy.Symbol) -> sympy.Expr:
+        condition, a, b = self.args
+        return select(condition, a.diff(symbol), b.diff(symbol))
+
+
+class less(ConstantFunction):
+    """1 where a < b, else 0."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        return Integer(int(a < b)) if a.is_Number and b.is_Number else None
+
+
+class less_equal(ConstantFunction):
+    """1 where a ≤ b, else 0."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        return Integer(int(a <= b)) if a.is_Number and b.is_Number else None
+
+
+class equal(ConstantFunction):
+    """1 where a = b, else 0. `equal(x, x)` is kept: it is 0 where x is not a number."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        return Integer(int(a == b)) if a.is_Number and b.is_Number else None
+
+
+class not_equal(ConstantFunction):
+    """1 where a ≠ b, else 0."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        return Integer(int(a != b)) if a.is_Number and b.is_Number else None
+
+
+class conjunction(ConstantFunction):
+    """1 where both a and b are not 0, else 0."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        if a.is_zero or b.is_zero:
+            return sympy.S.Zero
+        return Integer(1) if a.is_Number and b.is_Number else None
+
+
+class disjunction(ConstantFunction):
+    """1 where a or b is not 0, else 0."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        return Integer(int(a != 0 or b != 0)) if a.is_Number and b.is_Number else None
+
+
+class negation(ConstantFunction):
+    """1 where a is 0, else 0."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, a: sympy.Expr) -> sympy.Expr | None:
+        return Integer(int(a == 0)) if a.is_Number else None
+
+
+class is_nan(ConstantFunction):
+    """1 where a is not a number, else 0."""
+
+    nargs = 1
+
+
+# --- piecewise constant ------------------------------------------------------------------------
+
+
+class signum(ConstantFunction):
+    """−1, 0 or 1: the sign of x."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x: sympy.Expr) -> sympy.Expr | None:
+        return sympy.sign(x) if x.is_Number else None
+
+
+class floor(ConstantFunction):
+    """The largest integer not above x."""
+
+    nargs = 1
+
+
+class ceil(ConstantFunction):
+    """The smallest integer not below x."""
+
+    nargs = 1
+
+
+class trunc(ConstantFunction):
+    """x without its fraction, towards zero."""
+
+    nargs = 1
+
+
+class rint(ConstantFunction):
+    """The nearest integer, halves to even."""
+
+    nargs = 1
+
+
+class cast_integer(ConstantFunction):
+    """x truncated to an integer, as `astype(int64)` does."""
+
+    nargs = 1
+
+
+class exceeds(ConstantFunction):
+    """1 where a > b, 1/2 where a = b, else 0: the derivative of `maximum(a, b)` by a."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        if a.is_Number and b.is_Number:
+            return Rational(1, 2) if a == b else Integer(int(a > b))
+        return None
+
+
+class heaviside(ScalarFunction):
+    """0 where x < 0, h where x = 0, 1 where x > 0."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sympy.S.Zero if argindex == 1 else equal(self.args[0], 0)
+
+
+# --- kinks -------------------------------------------------------------------------------------
+
+
+class absolute(ScalarFunction):
+    """|x|; the derivative is the sign, 0 at 0."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x: sympy.Expr) -> sympy.Expr | None:
+        return abs(x) if x.is_Number else None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return signum(self.args[0])
+
+
+class maximum(ScalarFunction):
+    """The larger of a and b; at a tie the derivative is 1/2 each."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        return max(a, b) if a.is_Number and b.is_Number else None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        a, b = self.args
+        return exceeds(a, b) if argindex == 1 else exceeds(b, a)
+
+
+class minimum(ScalarFunction):
+    """The smaller of a and b; at a tie the derivative is 1/2 each."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        return min(a, b) if a.is_Number and b.is_Number else None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        a, b = self.args
+        return exceeds(b, a) if argindex == 1 else exceeds(a, b)
+
+
+class clip(ScalarFunction):
+    """`min(max(x, lower), upper)`; the derivative by x is 1 at both edges."""
+
+    nargs = 3
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x, lower, upper = self.args
+        if argindex == 1:
+            return conjunction(less_equal(lower, x), less_equal(x, upper))
+        return less(x, lower) if argindex == 2 else less(upper, x)
+
+
+class copysign(ScalarFunction):
+    """|x| with the sign of y."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x, y = self.args
+        return signum(x) * copysign(sympy.S.One, y) if argindex == 1 else sympy.S.Zero
+
+
+class fmod(ScalarFunction):
+    """x − y·trunc(x/y): the remainder with the sign of x."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x, y = self.args
+        return sympy.S.One if argindex == 1 else -trunc(x / y)
+
+
+class floor_mod(ScalarFunction):
+    """x − y·floor(x/y): the remainder with the sign of y."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x, y = self.args
+        return sympy.S.One if argindex == 1 else -floor(x / y)
+
+
+# --- powers and roots --------------------------------------------------------------------------
+
+
+class power(ScalarFunction):
+    """x**y with an exponent that is not a number.
+
+    ∂/∂y = x**y·log(x), taken as 0 at x = 0 (its limit for y > 0).
+    """
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, x: sympy.Expr, y: sympy.Expr) -> sympy.Expr | None:
+        return x**y if y.is_Number else None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x, y = self.args
+        if argindex == 1:
+            return y * power(x, y - 1)
+        return select(equal(x, 0), sympy.S.Zero, power(x, y) * log(x))
+
+
+class cbrt(ScalarFunction):
+    """The real cube root, also of negative x."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return 1 / (3 * cbrt(self.args[0]) ** 2)
+
+
+class hypot(ScalarFunction):
+    """sqrt(x² + y²) without overflow; the gradient at (0, 0) is 0."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        root = hypot(*self.args)
+        return select(equal(root, 0), sympy.S.Zero, self.args[argindex - 1] / root)
+
+
+class norm_root(ScalarFunction):
+    """sqrt(s) of a sum of squares s; its derivative is declared 0 at s = 0.
+
+    The norm then has gradient 0 at 0: the subgradient of least length.
+    """
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        root = norm_root(self.args[0])
+        return select(equal(root, 0), sympy.S.Zero, 1 / (2 * root))
+
+
+# --- exponentials and logarithms ---------------------------------------------------------------
+
+
+class exp2(ScalarFunction):
+    """2**x."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return log(2) * exp2(self.args[0])
+
+
+class expm1(ScalarFunction):
+    """exp(x) − 1, accurate near 0."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return exp(self.args[0])
+
+
+class log1p(ScalarFunction):
+    """log(1 + x), accurate near 0."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return 1 / (1 + self.args[0])
+
+
+class log2(ScalarFunction):
+    """The logarithm to base 2."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return 1 / (self.args[0] * log(2))
+
+
+class log10(ScalarFunction):
+    """The logarithm to base 10."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return 1 / (self.args[0] * log(10))
+
+
+class logaddexp(ScalarFunction):
+    """log(exp(a) + exp(b)) without overflow."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        a, b = self.args
+        return sigmoid(a - b) if argindex == 1 else sigmoid(b - a)
+
+
+class softplus(ScalarFunction):
+    """log(1 + exp(x)) without overflow."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sigmoid(self.args[0])
+
+
+class sigmoid(ScalarFunction):
+    """1/(1 + exp(−x)) without overflow; σ' = σ(x)·σ(−x) keeps its digits for large x."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x = self.args[0]
+        return sigmoid(x) * sigmoid(-x)
+
+
+class logit(ScalarFunction):
+    """log(x/(1 − x))."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x = self.args[0]
+        return 1 / (x * (1 - x))
+
+
+class xlogy(ScalarFunction):
+    """x·log(y), and 0 where x = 0 whatever y is."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x, y = self.args
+        if argindex == 1:
+            return select(conjunction(equal(x, 0), equal(y, 0)), sympy.S.Zero, log(y))
+        return select(equal(x, 0), sympy.S.Zero, x / y)
+
+
+# --- special functions -------------------------------------------------------------------------
+
+
+class gammaln(ScalarFunction):
+    """log |Γ(x)|."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return polygamma(0, self.args[0])
+
+
+class polygamma(ScalarFunction):
+    """The derivative of order m + 1 of log Γ at x; m is a literal, 0 is digamma."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 2) -> sympy.Expr:
+        order, x = self.args
+        return sympy.S.Zero if argindex == 1 else polygamma(order + 1, x)
+
+
+class erfcx(ScalarFunction):
+    """exp(x²)·erfc(x), which neither overflows nor underflows for positive x."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x = self.args[0]
+        return 2 * x * erfcx(x) - 2 / sqrt(pi)
+
+
+class ndtr(ScalarFunction):
+    """The standard normal distribution function Φ(x)."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return exp(-(self.args[0] ** 2) / 2) / sqrt(2 * pi)
+
+
+class log_ndtr(ScalarFunction):
+    """log Φ(x); φ(x)/Φ(x) is written with erfcx, which keeps its digits in the tail."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sqrt(2 / pi) / erfcx(-self.args[0] / sqrt(2))
+
+
+KINKED: tuple[type[ScalarFunction], ...] = (absolute, maximum, minimum, clip, copysign, select)

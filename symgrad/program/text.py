@@ -1,0 +1,195 @@
+"""Programs as text: one line of index notation for each definition."""
+
+from __future__ import annotations
+
+import sympy
+
+from symgrad.program import functions as f
+from symgrad.program.definitions import Definition, IndexCheck, Program, Reshape, Statement, Term
+from symgrad.program.symbols import Access
+
+__all__ = ["format_expression", "format_program", "format_statement"]
+
+SUM_SIGNS = {
+    "sum": "Σ",
+    "prod": "Π",
+    "max": "max",
+    "min": "min",
+    "argmax": "argmax",
+    "argmin": "argmin",
+    "logsumexp": "logsumexp",
+}
+
+INFIX: dict[type[sympy.Basic], str] = {
+    f.less: "<",
+    f.less_equal: "≤",
+    f.equal: "=",
+    f.not_equal: "≠",
+    f.conjunction: "∧",
+    f.disjunction: "∨",
+}
+RELATIONS = {"<": "<", "<=": "≤", "==": "=", "!=": "≠"}
+
+_ADD, _MUL, _POW, _ATOM = 1, 2, 3, 4
+
+
+def format_expression(expression: sympy.Expr) -> str:
+    """A scalar body as text, with `·` for products and `^` for powers.
+
+    >>> format_expression(Access("X", sympy.Symbol("i")) ** 2 / 2)
+    'X[i]^2/2'
+    """
+    return _format(expression)[0]
+
+
+def _wrap(expression: sympy.Expr, level: int) -> str:
+    text, own = _format(expression)
+    return text if own >= level else f"({text})"
+
+
+def _format(expression: sympy.Expr) -> tuple[str, int]:
+    if isinstance(expression, Access):
+        inner = ",".join(format_expression(s) for s in expression.subscripts)
+        return (f"{expression.name}[{inner}]" if inner else expression.name), _ATOM
+    if expression.is_Rational and not expression.is_Integer:
+        sign, level = ("-", _ADD) if expression < 0 else ("", _MUL)
+        return f"{sign}{abs(expression.p)}/{expression.q}", level
+    if expression.is_Integer:
+        return str(int(expression)), (_ATOM if expression >= 0 else _ADD)
+    if expression.is_Float:
+        return repr(float(expression)), (_ATOM if expression >= 0 else _ADD)
+    if expression is sympy.pi:
+        return "π", _ATOM
+    if expression.is_Symbol:
+        return expression.name, _ATOM
+    if expression.is_Add:
+        return _format_sum(expression), _ADD
+    if expression.is_Mul:
+        return _format_product(expression)
+    if expression.is_Pow:
+        return _format_power(expression)
+    return _format_call(expression)
+
+
+def _format_sum(expression: sympy.Expr) -> str:
+    text = ""
+    for part in sorted(expression.args, key=lambda p: p.could_extract_minus_sign()):
+        negative = part.could_extract_minus_sign()
+        shown = _wrap(-part if negative else part, _MUL)
+        if not text:
+            text = f"-{shown}" if negative else shown
+        else:
+            text += f" - {shown}" if negative else f" + {shown}"
+    return text
+
+
+def _format_product(expression: sympy.Expr) -> tuple[str, int]:
+    if expression.could_extract_minus_sign():
+        positive = -expression
+        return f"-{_wrap(positive, _MUL)}", _ADD
+    above: list[sympy.Expr] = []
+    below: list[sympy.Expr] = []
+    for factor in expression.args:
+        if factor.is_Rational and not factor.is_Integer:
+            if factor.p != 1:
+                above.append(sympy.Integer(factor.p))
+            below.append(sympy.Integer(factor.q))
+        elif factor.is_Pow and factor.exp.is_Number and factor.exp < 0:
+            below.append(factor.base ** (-factor.exp))
+        else:
+            above.append(factor)
+    text = "·".join(_wrap(factor, _POW) for factor in above) or "1"
+    if len(below) == 1:
+        return f"{text}/{_wrap(below[0], _POW)}", _MUL
+    if below:
+        return f"{text}/({'·'.join(_wrap(factor, _POW) for factor in below)})", _MUL
+    return text, _MUL
+
+
+def _format_power(expression: sympy.Expr) -> tuple[str, int]:
+    base, exponent = expression.base, expression.exp
+    if exponent == sympy.Rational(1, 2):
+        return f"sqrt({format_expression(base)})", _ATOM
+    if exponent.is_Number and exponent < 0:
+        return f"1/{_wrap(base ** (-exponent), _POW)}", _MUL
+    return f"{_wrap(base, _ATOM)}^{_wrap(exponent, _ATOM)}", _POW
+
+
+def _format_call(expression: sympy.Expr) -> tuple[str, int]:
+    sign = INFIX.get(type(expression))
+    if sign is not None:
+        left, right = (_wrap(argument, _ADD) for argument in expression.args)
+        return f"[{left} {sign} {right}]", _ATOM
+    name = {"exp_polar": "exp"}.get(type(expression).__name__, type(expression).__name__)
+    arguments = ", ".join(format_expression(argument) for argument in expression.args)
+    return f"{name}({arguments})", _ATOM
+
+
+def _split_constant(term: Term) -> tuple[sympy.Expr, sympy.Expr]:
+    """c·body with c free of arrays and of the summed indices: Σ c·f = c·Σ f."""
+    if not term.axes or term.reduction != "sum":
+        return sympy.S.One, term.body
+    bound = {axis.index for axis in term.axes}
+    outside: list[sympy.Expr] = []
+    inside: list[sympy.Expr] = []
+    for factor in sympy.Mul.make_args(term.body):
+        free = factor.has(Access) or bool(factor.free_symbols & bound)
+        (inside if free else outside).append(factor)
+    return sympy.Mul(*outside), sympy.Mul(*inside)
+
+
+def _format_term(term: Term) -> str:
+    constant, body = _split_constant(term)
+    text = format_expression(body)
+    if term.axes:
+        bound = ",".join(axis.index.name for axis in term.axes)
+        sign = SUM_SIGNS[term.reduction]
+        inner = f"({text})" if body.is_Add or term.reduction not in ("sum", "prod") else text
+        text = f"{sign}_{bound} {inner}"
+    if constant != 1:
+        negative = constant.could_extract_minus_sign()
+        shown = _wrap(-constant if negative else constant, _POW)
+        text = f"-{text}" if constant == -1 else f"{'-' if negative else ''}{shown}·{text}"
+    if term.guards:
+        shown = ", ".join(
+            f"{format_expression(g.left)} {RELATIONS[g.relation]} {format_expression(g.right)}"
+            for g in term.guards
+        )
+        text = f"{text} if {shown}"
+        text = f"{{{text}}}"
+    return text
+
+
+def format_statement(statement: Statement) -> str:
+    """One definition as `name[indices] = terms`."""
+    if isinstance(statement, Reshape):
+        shape = ", ".join(format_expression(extent) for extent in statement.shape)
+        return f"{statement.name} = reshape({statement.source}, ({shape}))"
+    if isinstance(statement, IndexCheck):
+        extent = format_expression(statement.extent)
+        return f"{statement.name} = index({statement.source}, {extent})"
+    left = format_expression(statement.access)
+    parts = [_format_term(term) for term in statement.terms] or ["0"]
+    text = parts[0]
+    for part in parts[1:]:
+        text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
+    return f"{left} = {text}"
+
+
+def format_domain(statement: Definition) -> str:
+    """The ranges of a definition's indices: `i < n, j < d`."""
+    axes = list(statement.axes)
+    for term in statement.terms:
+        axes += [axis for axis in term.axes if axis not in axes]
+    return ", ".join(f"{a.index.name} < {format_expression(a.extent)}" for a in axes)
+
+
+def format_program(program: Program) -> str:
+    """All definitions of a program, one a line, aligned, with the ranges of their indices."""
+    lines = [format_statement(statement) for statement in program.definitions]
+    width = min(72, max((len(line) for line in lines), default=0))
+    shown = []
+    for line, statement in zip(lines, program.definitions, strict=True):
+        domain = format_domain(statement) if isinstance(statement, Definition) else ""
+        shown.append(f"{line:<{width}}    {domain}".rstrip())
+    return "\n".join(shown)

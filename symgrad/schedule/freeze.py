@@ -1,0 +1,410 @@
+"""From SymPy to flat operations: the last place that knows SymPy."""
+
+from __future__ import annotations
+
+import sympy
+
+from symgrad.errors import CompileError
+from symgrad.program import (
+    INFINITY,
+    NOT_A_NUMBER,
+    Access,
+    Axis,
+    Definition,
+    DType,
+    Guard,
+    IndexCheck,
+    Program,
+    Reshape,
+    Statement,
+    Term,
+    format_statement,
+    is_floating,
+)
+from symgrad.program import functions as f
+from symgrad.program.affine import coefficient
+from symgrad.schedule.frozen import (
+    Affine,
+    Element,
+    FrozenArray,
+    FrozenAxis,
+    FrozenDefinition,
+    FrozenGuard,
+    FrozenIndexCheck,
+    FrozenProgram,
+    FrozenReshape,
+    FrozenStatement,
+    FrozenTerm,
+    Operation,
+    Subscript,
+)
+
+__all__ = ["COMPARISONS", "freeze", "size_text"]
+
+# SymPy's own functions under the names by which the printers know them; symgrad's own functions
+# are known by their class names.
+_SYMPY_NAMES: dict[type[sympy.Basic], str] = {
+    sympy.exp: "exp",
+    sympy.log: "log",
+    sympy.sin: "sin",
+    sympy.cos: "cos",
+    sympy.tan: "tan",
+    sympy.asin: "arcsin",
+    sympy.acos: "arccos",
+    sympy.atan: "arctan",
+    sympy.atan2: "arctan2",
+    sympy.sinh: "sinh",
+    sympy.cosh: "cosh",
+    sympy.tanh: "tanh",
+    sympy.asinh: "arcsinh",
+    sympy.acosh: "arccosh",
+    sympy.atanh: "arctanh",
+    sympy.erf: "erf",
+    sympy.erfc: "erfc",
+}
+COMPARISONS = (
+    "less",
+    "less_equal",
+    "equal",
+    "not_equal",
+    "conjunction",
+    "disjunction",
+    "negation",
+    "is_nan",
+)
+_LARGEST_MULTIPLIED_POWER = 8
+
+
+def freeze(program: Program) -> FrozenProgram:
+    """The program as flat operations.
+
+    Raises:
+        CompileError: a node of a body that has no operation; names the definition and the node.
+    """
+    dtypes = program.dtypes()
+    arguments = tuple(
+        FrozenArray(a.name, tuple(size_text(e) for e in a.shape), a.dtype)
+        for a in program.arguments
+    )
+    constants = tuple(
+        FrozenArray(c.name, tuple(str(n) for n in c.shape), c.dtype) for c in program.constants
+    )
+    statements = tuple(_freeze_statement(s, dtypes) for s in program.definitions)
+    sizes = tuple(size.name for size in program.sizes())
+    return FrozenProgram(program.name, arguments, constants, sizes, statements, program.outputs)
+
+
+def _freeze_statement(statement: Statement, dtypes: dict[str, DType]) -> FrozenStatement:
+    formula = format_statement(statement)
+    line = statement.origin.line if statement.origin else 0
+    if isinstance(statement, Reshape):
+        shape = tuple(size_text(e) for e in statement.shape)
+        return FrozenReshape(
+            statement.name, shape, statement.dtype, statement.source, formula, line
+        )
+    if isinstance(statement, IndexCheck):
+        shape = tuple(size_text(e) for e in statement.shape)
+        return FrozenIndexCheck(
+            statement.name,
+            shape,
+            statement.dtype,
+            statement.source,
+            size_text(statement.extent),
+            statement.array,
+            statement.array_axis,
+            formula,
+            line,
+        )
+    terms = tuple(_freeze_term(statement, term, dtypes) for term in statement.terms)
+    axes = _freeze_axes(statement.axes)
+    return FrozenDefinition(statement.name, axes, statement.dtype, terms, formula, line)
+
+
+def _freeze_axes(axes: tuple[Axis, ...]) -> tuple[FrozenAxis, ...]:
+    return tuple(FrozenAxis(axis.index.name, size_text(axis.extent)) for axis in axes)
+
+
+def _freeze_term(definition: Definition, term: Term, dtypes: dict[str, DType]) -> FrozenTerm:
+    indices = frozenset(a.index for a in definition.axes + term.axes)
+    bound = frozenset(a.index for a in term.axes)
+    scale, body = _split_scale(term, bound)
+    guards = tuple(_freeze_guard(definition, guard, indices) for guard in term.guards)
+    return FrozenTerm(
+        _Freezer(definition, dtypes, indices).run(body),
+        _freeze_axes(term.axes),
+        term.reduction,
+        guards,
+        () if scale == 1 else _Freezer(definition, dtypes, indices).run(scale),
+    )
+
+
+def _split_scale(term: Term, bound: frozenset[sympy.Symbol]) -> tuple[sympy.Expr, sympy.Expr]:
+    """c·f with c free of arrays and summed indices: Σ c·f = c·Σ f."""
+    if not term.axes or term.reduction != "sum":
+        return sympy.S.One, term.body
+    outside: list[sympy.Expr] = []
+    inside: list[sympy.Expr] = []
+    for factor in sympy.Mul.make_args(term.body):
+        stays = factor.has(Access) or bool(factor.free_symbols & bound)
+        (inside if stays else outside).append(factor)
+    return sympy.Mul(*outside), sympy.Mul(*inside)
+
+
+def _freeze_guard(
+    definition: Definition, guard: Guard, indices: frozenset[sympy.Symbol]
+) -> FrozenGuard:
+    left = freeze_subscript(definition, guard.left, indices)
+    right = freeze_subscript(definition, guard.right, indices)
+    return FrozenGuard(left, guard.relation, right)
+
+
+def freeze_subscript(
+    definition: Definition, expression: sympy.Expr, indices: frozenset[sympy.Symbol]
+) -> Subscript:
+    """A subscript as an affine form or as an element of an integer array."""
+    if isinstance(expression, Access):
+        inner = tuple(freeze_subscript(definition, s, indices) for s in expression.subscripts)
+        return Element(expression.name, inner)
+    terms: list[tuple[str, int]] = []
+    rest = sympy.expand(expression)
+    for index in sorted(expression.free_symbols & indices, key=str):
+        factor = coefficient(rest, index)
+        if factor is None or not factor.is_Integer:
+            raise CompileError(
+                f"'{definition.name}' ({definition.origin}): subscript {expression} is not affine "
+                f"in {index}"
+            )
+        terms.append((index.name, int(factor)))
+        rest = sympy.expand(rest - factor * index)
+    return Affine(tuple(terms), size_text(rest))
+
+
+def size_text(expression: sympy.Expr) -> str:
+    """An integer expression in sizes as Python text.
+
+    >>> from symgrad.program import size_symbol
+    >>> size_text(2 * size_symbol("n") - 1)
+    '2 * n - 1'
+    """
+    return _size_text(sympy.sympify(expression))[0]
+
+
+def _size_text(expression: sympy.Expr) -> tuple[str, int]:
+    """Text and binding strength: 1 for sums, 2 for products, 3 for atoms."""
+    if expression.is_Integer:
+        return str(int(expression)), (3 if expression >= 0 else 1)
+    if expression.is_Symbol:
+        return expression.name, 3
+    if expression.is_Add:
+        ordered = sorted(
+            expression.args, key=lambda a: (a.could_extract_minus_sign(), a.is_Number, str(a))
+        )
+        text = ""
+        for part in ordered:
+            negative = part.could_extract_minus_sign()
+            shown = _parenthesised(-part if negative else part, 2)
+            joint = (" - " if negative else " + ") if text else ("-" if negative else "")
+            text += joint + shown
+        return text, 1
+    if expression.is_Mul:
+        return _product_text(expression)
+    if expression.is_Pow and expression.exp.is_Integer and expression.exp > 0:
+        return f"{_parenthesised(expression.base, 3)} ** {int(expression.exp)}", 2
+    if isinstance(expression, (sympy.Min, sympy.Max)):
+        name = "min" if isinstance(expression, sympy.Min) else "max"
+        arguments = sorted(size_text(argument) for argument in expression.args)
+        return f"{name}({', '.join(arguments)})", 3
+    if isinstance(expression, sympy.Mod):
+        left, right = (_parenthesised(argument, 3) for argument in expression.args)
+        return f"{left} % {right}", 2
+    if isinstance(expression, sympy.floor):
+        numerator, denominator = sympy.together(expression.args[0]).as_numer_denom()
+        return f"{_parenthesised(numerator, 3)} // {_parenthesised(denominator, 3)}", 2
+    if isinstance(expression, sympy.ceiling):
+        numerator, denominator = sympy.together(expression.args[0]).as_numer_denom()
+        return f"-(-{_parenthesised(numerator, 3)} // {_parenthesised(denominator, 3)})", 1
+    raise CompileError(f"size expression {expression} has no text")
+
+
+def _product_text(expression: sympy.Expr) -> tuple[str, int]:
+    if expression.could_extract_minus_sign():
+        return f"-{_parenthesised(-expression, 3)}", 1
+    numerator, denominator = expression.as_numer_denom()
+    factors = sympy.Mul.make_args(numerator)
+    text = " * ".join(_parenthesised(factor, 3) for factor in factors)
+    if denominator == 1:
+        return text, 2
+    top = f"({text})" if len(factors) > 1 else text
+    return f"{top} // {_parenthesised(denominator, 3)}", 2
+
+
+def _parenthesised(expression: sympy.Expr, level: int) -> str:
+    text, own = _size_text(expression)
+    return text if own >= level else f"({text})"
+
+
+class _Freezer:
+    """Value numbering of one body: equal operations get one number."""
+
+    def __init__(
+        self, definition: Definition, dtypes: dict[str, DType], indices: frozenset[sympy.Symbol]
+    ) -> None:
+        self.definition = definition
+        self.dtypes = dtypes
+        self.indices = indices
+        self.operations: list[Operation] = []
+        self.numbers: dict[Operation, int] = {}
+        self.seen: dict[sympy.Basic, int] = {}
+        self.number_type: DType = definition.dtype if definition.dtype != "bool" else "float64"
+
+    def run(self, body: sympy.Expr) -> tuple[Operation, ...]:
+        """Operations of a body; the last one is its value."""
+        result = self.visit(body)
+        if result != len(self.operations) - 1:
+            self.operations.append(Operation("copy", (result,), self.operations[result].dtype))
+        return tuple(self.operations)
+
+    def emit(
+        self,
+        name: str,
+        operands: tuple[int, ...] = (),
+        dtype: DType | None = None,
+        value: float | int | str | Affine | Element | None = None,
+    ) -> int:
+        """Number of an operation, added if it is new."""
+        operation = Operation(name, operands, dtype or self.number_type, value)
+        # 2 and 2.0 are equal keys, but not the same literal.
+        if operation not in self.numbers or isinstance(value, (int, float)):
+            self.numbers[operation] = len(self.operations)
+            self.operations.append(operation)
+        return self.numbers[operation]
+
+    def visit(self, node: sympy.Expr) -> int:
+        """Number of the operation that computes a node."""
+        if node not in self.seen:
+            self.seen[node] = self._visit(node)
+        return self.seen[node]
+
+    def visit_number(self, node: sympy.Expr) -> int:
+        """As `visit`, but a truth value becomes the number 0 or 1."""
+        number = self.visit(node)
+        if self.operations[number].dtype == "bool":
+            return self.emit("cast", (number,), self.number_type)
+        return number
+
+    def _visit(self, node: sympy.Expr) -> int:
+        if isinstance(node, Access):
+            return self._load(node)
+        if node.is_number and not node.has(sympy.Function):
+            return self._number(node)
+        if node.is_Symbol:
+            return self._symbol(node)
+        if node.is_Add:
+            return self._sum(node)
+        if node.is_Mul:
+            return self._product(node)
+        if node.is_Pow:
+            return self._power(node)
+        return self._call(node)
+
+    def _load(self, access: Access) -> int:
+        element = freeze_subscript(self.definition, access, self.indices)
+        dtype = self.dtypes[access.name]
+        number = self.emit("load", (), dtype, element)
+        wanted = self.number_type
+        if is_floating(wanted) and dtype != wanted and self.definition.dtype != "bool":
+            return self.emit("cast", (number,), wanted)
+        return number
+
+    def _number(self, node: sympy.Expr) -> int:
+        if node.is_Integer:
+            value: float | int = int(node)
+            return self.emit("constant", (), self.number_type, value)
+        dtype: DType = self.number_type if is_floating(self.number_type) else "float64"
+        return self.emit("constant", (), dtype, float(node))
+
+    def _symbol(self, node: sympy.Symbol) -> int:
+        if node == INFINITY:
+            return self.emit("constant", (), self.number_type, float("inf"))
+        if node == NOT_A_NUMBER:
+            return self.emit("constant", (), self.number_type, float("nan"))
+        if node in self.indices:
+            return self.emit("index", (), self.number_type, Affine(((node.name, 1),)))
+        return self.emit("size", (), self.number_type, node.name)
+
+    def _sum(self, node: sympy.Expr) -> int:
+        parts = sorted(node.args, key=lambda part: part.could_extract_minus_sign())
+        total = self.visit_number(parts[0])
+        for part in parts[1:]:
+            if part.could_extract_minus_sign():
+                total = self.emit("subtract", (total, self.visit_number(-part)))
+            else:
+                total = self.emit("add", (total, self.visit_number(part)))
+        return total
+
+    def _product(self, node: sympy.Expr) -> int:
+        if node.could_extract_minus_sign():
+            return self.emit("negate", (self.visit_number(-node),))
+        above: list[int] = []
+        below: list[int] = []
+        for factor in node.args:
+            if factor.is_Pow and factor.exp.is_Number and factor.exp < 0:
+                below.append(self.visit_number(factor.base ** (-factor.exp)))
+            elif factor.is_Rational and factor.p == 1:
+                below.append(self.visit_number(sympy.Integer(factor.q)))
+            else:
+                above.append(self.visit_number(factor))
+        top = self._chain(above) if above else self.visit_number(sympy.S.One)
+        return self.emit("divide", (top, self._chain(below))) if below else top
+
+    def _chain(self, numbers: list[int]) -> int:
+        total = numbers[0]
+        for number in numbers[1:]:
+            total = self.emit("multiply", (total, number))
+        return total
+
+    def _power(self, node: sympy.Expr) -> int:
+        base, exponent = node.base, node.exp
+        if exponent == sympy.Rational(1, 2):
+            return self.emit("sqrt", (self.visit_number(base),))
+        if exponent.is_number and exponent < 0:
+            return self.emit(
+                "divide", (self.visit_number(sympy.S.One), self.visit_number(base ** (-exponent)))
+            )
+        if exponent.is_Integer and exponent <= _LARGEST_MULTIPLIED_POWER:
+            return self._multiply_out(self.visit_number(base), int(exponent))
+        twice = 2 * exponent
+        if twice.is_Integer and exponent <= _LARGEST_MULTIPLIED_POWER:
+            number = self.visit_number(base)
+            whole = self._multiply_out(number, int(exponent - sympy.Rational(1, 2)))
+            return self.emit("multiply", (whole, self.emit("sqrt", (number,))))
+        return self.emit("power", (self.visit_number(base), self.visit_number(exponent)))
+
+    def _multiply_out(self, number: int, exponent: int) -> int:
+        """x^n by repeated squaring."""
+        if exponent == 1:
+            return number
+        half = self._multiply_out(number, exponent // 2)
+        square = self.emit("multiply", (half, half))
+        return self.emit("multiply", (square, number)) if exponent % 2 else square
+
+    def _call(self, node: sympy.Expr) -> int:
+        if isinstance(node, (sympy.Mod, sympy.Min, sympy.Max, sympy.floor, sympy.ceiling)):
+            return self.emit("size", (), self.number_type, size_text(node))
+        if isinstance(node, f.polygamma):
+            order, x = node.args
+            return self.emit("polygamma", (self.visit_number(x),), value=int(order))
+        name = _SYMPY_NAMES.get(type(node))
+        if name is None and isinstance(node, f.ScalarFunction):
+            name = type(node).__name__
+        if name is None:
+            raise CompileError(
+                f"'{self.definition.name}' ({self.definition.origin}): no operation computes "
+                f"{type(node).__name__} in {node}"
+            )
+        truths = {"select": 1, "conjunction": 2, "disjunction": 2, "negation": 1}.get(name, 0)
+        operands = tuple(
+            self.visit(argument) if position < truths else self.visit_number(argument)
+            for position, argument in enumerate(node.args)
+        )
+        return self.emit(name, operands, "bool" if name in COMPARISONS else None)

@@ -1,0 +1,205 @@
+"""Loop fusion: definitions whose loops are the same share one nest, their values in registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from symgrad.schedule.frozen import (
+    Affine,
+    Element,
+    FrozenAxis,
+    FrozenDefinition,
+    FrozenTerm,
+    Operation,
+    elements_of,
+    rename_subscript,
+)
+from symgrad.schedule.loops import Block, Declare, Fold, Local, Loop, Node, Store
+from symgrad.schedule.nests import NestContext, build_nests, is_pointwise
+
+__all__ = ["Group", "fuse", "group_nests"]
+
+LONGEST_GROUP = 48  # definitions in one loop body; more spill registers and compile slowly
+
+
+@dataclass(slots=True)
+class Group:
+    """Definitions computed in one nest. `loops` is None for one that keeps loops of its own."""
+
+    loops: tuple[FrozenAxis, ...] | None
+    members: list[tuple[FrozenDefinition, bool]]
+
+    def names(self) -> set[str]:
+        return {definition.name for definition, _ in self.members}
+
+
+def fuse(definitions: list[tuple[FrozenDefinition, bool]], sample: str | None) -> list[Group]:
+    """Definitions of one kernel in groups; the flag says which accumulate over the samples.
+
+    A definition joins the earliest group with its loops after which nothing it reads is computed.
+    """
+    groups: list[Group] = []
+    for definition, accumulates in definitions:
+        loops = _simple_loops(definition, accumulates, sample)
+        if loops is not None:
+            host = _find_host(groups, definition, loops)
+            if host is not None:
+                host.members.append((definition, accumulates))
+                continue
+        groups.append(Group(loops, [(definition, accumulates)]))
+    return groups
+
+
+def _simple_loops(
+    definition: FrozenDefinition, accumulates: bool, sample: str | None
+) -> tuple[FrozenAxis, ...] | None:
+    """The loops of a definition that is straight-line code in each of their runs."""
+    if not accumulates:
+        return definition.axes if is_pointwise(definition) else None
+    if len(definition.terms) != 1:
+        return None
+    (term,) = definition.terms
+    if term.guards or len(term.axes) != 1 or term.axes[0].extent != sample:
+        return None
+    return (term.axes[0], *definition.axes)
+
+
+def _find_host(
+    groups: list[Group], definition: FrozenDefinition, loops: tuple[FrozenAxis, ...]
+) -> Group | None:
+    reads = {element.array for term in definition.terms for element in elements_of(term)}
+    for group in reversed(groups):
+        if group.loops is not None and len(group.members) < LONGEST_GROUP:
+            same = tuple(a.extent for a in group.loops) == tuple(a.extent for a in loops)
+            if same and _reads_in_step(group, definition, loops):
+                return group
+        if reads & group.names():
+            return None
+    return None
+
+
+def _reads_in_step(
+    group: Group, definition: FrozenDefinition, loops: tuple[FrozenAxis, ...]
+) -> bool:
+    """Whether what is read from the group is what the same run of the loops has just computed."""
+    indices = tuple(axis.index for axis in loops)
+    computed = {d.name: accumulates for d, accumulates in group.members}
+    for term in definition.terms:
+        for element in elements_of(term):
+            if element.array not in computed:
+                continue
+            own = tuple(
+                s.single_index if isinstance(s, Affine) else None for s in element.subscripts
+            )
+            if computed[element.array] or own != indices:
+                return False
+    return True
+
+
+def group_nests(group: Group, context: NestContext, kept: frozenset[str]) -> tuple[Node, ...]:
+    """The loops of a group; values not in `kept` stay in registers."""
+    if group.loops is None:
+        definition, accumulates = group.members[0]
+        return build_nests(definition, replace(context, accumulate=accumulates))
+    return _FusedNest(group, group.loops, context, kept).build()
+
+
+class _FusedNest:
+    """One loop nest whose body computes every member of a group."""
+
+    def __init__(
+        self,
+        group: Group,
+        loops: tuple[FrozenAxis, ...],
+        context: NestContext,
+        kept: frozenset[str],
+    ) -> None:
+        self.group = group
+        self.loops = loops
+        self.context = context
+        self.kept = kept
+        self.operations: list[Operation] = []
+        self.numbers: dict[tuple[str, Operation], int] = {}
+        self.values: dict[str, int] = {}
+        self.effects: list[Store | Fold] = []
+        self.before: list[Node] = []
+        self.after: list[Node] = []
+
+    def build(self) -> tuple[Node, ...]:
+        for definition, accumulates in self.group.members:
+            self._add(definition, accumulates)
+        body: tuple[Node, ...] = (Block(tuple(self.operations), tuple(self.effects)),)
+        for axis in reversed(self.loops):
+            tile = axis == self.loops[0] and axis.extent == self.context.sample
+            if self.context.sample is not None and not tile:
+                first = next(a for a in self.loops if a.extent == self.context.sample)
+                tile = axis == first
+            body = (Loop(axis.index, axis.extent, body, tile=tile),)
+        return (*self.before, *body, *self.after)
+
+    def _add(self, definition: FrozenDefinition, accumulates: bool) -> None:
+        own = _simple_loops(definition, accumulates, self.context.sample) or ()
+        names = {a.index: b.index for a, b in zip(own, self.loops, strict=True)}
+        value = -1
+        for term in definition.terms:
+            number = self._append(term, names)
+            value = (
+                number
+                if value < 0
+                else self._number(Operation("add", (value, number), definition.dtype))
+            )
+        if value < 0:
+            value = self._number(Operation("constant", (), definition.dtype, 0))
+        subscripts = tuple(Affine(((names[a.index], 1),)) for a in definition.axes)
+        target = Element(definition.name, subscripts)
+        if not accumulates:
+            self.values[definition.name] = value
+            if definition.name in self.kept:
+                self.effects.append(Store(target, value))
+        elif definition.axes:
+            self.effects.append(Store(target, value, add=True))
+        else:
+            self._sum_in_local(definition, target, value)
+
+    def _sum_in_local(self, definition: FrozenDefinition, target: Element, value: int) -> None:
+        """A total without axes is summed in a local and added to its place after the loop."""
+        dtype = "float64" if definition.dtype == "float32" else definition.dtype
+        local = Local(f"{definition.name}_sum", dtype)
+        self.before.append(Declare(local, 0))
+        self.effects.append(Store(local, value, add=True))
+        load = Operation("local", (), dtype, local.name)
+        self.after.append(Block((load,), (Store(target, 0, add=True),)))
+
+    def _append(self, term: FrozenTerm, names: dict[str, str]) -> int:
+        """The term's operations in the shared list; equal ones are computed once."""
+        value = self._append_operations(term.operations, names)
+        if term.scale:
+            scale = self._append_operations(term.scale, names)
+            dtype = self.operations[value].dtype
+            value = self._number(Operation("multiply", (value, scale), dtype))
+        return value
+
+    def _append_operations(self, operations: tuple[Operation, ...], names: dict[str, str]) -> int:
+        numbers: list[int] = []
+        for operation in operations:
+            if isinstance(operation.value, (Affine, Element)):
+                operation = replace(operation, value=rename_subscript(operation.value, names))
+            computed = self._computed(operation)
+            if computed is None:
+                operands = tuple(numbers[k] for k in operation.operands)
+                computed = self._number(replace(operation, operands=operands))
+            numbers.append(computed)
+        return numbers[-1]
+
+    def _computed(self, operation: Operation) -> int | None:
+        """The value of a load that this nest has just computed."""
+        if operation.name != "load" or not isinstance(operation.value, Element):
+            return None
+        return self.values.get(operation.value.array)
+
+    def _number(self, operation: Operation) -> int:
+        key = (repr(operation.value), operation)
+        if key not in self.numbers:
+            self.numbers[key] = len(self.operations)
+            self.operations.append(operation)
+        return self.numbers[key]

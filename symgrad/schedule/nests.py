@@ -1,0 +1,466 @@
+"""Loop nests for single definitions: loop order, vector axis, guards as bounds, reductions.
+
+Three forms: *pointwise* (every output index a loop), *dot* (a reduction innermost, summed in a
+local) and *axpy* (an output axis innermost, the reduction outside it, added into the output).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from symgrad.program.definitions import DType
+from symgrad.schedule.frozen import (
+    Affine,
+    Element,
+    FrozenAxis,
+    FrozenDefinition,
+    FrozenGuard,
+    FrozenTerm,
+    Operation,
+    Subscript,
+    elements_of,
+    indices_of,
+)
+from symgrad.schedule.loops import Bind, Block, Bound, Declare, Fold, Local, Loop, Node, Store, When
+from symgrad.schedule.scans import Scan, find_scan
+
+__all__ = ["NestContext", "build_nests", "guard_solution", "is_pointwise"]
+
+
+@dataclass(frozen=True, slots=True)
+class NestContext:
+    """What a nest needs to know of its kernel.
+
+    `sample` is the extent whose loops run over tile rows (None in a whole kernel), `accumulate`
+    whether the target already holds a partial sum over earlier rows (the loop over rows is then
+    a summed one, else an output's), `ranges` the extents in which index arrays lie.
+    """
+
+    sample: str | None
+    accumulate: bool
+    ranges: dict[str, str]
+
+    def tile_index(self, definition: FrozenDefinition, term: FrozenTerm | None) -> str | None:
+        """The loop index that counts the rows of the tile."""
+        if self.sample is None:
+            return None
+        axes = (term.axes if term else ()) if self.accumulate else definition.axes
+        return next((axis.index for axis in axes if axis.extent == self.sample), None)
+
+
+def is_pointwise(definition: FrozenDefinition) -> bool:
+    """Whether each element is computed by straight-line code from its own index."""
+    return all(not term.axes and not term.guards for term in definition.terms)
+
+
+def build_nests(definition: FrozenDefinition, context: NestContext) -> tuple[Node, ...]:
+    """The loops that compute a definition.
+
+    Args:
+        definition: what is computed.
+        context: the kernel the loops stand in.
+    """
+    return _NestBuilder(definition, context).build()
+
+
+class _NestBuilder:
+    def __init__(self, definition: FrozenDefinition, context: NestContext) -> None:
+        self.definition = definition
+        self.context = context
+        self.target = Element(
+            definition.name, tuple(Affine(((a.index, 1),)) for a in definition.axes)
+        )
+        self.tile_index = context.tile_index(definition, None)
+
+    def build(self) -> tuple[Node, ...]:
+        terms = self.definition.terms
+        if len(terms) == 1 and terms[0].reduction != "sum" and terms[0].axes:
+            return self._fold_nest(terms[0])
+        plain = [term for term in terms if not term.axes and not term.guards]
+        others = [term for term in terms if term.axes or term.guards]
+        joined = [t for t in others if self._is_joined(t)]
+        if joined and (len(joined) == len(others)) and not self.context.accumulate:
+            return self._dot_nest(plain, joined)
+        nodes: list[Node] = []
+        started = self.context.accumulate
+        if plain or not started:
+            nodes.extend(self._pointwise_nest(plain, add=started))
+        for term in others:
+            self.tile_index = self.context.tile_index(self.definition, term)
+            nodes.extend(self._term_nest(term))
+        return tuple(nodes)
+
+    # --- forms ---------------------------------------------------------------------------------
+
+    def _pointwise_nest(self, terms: list[FrozenTerm], add: bool) -> tuple[Node, ...]:
+        operations, value = _sum_of_terms(terms, self.definition.dtype)
+        block = Block(operations, (Store(self.target, value, add),))
+        return self._loops(self.definition.axes, (), (block,))
+
+    def _is_joined(self, term: FrozenTerm) -> bool:
+        """Whether a sum runs innermost, for one output element at a time."""
+        if not term.axes or find_scan(self.definition, term) is not None:
+            return False
+        outputs = {axis.index for axis in self.definition.axes}
+        bound = {g for g in term.guards if g.relation == "=="}
+        if bound and any(set(_guard_indices(g)) & outputs for g in bound):
+            return False
+        return self._vector_axis(term) in {axis.index for axis in term.axes}
+
+    def _dot_nest(self, plain: list[FrozenTerm], sums: list[FrozenTerm]) -> tuple[Node, ...]:
+        """target[o] = pointwise + Σ_k scale·local, the sums one after another."""
+        inner: list[Node] = []
+        operations, value = _sum_of_terms(plain, self.definition.dtype)
+        chain = list(operations) if plain else []
+        for number, term in enumerate(sums):
+            local = Local(f"total{number or ''}", self._accumulator_type())
+            inner.append(Declare(local, 0))
+            block = Block(term.operations, (Store(local, len(term.operations) - 1, add=True),))
+            inner.extend(self._loops(self._inner_order(term), term.guards, (block,)))
+            chain, scaled = _append_scaled_local(chain, local, term.scale)
+            if number or plain:
+                chain.append(Operation("add", (value, scaled), self.definition.dtype))
+                value = len(chain) - 1
+            else:
+                value = scaled
+        inner.append(Block(tuple(chain), (Store(self.target, value),)))
+        return self._loops(self.definition.axes, (), tuple(inner))
+
+    def _accumulator_type(self) -> DType:
+        return "float64" if self.definition.dtype == "float32" else self.definition.dtype
+
+    def _term_nest(self, term: FrozenTerm) -> tuple[Node, ...]:
+        """target += term, over exactly the domain of the term."""
+        scan = find_scan(self.definition, term)
+        if scan is not None:
+            return self._scan_nest(scan)
+        operations, value = _scaled(term)
+        if term.axes and not term.guards and not self.definition.axes:
+            return self._scalar_sum(term)
+        block = Block(operations, (Store(self.target, value, add=True),))
+        vector = self._vector_axis(term)
+        axes = [a for a in self.definition.axes if a.index != vector]
+        axes += [a for a in term.axes if a.index != vector]
+        axes += [a for a in (*self.definition.axes, *term.axes) if a.index == vector]
+        return self._loops(tuple(axes), term.guards, (block,))
+
+    def _scalar_sum(self, term: FrozenTerm) -> tuple[Node, ...]:
+        """A total over everything: summed in a local, then added to the target."""
+        local = Local("total", self._accumulator_type())
+        block = Block(term.operations, (Store(local, len(term.operations) - 1, add=True),))
+        chain, value = _append_scaled_local([], local, term.scale)
+        loops = self._loops(self._inner_order(term), (), (block,))
+        return (Declare(local, 0), *loops, Block(tuple(chain), (Store(self.target, value, True),)))
+
+    def _scan_nest(self, scan: Scan) -> tuple[Node, ...]:
+        """target[i] += running sum or product along i."""
+        local = Local("running", self._accumulator_type())
+        product = scan.term.reduction == "prod"
+        last = len(scan.term.operations) - 1
+        effect: Store | Fold = (
+            Fold("prod", local, last) if product else Store(local, last, add=True)
+        )
+        update = Block(scan.term.operations, (effect,))
+        chain, value = _append_scaled_local([], local, scan.term.scale)
+        write = Block(tuple(chain), (Store(self.target, value, add=not product),))
+        body = (update, write) if scan.inclusive else (write, update)
+        loop = Loop(scan.axis.index, scan.axis.extent, body, reverse=scan.reverse)
+        rest = tuple(a for a in self.definition.axes if a != scan.axis)
+        return self._loops(rest, (), (Declare(local, 1 if product else 0), loop))
+
+    def _fold_nest(self, term: FrozenTerm) -> tuple[Node, ...]:
+        """target[o] = max, min, argmax, argmin, prod or logsumexp over the term's axes."""
+        kind = term.reduction
+        scan = find_scan(self.definition, term)
+        if scan is not None:
+            return self._scan_nest(scan)
+        last = len(term.operations) - 1
+        number_type = term.operations[last].dtype
+        if kind == "logsumexp":
+            inner = self._logsumexp_nodes(term)
+        elif kind in ("argmax", "argmin"):
+            best = Local("best", number_type)
+            position = Local("position", "int64")
+            extreme = float("-inf") if kind == "argmax" else float("inf")
+            fold = Fold(kind, best, last, position, term.axes[0].index)
+            loops = self._loops(term.axes, term.guards, (Block(term.operations, (fold,)),))
+            load = Operation("local", (), "int64", position.name)
+            inner = (
+                Declare(best, extreme),
+                Declare(position, 0),
+                *loops,
+                Block((load,), (Store(self.target, 0),)),
+            )
+        else:
+            start = {"prod": 1.0, "max": float("-inf"), "min": float("inf")}[kind]
+            local = Local(
+                {"prod": "product", "max": "largest", "min": "smallest"}[kind], number_type
+            )
+            fold = Fold(kind, local, last)  # type: ignore[arg-type]
+            loops = self._loops(term.axes, term.guards, (Block(term.operations, (fold,)),))
+            load = Operation("local", (), number_type, local.name)
+            inner = (Declare(local, start), *loops, Block((load,), (Store(self.target, 0),)))
+        return self._loops(self.definition.axes, (), inner)
+
+    def _logsumexp_nodes(self, term: FrozenTerm) -> tuple[Node, ...]:
+        """m = max b;  log Σ exp(b − m) + m, with m = 0 where it is not finite."""
+        dtype = self.definition.dtype
+        last = len(term.operations) - 1
+        largest, total = Local("largest", dtype), Local("total", self._accumulator_type())
+        find = Block(term.operations, (Fold("max", largest, last),))
+        shift = Operation("local", (), dtype, largest.name)
+        operations = (
+            *term.operations,
+            shift,
+            Operation("subtract", (last, last + 1), dtype),
+            Operation("exp", (last + 2,), dtype),
+        )
+        add = Block(operations, (Store(total, last + 3, add=True),))
+        finite = Block((shift, Operation("finite_or_zero", (0,), dtype)), (Store(largest, 1),))
+        result = (
+            Operation("local", (), dtype, total.name),
+            Operation("log", (0,), dtype),
+            shift,
+            Operation("add", (1, 2), dtype),
+        )
+        return (
+            Declare(largest, float("-inf")),
+            *self._loops(term.axes, term.guards, (find,)),
+            finite,
+            Declare(total, 0),
+            *self._loops(term.axes, term.guards, (add,)),
+            Block(result, (Store(self.target, 3),)),
+        )
+
+    # --- loops and guards ------------------------------------------------------------------------
+
+    def _inner_order(self, term: FrozenTerm) -> tuple[FrozenAxis, ...]:
+        """The summed axes, the best one for vectors innermost."""
+        vector = self._vector_axis(term)
+        rest = tuple(axis for axis in term.axes if axis.index != vector)
+        return (*rest, *(axis for axis in term.axes if axis.index == vector))
+
+    def _vector_axis(self, term: FrozenTerm) -> str:
+        """The loop with the least total stride: 0 for invariant, 1 contiguous, 8 strided."""
+        reduced = {axis.index for axis in term.axes}
+        candidates = [axis.index for axis in (*self.definition.axes, *term.axes)]
+        accessed = [*elements_of(term), self.target]
+
+        def cost(index: str) -> float:
+            total = sum(_stride_cost(element, index) for element in accessed)
+            return total + 0.5 * (index in reduced) - 0.25 * (index == self.tile_index)
+
+        return min(candidates, key=cost)
+
+    def _loops(
+        self,
+        axes: tuple[FrozenAxis, ...],
+        guards: tuple[FrozenGuard, ...],
+        body: tuple[Node, ...],
+    ) -> tuple[Node, ...]:
+        """Loops over `axes`, outermost first, restricted by `guards`."""
+        bound = self._find_bound_indices(axes, guards)
+        order = [axis for axis in axes if axis.index not in bound]
+        pending = list(guards)
+        layers: list[Node] = []
+        known = {axis.index for axis in self.definition.axes} - {a.index for a in axes}
+        waiting = dict(bound)
+        self._place_binds(waiting, known, axes, layers, pending)
+        for axis in order:
+            later = {a.index for a in order[order.index(axis) + 1 :]} | set(waiting)
+            loop, pending = self._restricted_loop(axis, pending, later)
+            layers.append(loop)
+            known.add(axis.index)
+            self._place_binds(waiting, known, axes, layers, pending)
+            ready = [g for g in pending if set(_guard_indices(g)) <= known]
+            if ready:
+                layers.append(When(tuple(ready), ()))
+                pending = [g for g in pending if g not in ready]
+        if pending:
+            layers.append(When(tuple(pending), ()))
+        result = body
+        for layer in reversed(layers):
+            result = (replace(layer, body=result),)  # type: ignore[arg-type]
+        return result
+
+    def _place_binds(
+        self,
+        waiting: dict[str, tuple[Subscript, FrozenGuard]],
+        known: set[str],
+        axes: tuple[FrozenAxis, ...],
+        layers: list[Node],
+        pending: list[FrozenGuard],
+    ) -> None:
+        """Bind every index whose value is known by now."""
+        extents = {axis.index: axis.extent for axis in axes}
+        for index, (value, guard) in list(waiting.items()):
+            if not set(indices_of(value)) <= known:
+                continue
+            inside = self._is_inside(value, extents[index], axes)
+            layers.append(Bind(index, value, extents[index], inside, ()))
+            known.add(index)
+            pending.remove(guard)
+            del waiting[index]
+
+    def _is_inside(self, value: Subscript, extent: str, axes: tuple[FrozenAxis, ...]) -> bool:
+        if isinstance(value, Element):
+            return self.context.ranges.get(value.array) == extent
+        single = value.single_index
+        everywhere = (*self.definition.axes, *axes)
+        return any(a.index == single and a.extent == extent for a in everywhere)
+
+    def _find_bound_indices(
+        self, axes: tuple[FrozenAxis, ...], guards: tuple[FrozenGuard, ...]
+    ) -> dict[str, tuple[Subscript, FrozenGuard]]:
+        """Indices that an equality fixes, with their values: these get no loop."""
+        bound: dict[str, tuple[Subscript, FrozenGuard]] = {}
+        outputs = [axis.index for axis in self.definition.axes]
+        candidates = [a.index for a in reversed(axes) if a.index in outputs]
+        candidates += [a.index for a in axes if a.index not in outputs]
+        candidates.sort(key=lambda index: index == self.tile_index)
+        for guard in guards:
+            if guard.relation != "==":
+                continue
+            for index in candidates:
+                value = guard_solution(guard, index)
+                if value is None or index in bound:
+                    continue
+                if any(i in bound or i == index for i in indices_of(value)):
+                    continue
+                if any(index in indices_of(v) for v, _ in bound.values()):
+                    continue
+                bound[index] = (value, guard)
+                break
+        return bound
+
+    def _restricted_loop(
+        self, axis: FrozenAxis, guards: list[FrozenGuard], later: set[str]
+    ) -> tuple[Loop, list[FrozenGuard]]:
+        """The loop with the guards that it can take as bounds, and the guards it cannot."""
+        lower: list[Bound] = []
+        upper: list[Bound] = []
+        pending = []
+        for guard in guards:
+            limit = None
+            if not set(_guard_indices(guard)) & later:
+                limit = _as_bound(guard, axis.index)
+            if limit is None:
+                pending.append(guard)
+            elif limit[0] == "lower":
+                lower.append(limit[1])
+            else:
+                upper.append(limit[1])
+        tile = axis.index == self.tile_index
+        return Loop(axis.index, axis.extent, (), tuple(lower), tuple(upper), tile), pending
+
+
+# --- arithmetic on terms and guards --------------------------------------------------------------
+
+
+def _shifted(operations: tuple[Operation, ...], by: int) -> tuple[Operation, ...]:
+    return tuple(replace(op, operands=tuple(k + by for k in op.operands)) for op in operations)
+
+
+def _sum_of_terms(terms: list[FrozenTerm], dtype: DType) -> tuple[tuple[Operation, ...], int]:
+    """Operations of the sum of the bodies, and the number of its value."""
+    if not terms:
+        return (Operation("constant", (), dtype, 0),), 0
+    operations, value = _scaled(terms[0])
+    chain = list(operations)
+    for term in terms[1:]:
+        more, last = _scaled(term)
+        last += len(chain)
+        chain.extend(_shifted(more, len(chain)))
+        chain.append(Operation("add", (value, last), dtype))
+        value = len(chain) - 1
+    return tuple(chain), value
+
+
+def _scaled(term: FrozenTerm) -> tuple[tuple[Operation, ...], int]:
+    """The body times the term's scale."""
+    last = len(term.operations) - 1
+    if not term.scale:
+        return term.operations, last
+    scale = _shifted(term.scale, last + 1)
+    product = Operation("multiply", (last, last + len(scale)), term.operations[last].dtype)
+    return (*term.operations, *scale, product), last + len(scale) + 1
+
+
+def _append_scaled_local(
+    chain: list[Operation], local: Local, scale: tuple[Operation, ...]
+) -> tuple[list[Operation], int]:
+    """The chain with scale·local at its end, and the number of that value."""
+    chain = [*chain, Operation("local", (), local.dtype, local.name)]
+    value = len(chain) - 1
+    if scale:
+        chain.extend(_shifted(scale, value + 1))
+        chain.append(Operation("multiply", (value, len(chain) - 1), local.dtype))
+        value = len(chain) - 1
+    return chain, value
+
+
+def _stride_cost(element: Element, index: str) -> int:
+    subscripts = element.subscripts
+    uses = [k for k, s in enumerate(subscripts) if index in indices_of(s)]
+    if not uses:
+        return 0
+    last = subscripts[-1]
+    contiguous = isinstance(last, Affine) and last.coefficient(index) in (1, -1)
+    return 1 if uses == [len(subscripts) - 1] and contiguous else 8
+
+
+def _guard_indices(guard: FrozenGuard) -> tuple[str, ...]:
+    return (*indices_of(guard.left), *indices_of(guard.right))
+
+
+def guard_solution(guard: FrozenGuard, index: str) -> Subscript | None:
+    """The value an equality gives to `index`: when one side is the index alone, or both affine."""
+    for side, other in ((guard.left, guard.right), (guard.right, guard.left)):
+        if isinstance(side, Affine) and side.single_index == index:
+            return None if index in indices_of(other) else other
+    if not (isinstance(guard.left, Affine) and isinstance(guard.right, Affine)):
+        return None
+    difference = _difference(guard.left, guard.right)
+    slope = difference.coefficient(index)
+    if slope not in (1, -1):
+        return None
+    return _negate(difference.without(index)) if slope == 1 else difference.without(index)
+
+
+def _difference(left: Affine, right: Affine) -> Affine:
+    factors = dict(left.terms)
+    for name, factor in right.terms:
+        factors[name] = factors.get(name, 0) - factor
+    terms = tuple((name, factor) for name, factor in factors.items() if factor)
+    return Affine(terms, _subtract_text(left.rest, right.rest))
+
+
+def _negate(affine: Affine) -> Affine:
+    terms = tuple((name, -factor) for name, factor in affine.terms)
+    return Affine(terms, _subtract_text("0", affine.rest))
+
+
+def _subtract_text(left: str, right: str) -> str:
+    if right == "0":
+        return left
+    if left.lstrip("-").isdigit() and right.lstrip("-").isdigit():
+        return str(int(left) - int(right))
+    shown = right if right.isidentifier() or right.isdigit() else f"({right})"
+    return f"-{shown}" if left == "0" else f"{left} - {shown}"
+
+
+def _as_bound(guard: FrozenGuard, index: str) -> tuple[str, Bound] | None:
+    """`index < value` as an upper, `value <= index` as a lower bound of a loop."""
+    if guard.relation not in ("<", "<="):
+        return None
+    if not (isinstance(guard.left, Affine) and isinstance(guard.right, Affine)):
+        return None
+    difference = _difference(guard.right, guard.left)  # must be > 0, or >= 0
+    slope = difference.coefficient(index)
+    rest = difference.without(index)
+    strict = guard.relation == "<"
+    if slope == -1:  # rest - index > 0
+        return "upper", Bound(rest, 0 if strict else 1)
+    if slope == 1:  # index + rest > 0
+        return "lower", Bound(_negate(rest), 1 if strict else 0)
+    return None

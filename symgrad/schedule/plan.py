@@ -1,0 +1,104 @@
+"""The scheduler's result: an ordered list of steps, each a kernel call or a line of NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symgrad.program.definitions import DType
+from symgrad.schedule.frozen import (
+    FrozenIndexCheck,
+    FrozenProgram,
+    FrozenReshape,
+    Operation,
+)
+from symgrad.schedule.loops import Kernel
+
+__all__ = [
+    "Accumulator",
+    "Buffer",
+    "CheckIndex",
+    "ReshapeArray",
+    "RunTiled",
+    "RunWhole",
+    "Schedule",
+    "ScheduleOptions",
+    "Step",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleOptions:
+    """Choices of the scheduler, fixed so that the emitted text is reproducible.
+
+    `tile` rows are computed at a time, so that scratch stays in cache. Rows are divided into at
+    most `most_blocks` blocks, each worth at least `work_per_block` operations, whose partial sums
+    are combined in order: the block count depends on sizes alone, never on the thread count.
+    """
+
+    tile: int = 256
+    most_blocks: int = 16
+    work_per_block: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """An array that the generated function allocates."""
+
+    name: str
+    shape: tuple[str, ...]
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulator:
+    """A sum over the sample axis: one partial sum a block, combined in order, times `scale`."""
+
+    buffer: Buffer
+    scale: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunTiled:
+    """Runs a kernel over all tiles of the sample axis, blocks in parallel."""
+
+    kernel: Kernel
+    sample: str
+    outputs: tuple[Buffer, ...]
+    scratch: tuple[Buffer, ...]
+    accumulators: tuple[Accumulator, ...]
+    work: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunWhole:
+    """Runs a kernel once, on whole arrays."""
+
+    kernel: Kernel
+    outputs: tuple[Buffer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReshapeArray:
+    """`name = source.reshape(shape)`."""
+
+    statement: FrozenReshape
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIndex:
+    """Wraps negative entries of an index array and checks its range."""
+
+    statement: FrozenIndexCheck
+
+
+Step = RunTiled | RunWhole | ReshapeArray | CheckIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a program runs: its steps in order."""
+
+    program: FrozenProgram
+    sample: str | None
+    steps: tuple[Step, ...]
+    options: ScheduleOptions

@@ -1,0 +1,297 @@
+"""From a frozen program to a schedule: phases, fused nests, kernels with their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal
+
+from symgrad.program.definitions import DType
+from symgrad.schedule.frozen import (
+    Affine,
+    Element,
+    FrozenDefinition,
+    FrozenIndexCheck,
+    FrozenProgram,
+    FrozenReshape,
+    Operation,
+    elements_of,
+)
+from symgrad.schedule.fusion import Group, fuse, group_nests
+from symgrad.schedule.loops import Kernel, Parameter, View
+from symgrad.schedule.nests import NestContext
+from symgrad.schedule.phases import Phases, Placed, choose_sample, place, sample_axis, split_mixed
+from symgrad.schedule.plan import (
+    Accumulator,
+    Buffer,
+    CheckIndex,
+    ReshapeArray,
+    RunTiled,
+    RunWhole,
+    Schedule,
+    ScheduleOptions,
+    Step,
+)
+
+__all__ = ["schedule"]
+
+Role = Literal["full", "rows", "scratch", "accumulator"]
+
+
+def schedule(program: FrozenProgram, options: ScheduleOptions | None = None) -> Schedule:
+    """Steps that compute the outputs of a program.
+
+    Args:
+        program: frozen definitions in order of dependence.
+        options: tile and block sizes; the defaults are written into the generated module.
+    """
+    return _Scheduler(program, options or ScheduleOptions()).run()
+
+
+class _Scheduler:
+    def __init__(self, program: FrozenProgram, options: ScheduleOptions) -> None:
+        self.sample = choose_sample(program)
+        self.program = split_mixed(program, self.sample)
+        self.options = options
+        self.phases: Phases = place(self.program, self.sample)
+        self.kinds = {p.statement.name: p.kind for p in self.phases.placed}
+        self.shapes = {a.name: a.shape for a in (*program.arguments, *program.constants)}
+        self.dtypes: dict[str, DType] = {
+            a.name: a.dtype for a in (*program.arguments, *program.constants)
+        }
+        self.shapes.update((s.name, s.shape) for s in self.program.statements)
+        self.dtypes.update((s.name, s.dtype) for s in self.program.statements)
+        self.by_value = {a.name for a in program.arguments if not a.shape}
+        self.ranges = _index_ranges(self.program)
+        self.steps: list[Step] = []
+        self.kernel_count = 0
+
+    def run(self) -> Schedule:
+        for phase in range(self.phases.count + 1):
+            self._whole_steps([p for p in self.phases.placed if _runs_before(p, phase)])
+            tiled = [p for p in self.phases.placed if p.kind != "whole" and p.phase == phase]
+            if tiled:
+                self._tiled_step(tiled)
+        return Schedule(self.program, self.sample, tuple(self.steps), self.options)
+
+    # --- whole steps -----------------------------------------------------------------------------
+
+    def _whole_steps(self, placed: list[Placed]) -> None:
+        run: list[FrozenDefinition] = []
+        for item in placed:
+            statement = item.statement
+            if isinstance(statement, FrozenDefinition):
+                run.append(statement)
+                continue
+            self._whole_kernel(run)
+            run = []
+            if isinstance(statement, FrozenReshape):
+                self.steps.append(ReshapeArray(statement))
+            elif isinstance(statement, FrozenIndexCheck):
+                self.steps.append(CheckIndex(statement))
+        self._whole_kernel(run)
+
+    def _whole_kernel(self, definitions: list[FrozenDefinition]) -> None:
+        if not definitions:
+            return
+        groups = fuse([(d, False) for d in definitions], None)
+        context = NestContext(None, False, self.ranges)
+        kept = frozenset(d.name for d in definitions)
+        nests = tuple((_formulas(g), group_nests(g, context, kept)) for g in groups)
+        parameters = [self._parameter(name, "full", None) for name in _arrays_of(definitions)]
+        kernel = Kernel(self._kernel_name(), False, self.program.sizes, tuple(parameters), nests)
+        outputs = tuple(self._buffer(d.name) for d in definitions)
+        self.steps.append(RunWhole(kernel, outputs))
+
+    # --- tiled steps -----------------------------------------------------------------------------
+
+    def _tiled_step(self, placed: list[Placed]) -> None:
+        assert self.sample is not None
+        members: list[tuple[FrozenDefinition, bool]] = []
+        accumulators: list[Accumulator] = []
+        for item in placed:
+            definition = item.statement
+            assert isinstance(definition, FrozenDefinition)
+            if item.kind == "accumulated":
+                definition, scale = _take_scale(definition)
+                accumulators.append(Accumulator(self._buffer(definition.name), scale))
+            members.append((definition, item.kind == "accumulated"))
+        groups = fuse(members, self.sample)
+        scratch = self._scratch(groups, members)
+        context = NestContext(self.sample, False, self.ranges)
+        stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
+        kept = frozenset((*stored, *scratch))
+        nests = tuple((_formulas(g), group_nests(g, context, kept)) for g in groups)
+        definitions = [definition for definition, _ in members]
+        kernel = Kernel(
+            self._kernel_name(),
+            True,
+            self.program.sizes,
+            tuple(self._tiled_parameters(members, scratch, kept)),
+            nests,
+        )
+        self.steps.append(
+            RunTiled(
+                kernel,
+                self.sample,
+                tuple(self._buffer(name) for name in stored),
+                tuple(self._scratch_buffer(name) for name in scratch),
+                tuple(accumulators),
+                _work(definitions, self.sample),
+            )
+        )
+
+    def _scratch(
+        self, groups: list[Group], members: list[tuple[FrozenDefinition, bool]]
+    ) -> list[str]:
+        """Values that another nest of the kernel reads, kept for one tile."""
+        needed: set[str] = set()
+        for group in groups:
+            own = group.names() if group.loops is not None else set()
+            for definition, _ in group.members:
+                for term in definition.terms:
+                    needed.update(e.array for e in elements_of(term) if e.array not in own)
+        produced = [d.name for d, sums in members if not sums]
+        alone = {g.members[0][0].name for g in groups if g.loops is None}
+        return [
+            name
+            for name in produced
+            if name not in self.phases.stored and (name in needed or name in alone)
+        ]
+
+    def _tiled_parameters(
+        self,
+        members: list[tuple[FrozenDefinition, bool]],
+        scratch: list[str],
+        kept: frozenset[str],
+    ) -> Iterable[Parameter]:
+        produced = {definition.name: sums for definition, sums in members}
+        rows, whole = self._reads_by_row(members)
+        for name in _arrays_of(definition for definition, _ in members):
+            if produced.get(name):
+                yield self._parameter(name, "accumulator", None)
+            elif name in scratch:
+                axis = sample_axis(self.shapes[name], self.sample)
+                yield self._parameter(name, "scratch", axis)
+            elif name in produced and name not in kept:
+                continue
+            elif name in produced:
+                first = sample_axis(self.shapes[name], self.sample) == 0
+                yield self._parameter(name, "rows" if first else "full", 0 if first else None)
+            else:
+                if name in rows:
+                    yield self._parameter(
+                        name, "rows", 0, f"{name}_rows" if name in whole else name
+                    )
+                if name in whole:
+                    yield self._parameter(name, "full", None)
+
+    def _reads_by_row(
+        self, members: list[tuple[FrozenDefinition, bool]]
+    ) -> tuple[set[str], set[str]]:
+        """Outside arrays that are read at the tile's own rows, and those read anywhere else."""
+        rows: set[str] = set()
+        whole: set[str] = set()
+        for definition, sums in members:
+            for term in definition.terms:
+                axes = term.axes if sums else definition.axes
+                index = next((a.index for a in axes if a.extent == self.sample), None)
+                for element in elements_of(term):
+                    own = self._is_row(element, index)
+                    (rows if own else whole).add(element.array)
+        return rows, whole
+
+    def _is_row(self, element: Element, index: str | None) -> bool:
+        if not element.subscripts or self.shapes[element.array][0] != self.sample:
+            return False
+        first = element.subscripts[0]
+        return isinstance(first, Affine) and first.single_index == index
+
+    # --- small parts -----------------------------------------------------------------------------
+
+    def _kernel_name(self) -> str:
+        self.kernel_count += 1
+        return f"{self.program.name}_{self.kernel_count}"
+
+    def _buffer(self, name: str) -> Buffer:
+        return Buffer(name, self.shapes[name], self.dtypes[name])
+
+    def _scratch_buffer(self, name: str) -> Buffer:
+        shape = list(self.shapes[name])
+        axis = sample_axis(self.shapes[name], self.sample)
+        if axis is not None:
+            shape[axis] = str(self.options.tile)
+        return Buffer(name, tuple(shape), self.dtypes[name])
+
+    def _parameter(
+        self, name: str, role: Role, tile_axis: int | None, alias: str | None = None
+    ) -> Parameter:
+        shape = self.shapes[name]
+        view = View(
+            name,
+            alias or name,
+            len(shape),
+            self.dtypes[name],
+            tile_axis,
+            name in self.by_value,
+        )
+        return Parameter(view, role, shape)
+
+
+def _runs_before(placed: Placed, phase: int) -> bool:
+    return placed.kind == "whole" and placed.phase == phase
+
+
+def _formulas(group: Group) -> str:
+    return "\n".join(definition.formula for definition, _ in group.members)
+
+
+def _arrays_of(definitions: Iterable[FrozenDefinition]) -> list[str]:
+    """Arrays in order of first use, read or written."""
+    found: dict[str, None] = {}
+    for definition in definitions:
+        for term in definition.terms:
+            for element in elements_of(term):
+                found.setdefault(element.array)
+        found.setdefault(definition.name)
+    return list(found)
+
+
+def _take_scale(
+    definition: FrozenDefinition,
+) -> tuple[FrozenDefinition, tuple[Operation, ...]]:
+    """A scale that all terms share is applied once, after the blocks are combined."""
+    scales = {term.scale for term in definition.terms}
+    if len(scales) != 1 or scales == {()}:
+        return definition, ()
+    (scale,) = scales
+    terms = tuple(replace(term, scale=()) for term in definition.terms)
+    return replace(definition, terms=terms), scale
+
+
+def _index_ranges(program: FrozenProgram) -> dict[str, str]:
+    """Integer arrays whose values are known to lie in [0, extent)."""
+    ranges: dict[str, str] = {}
+    for statement in program.statements:
+        if isinstance(statement, FrozenIndexCheck):
+            ranges[statement.name] = statement.extent
+        elif isinstance(statement, FrozenDefinition) and len(statement.terms) == 1:
+            (term,) = statement.terms
+            if term.reduction in ("argmax", "argmin"):
+                ranges[statement.name] = term.axes[0].extent
+    return ranges
+
+
+def _work(definitions: list[FrozenDefinition], sample: str) -> str:
+    """Loop runs for each sample, as a text over sizes."""
+    counts: dict[str, int] = {}
+    for definition in definitions:
+        for term in definition.terms:
+            extents = [a.extent for a in (*definition.axes, *term.axes)]
+            if sample in extents:
+                extents.remove(sample)
+            product = " * ".join(e if e.isalnum() else f"({e})" for e in extents) or "1"
+            counts[product] = counts.get(product, 0) + 1
+    constant = counts.pop("1", 0)
+    parts = [f"{count} * {text}" if count > 1 else text for text, count in counts.items()]
+    return " + ".join([*parts, *([str(constant)] if constant or not parts else [])])

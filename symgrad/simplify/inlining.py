@@ -1,0 +1,176 @@
+"""Substitution of small definitions into the definitions that read them.
+
+What is substituted: constants and multiples of one element everywhere; any short body into a
+reader with the same loops, if it is read once or costs less than reading it; a guarded multiple of
+one element (a triangle, a delta) into sums that use it as a factor, where the guard becomes a
+bound of the loop. Never into a larger contraction, which would compute the body again and again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+import sympy
+
+from symgrad.program import (
+    Access,
+    Definition,
+    DType,
+    Program,
+    Statement,
+    Term,
+    accesses,
+    is_floating,
+    is_index,
+    term_accesses,
+)
+from symgrad.simplify.operations import count_functions, operations_in
+from symgrad.simplify.rewriting import merge_terms, substitute_indices, with_definitions
+
+__all__ = ["inline_definitions"]
+
+LONGEST_BODY = 16  # operations a body may have after substitution; longer ones are hard to read
+CHEAP_BODY = 3  # operations that may be computed again in every reader
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    reader: Definition
+    term: Term
+    access: Access
+
+
+def inline_definitions(program: Program) -> Program:
+    """a = e; b = f(a) -> b = f(e), where that costs nothing and keeps contractions."""
+    uses = _collect_uses(program)
+    dtypes = program.dtypes()
+    chosen: dict[str, Definition] = {}
+    kept: list[Statement] = []
+    for statement in program.definitions:
+        if not isinstance(statement, Definition):
+            kept.append(statement)
+            continue
+        rewritten = _substitute_all(statement, chosen)
+        if rewritten.name not in program.outputs and _is_inlined(
+            rewritten, uses[rewritten.name], dtypes
+        ):
+            chosen[rewritten.name] = rewritten
+        else:
+            kept.append(rewritten)
+    return with_definitions(program, kept)
+
+
+def _collect_uses(program: Program) -> dict[str, list[_Use]]:
+    uses: dict[str, list[_Use]] = defaultdict(list)
+    blocked = {s.source for s in program.definitions if not isinstance(s, Definition)}
+    for statement in program.definitions:
+        if isinstance(statement, Definition):
+            for term in statement.terms:
+                for access in term_accesses(term):
+                    uses[access.name].append(_Use(statement, term, access))
+    for name in blocked:
+        uses[name] = []
+    return uses
+
+
+def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DType]) -> bool:
+    if not uses or len(definition.terms) != 1:
+        return False
+    (term,) = definition.terms
+    if term.axes or not all(_same_arithmetic(definition, use) for use in uses):
+        return False
+    trivial = _is_monomial(term.body)
+    if term.guards:
+        return trivial and all(_is_factor(use) for use in uses)
+    if trivial:
+        return all(_may_replace(term.body, use) for use in uses)
+    operations, functions = operations_in(term.body), count_functions(term.body)
+    if not all(_same_loops(use) for use in uses):
+        return False
+    if len(uses) == 1:
+        return operations + operations_in(uses[0].term.body) <= LONGEST_BODY
+    return functions == 0 and operations <= CHEAP_BODY
+
+
+def _same_arithmetic(definition: Definition, use: _Use) -> bool:
+    """Whether the reader computes in the type in which the definition would be rounded."""
+    if not is_floating(definition.dtype):
+        return True
+    return use.reader.dtype == definition.dtype or use.reader.dtype in ("bool", "int64")
+
+
+def _is_monomial(body: sympy.Expr) -> bool:
+    """A number, or one element times numbers and sizes."""
+    found = accesses(body)
+    if not found:
+        return operations_in(body) <= CHEAP_BODY
+    outermost = [factor for factor in sympy.Mul.make_args(body) if factor.has(Access)]
+    return len(outermost) == 1 and isinstance(outermost[0], Access)
+
+
+def _may_replace(body: sympy.Expr, use: _Use) -> bool:
+    """An element that stands in a subscript can only become another element or an index."""
+    inside = [a for a in accesses(use.term.body) if use.access in accesses(a) and a != use.access]
+    in_guard = any(
+        guard.left.has(use.access) or guard.right.has(use.access) for guard in use.term.guards
+    )
+    plain = isinstance(body, Access) or is_index(body)
+    return plain or not (inside or in_guard)
+
+
+def _same_loops(use: _Use) -> bool:
+    """Whether the access visits each element once in each run of the reader's loops."""
+    if use.term.reduction != "sum":
+        return False
+    loops = {axis.index for axis in use.reader.axes + use.term.axes}
+    subscripts = use.access.subscripts
+    return len(subscripts) == len(loops) and set(subscripts) == loops
+
+
+def _is_factor(use: _Use) -> bool:
+    """Whether the access is a factor of the term's body, so that its guard can be the term's."""
+    if use.term.reduction != "sum":
+        return False
+    return all(
+        sympy.Mul.make_args(part).count(use.access) == 1 or not part.has(use.access)
+        for part in sympy.Add.make_args(use.term.body)
+    ) and not any(
+        guard.left.has(use.access) or guard.right.has(use.access) for guard in use.term.guards
+    )
+
+
+def _substitute_all(definition: Definition, chosen: dict[str, Definition]) -> Definition:
+    """The definition with every access to a chosen one replaced by its body."""
+    if not chosen:
+        return definition
+    terms: list[Term] = []
+    for term in definition.terms:
+        terms.extend(_substitute(term, chosen))
+    if tuple(terms) == definition.terms:
+        return definition
+    return replace(definition, terms=merge_terms(terms))
+
+
+def _substitute(term: Term, chosen: dict[str, Definition]) -> list[Term]:
+    found = [a for a in term_accesses(term) if a.name in chosen]
+    if not found:
+        return [term]
+    access = found[-1]  # the innermost: subscripts before the elements they select
+    source = chosen[access.name]
+    (inner,) = source.terms
+    body = substitute_indices(inner.body, source, access)
+    guards = tuple(
+        guard.xreplace(dict(zip(source.indices, access.subscripts, strict=True)))
+        for guard in inner.guards
+    )
+    if not guards:
+        return _substitute(term.xreplace({access: body}), chosen)
+    result: list[Term] = []
+    for part in sympy.Add.make_args(term.body):
+        own = part.has(access)
+        piece = replace(term, body=part.xreplace({access: body}))
+        if own:
+            piece = replace(piece, guards=(*term.guards, *guards))
+        result.extend(_substitute(piece, chosen))
+    return result

@@ -1,0 +1,123 @@
+"""The order of the passes, the loop to a fixed point, and the report of what each did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from symgrad.errors import SymgradError
+from symgrad.program import Program, verify
+from symgrad.simplify.absorbing import absorb_sums
+from symgrad.simplify.cleaning import drop_zeros, merge_equal, remove_dead
+from symgrad.simplify.indices import name_indices
+from symgrad.simplify.inlining import inline_definitions
+from symgrad.simplify.operations import count_operations
+from symgrad.simplify.stabilising import stabilise
+from symgrad.simplify.sums import eliminate_deltas, factor_bodies, hoist_factors
+
+__all__ = ["PASS_NAMES", "PassReport", "Simplified", "simplify"]
+
+Pass = Callable[[Program], Program]
+
+# Repeated until none of them changes the program.
+_REPEATED: tuple[tuple[str, Pass], ...] = (
+    ("drop_zeros", drop_zeros),
+    ("remove_dead", remove_dead),
+    ("merge_equal", merge_equal),
+    ("absorb", absorb_sums),
+    ("inline", inline_definitions),
+    ("eliminate_deltas", eliminate_deltas),
+    ("hoist", hoist_factors),
+    ("factor", factor_bodies),
+)
+_MOST_ROUNDS = 30
+
+PASS_NAMES: tuple[str, ...] = ("stabilise", *(name for name, _ in _REPEATED))
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """What one pass did over all rounds."""
+
+    name: str
+    changes: int
+    operations_before: int
+    operations_after: int
+    milliseconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Simplified:
+    """A simplified program and the account of how it came about."""
+
+    program: Program
+    reports: tuple[PassReport, ...]
+
+
+def simplify(program: Program, *, without: Collection[str] = (), inline: bool = True) -> Simplified:
+    """The program with the same outputs, computed by fewer and simpler definitions.
+
+    Args:
+        program: what is simplified.
+        without: names of passes to leave out (see `PASS_NAMES`).
+        inline: substitute definitions into one another; a program that will be differentiated
+            keeps them apart, so that the derivative can reuse their values.
+
+    Raises:
+        SymgradError: `without` names no pass.
+    """
+    unknown = sorted(set(without) - set(PASS_NAMES))
+    if unknown:
+        raise SymgradError(
+            f"there is no pass '{unknown[0]}'; the passes are {', '.join(PASS_NAMES)}"
+        )
+    skipped = {*without, *(() if inline else ("absorb", "inline", "hoist", "factor"))}
+    records = {name: _Record() for name in PASS_NAMES}
+    if "stabilise" not in skipped:
+        start = time.perf_counter()
+        before = count_operations(program)
+        program, notes = stabilise(program)
+        records["stabilise"].note(len(notes), before, program, start, notes)
+    for _ in range(_MOST_ROUNDS):
+        first = program
+        for name, run in _REPEATED:
+            if name in skipped:
+                continue
+            start = time.perf_counter()
+            before, old = count_operations(program), program
+            program = run(program)
+            records[name].note(int(program != old), before, program, start, ())
+        if program == first:
+            break
+    program = verify(name_indices(program))
+    reports = tuple(record.report(name) for name, record in records.items() if record.changes)
+    return Simplified(program, reports)
+
+
+class _Record:
+    """Sums up the runs of one pass."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self.saved = 0
+        self.before = -1
+        self.milliseconds = 0.0
+        self.notes: tuple[str, ...] = ()
+
+    def note(
+        self, changes: int, before: int, program: Program, start: float, notes: tuple[str, ...]
+    ) -> None:
+        if self.before < 0:
+            self.before = before
+        self.changes += changes
+        self.saved += before - count_operations(program)
+        self.milliseconds += 1e3 * (time.perf_counter() - start)
+        self.notes += notes
+
+    def report(self, name: str) -> PassReport:
+        after = self.before - self.saved
+        return PassReport(
+            name, self.changes, self.before, after, round(self.milliseconds, 3), self.notes
+        )

@@ -1,0 +1,3 @@
+"""The version of symgrad, written into every generated module."""
+
+__version__ = "0.1.0"
