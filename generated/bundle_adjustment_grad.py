@@ -69,6 +69,7 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -82,14 +83,13 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
 }
 
-# --- residuals ---------------------------------------------------------------------------------
+# Numba's cache looks its kernels up by the name of their module. Under this one they are found
+# however the file is imported: from a package, from its folder, or run as a script.
+_OWN_NAME = __name__
+__name__ = "symgrad_module_4589aeb6db9c03fc"
+sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
-
-class ResidualsGradients(NamedTuple):
-    """Gradients of residuals, one for each argument it was differentiated by."""
-
-    cameras: NDArray[np.float64]
-    points: NDArray[np.float64]
+# --- kernels of residuals ----------------------------------------------------------------------
 
 
 @njit(
@@ -851,6 +851,18 @@ def _residuals_grad_1_blocks(
                 cameras_bar[block],
                 points_bar[block],
             )
+
+
+__name__ = _OWN_NAME
+
+# --- residuals ---------------------------------------------------------------------------------
+
+
+class ResidualsGradients(NamedTuple):
+    """Gradients of residuals, one for each argument it was differentiated by."""
+
+    cameras: NDArray[np.float64]
+    points: NDArray[np.float64]
 
 
 def _check_residuals(cameras, points, camera_index, point_index, observed):

@@ -34,6 +34,7 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -47,6 +48,12 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
 }
 
+# Numba's cache looks its kernels up by the name of their module. Under this one they are found
+# however the file is imported: from a package, from its folder, or run as a script.
+_OWN_NAME = __name__
+__name__ = "symgrad_module_0f22821843403cfc"
+sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
 
 @njit(**_OPTIONS)
 def _finite_or_zero(x):
@@ -54,16 +61,7 @@ def _finite_or_zero(x):
     return x if abs(x) < np.inf else 0.0
 
 
-# --- log_posterior -----------------------------------------------------------------------------
-
-
-class LogPosteriorGradients(NamedTuple):
-    """Gradients of log_posterior, one for each argument it was differentiated by."""
-
-    alpha: NDArray[np.float64]
-    mu: NDArray[np.float64]
-    q: NDArray[np.float64]
-    lower: NDArray[np.float64]
+# --- kernels of log_posterior ------------------------------------------------------------------
 
 
 @njit("void(int64, float64[::1], float64[::1])", **_OPTIONS)
@@ -609,6 +607,20 @@ def _log_posterior_grad_5_blocks(
                 log_normaliser_bar[start : start + rows],
                 alpha_bar[start : start + rows],
             )
+
+
+__name__ = _OWN_NAME
+
+# --- log_posterior -----------------------------------------------------------------------------
+
+
+class LogPosteriorGradients(NamedTuple):
+    """Gradients of log_posterior, one for each argument it was differentiated by."""
+
+    alpha: NDArray[np.float64]
+    mu: NDArray[np.float64]
+    q: NDArray[np.float64]
+    lower: NDArray[np.float64]
 
 
 def _check_log_posterior(alpha, mu, q, lower, gamma, m, X):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from symgrad.api import import_file
 from symgrad.capture import parse_named_shape
-from symgrad.compilation import CompiledFile, Request, compile_file, derive_file, warm
+from symgrad.compilation import (
+    CompiledFile,
+    Request,
+    check_module,
+    compile_file,
+    derive_file,
+    warm,
+)
 from symgrad.driver import Timings
 from symgrad.errors import ModelError, SymgradError
 from symgrad.simplify import PASS_NAMES
@@ -32,6 +39,8 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns 0, or 1 after printing what went wrong and what to do."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Greek letters
     parser = _parser()
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
@@ -43,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"symgrad: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("symgrad: interrupted; nothing was written", file=sys.stderr)
+        print("symgrad: interrupted", file=sys.stderr)
         return 130
 
 
@@ -64,8 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_model_options(compiling)
     compiling.add_argument("-o", "--output", metavar="PATH", help="file to write")
-    compiling.add_argument("--target", choices=("cpu", "numpy"), default="cpu")
-    compiling.add_argument("--force", action="store_true", help="overwrite a foreign file")
+    compiling.add_argument(
+        "--target",
+        choices=("cpu", "numpy"),
+        default="cpu",
+        help="cpu: Numba kernels (the default); numpy: array statements, nothing to compile",
+    )
+    compiling.add_argument(
+        "--force", action="store_true", help="overwrite a file that symgrad did not write"
+    )
     compiling.add_argument(
         "--no-warm", action="store_true", help="leave compilation to the first import"
     )
@@ -83,7 +99,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL[:FUNCTION]", help="model file, and one function")
-    parser.add_argument("--wrt", metavar="NAMES", help="arguments to differentiate by, with commas")
+    parser.add_argument(
+        "--wrt",
+        metavar="NAMES",
+        help="arguments to differentiate by, with commas between them; a single name makes the "
+        "gradient a bare array, 'w,' keeps the tuple of one",
+    )
     parser.add_argument(
         "--dtype", choices=("float64", "float32"), help="type of floating arguments"
     )
@@ -92,44 +113,63 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PASS",
-        help=f"leave out a simplification: {', '.join(PASS_NAMES)}",
+        help=f"leave out a simplification (again for more): {', '.join(PASS_NAMES)}",
     )
     parser.add_argument(
         "--shape",
         action="append",
         default=[],
         metavar='"X: f64[n, d]"',
-        help="type and shape of an argument without annotation",
+        help="type and shape of an argument without annotation (again for more)",
     )
 
 
 def _request(options: argparse.Namespace) -> Request:
-    path, _, function = options.model.rpartition(":")
-    if not path or "/" in function or "\\" in function or function.endswith(".py"):
-        path, function = options.model, ""
-    names = tuple(n.strip() for n in options.wrt.split(",") if n.strip()) if options.wrt else None
-    wrt: str | tuple[str, ...] | None = names
-    if names is not None and len(names) == 1 and "," not in options.wrt:
-        wrt = names[0]
-    shapes: dict[str, str] = {}
-    for text in options.shape:
-        name, separator, shape = text.partition(":")
-        if not separator:
-            raise ModelError(f'--shape "{text}": expected "NAME: f64[n, d]"')
-        parse_named_shape(text)
-        shapes[name.strip()] = shape.strip()
+    path, function = _split_model(options.model)
     output = getattr(options, "output", None)
     return Request(
         model=Path(path),
         function=function or None,
         output=Path(output) if output else None,
-        wrt=wrt,
+        wrt=_read_wrt(options.wrt),
         target=getattr(options, "target", "cpu"),
         dtype=options.dtype,
         without=tuple(options.without),
-        shapes=shapes or None,
+        shapes=_read_shapes(options.shape) or None,
         force=getattr(options, "force", False),
     )
+
+
+def _split_model(text: str) -> tuple[str, str]:
+    """MODEL[:FUNCTION] in its two parts; a colon inside a path is left alone."""
+    path, separator, function = text.rpartition(":")
+    if separator and path and not function:
+        raise ModelError(f"'{text}': the name of a function is missing after the colon")
+    if not path or "/" in function or "\\" in function or function.endswith(".py"):
+        return text, ""
+    return path, function
+
+
+def _read_wrt(text: str | None) -> str | tuple[str, ...] | None:
+    """ "w" is one name, "w,b" and "w," are tuples."""
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    return names[0] if len(names) == 1 and "," not in text else names
+
+
+def _read_shapes(texts: Sequence[str]) -> dict[str, str]:
+    shapes: dict[str, str] = {}
+    for text in texts:
+        name, separator, shape = text.partition(":")
+        if not separator:
+            raise ModelError(f'--shape "{text}": expected "NAME: f64[n, d]"')
+        try:
+            parse_named_shape(text)
+        except ModelError as error:
+            raise ModelError(f'--shape "{text}": {error}') from None
+        shapes[name.strip()] = shape.strip()
+    return shapes
 
 
 def _compile(options: argparse.Namespace) -> int:
@@ -157,7 +197,8 @@ def _print_summary(compiled: CompiledFile, kernels: int, timings: bool) -> None:
         for note in derived.notes:
             print(f"  {note}")
     lines = compiled.text.count("\n")
-    print(f"wrote {compiled.path} ({lines} lines, {kernels} kernels)")
+    verb = "wrote" if compiled.changed else "unchanged:"
+    print(f"{verb} {compiled.path} ({lines} lines, {kernels} kernels)")
     stages = compiled.timings.seconds.items()
     print("  " + ", ".join(f"{name} {1e3 * seconds:.0f} ms" for name, seconds in stages))
     if timings:
@@ -192,11 +233,4 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    path = Path(options.module)
-    if not path.is_file():
-        raise ModelError(f"there is no module '{path}'")
-    module = import_file(path)
-    check = getattr(module, "_self_check", None)
-    if check is None:
-        raise ModelError(f"'{path}' was not generated by symgrad: it has no self-check")
-    return 0 if check() else 1
+    return 0 if check_module(Path(options.module)) else 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from symgrad.capture import CapturedModel
 from symgrad.codegen import FunctionCode, ModuleCode, Target, emit_module
-from symgrad.codegen.names import check_names, rename_reserved
+from symgrad.codegen.names import rename_reserved, settle_names
 from symgrad.differentiate import Gradient, pull_back
 from symgrad.program import Program, format_program, is_floating
 from symgrad.schedule import freeze
@@ -70,8 +70,7 @@ def derive(model: CapturedModel, without: Collection[str], timings: Timings) -> 
         without: names of simplification passes to leave out.
         timings: receives the seconds of each stage.
     """
-    check_names(model)
-    program = model.program
+    program = settle_names(model)
     with timings.stage("simplify"):
         base = simplify(program, without=without, inline=False)
         forward = simplify(base.program, without={"stabilise", *without}).program

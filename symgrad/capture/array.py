@@ -116,7 +116,7 @@ class SymbolicArray(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         fail(
-            "np.asarray",
+            "conversion",
             f"{self.tracer.label(self.reference)} has no values while the model is captured, so "
             "it cannot be stored in a plain array",
             "build arrays with np.stack or np.concatenate, start element assignment from "
@@ -231,10 +231,12 @@ class SymbolicArray(NDArrayOperatorsMixin):
 def fail_view_write(array: SymbolicArray) -> NoReturn:
     """In-place work on a view would have to change another array as well."""
     base = array.view.base if array.view is not None else array
+    draft = array.tracer.drafts.get(array.reference)
     fail(
         "in-place operation",
         f"a view of {array.tracer.label(base.reference)} is changed in place",
         "y[1:] += 1 on the array itself, not v = y[1:]; v += 1",
+        draft.statement.origin if draft is not None else None,
     )
 
 

@@ -61,7 +61,11 @@ def _fail_view_assignment(array: SymbolicArray) -> None:
         base = base.view.base
     if base.is_argument:
         fail_argument_write(base)
-    fail_view_write(array)
+    fail(
+        "assignment",
+        f"it would change {current_tracer().label(base.reference)} through a view of it",
+        "one index on the array itself: y[i, j] = v, not y[i][j] = v",
+    )
 
 
 def _settle_pending(array: SymbolicArray, key: Any, value: Any) -> None:

@@ -47,7 +47,17 @@ _BY_NAME: dict[str, Handler] = {}
 _METHODS: dict[str, Handler] = {}
 
 HINTS = {
-    "sort": "sorting is not captured in this version",
+    "sort": "sort before, or pass the order as an index array",
+    "argsort": "pass the order as an index array",
+    "inv": "matrix inverses and factorisations are not captured: formulas with @ and np.einsum",
+    "solve": "matrix inverses and factorisations are not captured: formulas with @ and np.einsum",
+    "cholesky": "pass the factor as an argument",
+    "det": "matrix inverses and factorisations are not captured: formulas with @ and np.einsum",
+    "slogdet": "matrix inverses and factorisations are not captured: pass a triangular factor",
+    "svd": "matrix factorisations are not captured: pass the factors as arguments",
+    "eigh": "matrix factorisations are not captured: pass the factors as arguments",
+    "nansum": "np.sum(np.where(np.isnan(x), 0, x))",
+    "nanmean": "np.sum(np.where(np.isnan(x), 0, x)) / np.sum(~np.isnan(x))",
     "median": "np.mean, or pass the order as an index array",
     "unique": "compute it before and pass it as an argument",
     "nonzero": "np.where(mask, x, 0)",
@@ -224,7 +234,7 @@ def fail_unknown(function: Any) -> NoReturn:
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     short = {entry.rpartition(".")[2]: entry for entry in known}
-    found = difflib.get_close_matches(name.rpartition(".")[2], short, n=4, cutoff=0.5)
+    found = difflib.get_close_matches(name.rpartition(".")[2], short, n=4, cutoff=0.6)
     if not found:
         return "an expression of the NumPy functions that are supported (see docs/guide.md)"
     return "the nearest that can be: " + ", ".join(short[entry] for entry in found)

@@ -59,11 +59,13 @@ def finish_program(tracer: Tracer, name: str, outputs: Sequence[str]) -> Program
 
 def finished_requirements(tracer: Tracer) -> tuple[Guard, ...]:
     """What the model takes for granted about sizes, after sizes found equal were resolved."""
-    found = (
-        Guard(tracer.resolve(g.left), g.relation, tracer.resolve(g.right))
-        for g in tracer.requirements
-    )
-    return tuple(dict.fromkeys(found))
+    found: dict[Guard, None] = {}
+    for requirement in tracer.requirements:
+        expression = sympy.expand(tracer.resolve(requirement))
+        if not expression.is_Integer:
+            constant = expression.as_coeff_Add()[0]
+            found.setdefault(Guard(-constant, "<=", expression - constant))
+    return tuple(found)
 
 
 def _size_names(arguments: Sequence[Argument]) -> set[str]:
@@ -81,47 +83,59 @@ def _readable_names(
     tracer: Tracer, program: str, outputs: Sequence[str], taken: set[str]
 ) -> dict[str, str]:
     """A distinct readable name for every constant and statement, outputs first."""
-    used = set(taken)
+    supply = _Names(taken)
     names: dict[str, str] = {}
     for position, provisional in enumerate(outputs):
         plain = program if len(outputs) == 1 else f"{program}_{position}"
-        names[provisional] = _unique(tracer.drafts[provisional].hint or plain, used)
+        names[provisional] = supply.choose(tracer.drafts[provisional].hint or plain)
     for provisional, hint in tracer.constant_hints.items():
-        names[provisional] = _unique(hint or "c1", used)
+        names[provisional] = supply.choose(hint) if hint else supply.count("c")
     for provisional, draft in tracer.drafts.items():
         if provisional not in names:
-            names[provisional] = _unique(_wish(draft), used)
+            named = draft.hint
+            names[provisional] = supply.choose(named) if named else supply.count(_stem(draft))
     return names
 
 
-def _wish(draft: Draft) -> str:
-    """The variable's name, or one after the operation: sum1, t1."""
-    if draft.hint:
-        return draft.hint
-    if isinstance(draft.statement, Definition) and not draft.statement.terms:
-        return "zeros1"
-    operation = draft.operation.rpartition(".")[2]
-    summing = isinstance(draft.statement, Definition) and draft.statement.terms[0].axes
-    plain = isinstance(draft.statement, Definition) and not summing
-    return "t1" if plain else f"{operation}1"
+def _stem(draft: Draft) -> str:
+    """The name of a result that no variable receives, without its number: sum, t."""
+    statement = draft.statement
+    if isinstance(statement, Definition):
+        if not statement.terms:
+            return "zeros"
+        if not statement.terms[0].axes:
+            return "t"
+    return draft.operation.rpartition(".")[2]
 
 
-def _unique(wish: str, used: set[str]) -> str:
-    """The wish itself, or with the next free number: z, z_2, z_3; t1, t2, t3."""
-    wish = wish.strip("_") or "t1"
-    if not wish.isidentifier():
-        wish = f"v_{wish}" if f"v_{wish}".isidentifier() else "t1"
-    if wish not in used and wish not in RESERVED:
-        used.add(wish)
-        return wish
-    stem = wish.rstrip("0123456789")
-    numbered = stem != wish and wish[len(stem) :] == "1"
-    for number in itertools.count(2):
-        name = f"{stem}{number}" if numbered else f"{wish}_{number}"
-        if name not in used:
-            used.add(name)
-            return name
-    raise AssertionError("unreachable")
+class _Names:
+    """Distinct names: z, z_2, z_3 for a variable, t1, t2, t3 for a result without one."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self._used = {*taken, *RESERVED}
+        self._numbers: dict[str, int] = {}
+
+    def choose(self, wish: str) -> str:
+        """The wish itself, or the wish with the next free number."""
+        name = _identifier(wish)
+        return self._first_free(name, f"{name}_", 1)
+
+    def count(self, stem: str) -> str:
+        """The stem with the next free number."""
+        return self._first_free("", stem, 0)
+
+    def _first_free(self, name: str, stem: str, last: int) -> str:
+        while not name or name in self._used:
+            self._numbers[stem] = self._numbers.get(stem, last) + 1
+            name = f"{stem}{self._numbers[stem]}"
+        self._used.add(name)
+        return name
+
+
+def _identifier(wish: str) -> str:
+    """The wish without underscores around it; `_` alone and `_1` are no names."""
+    plain = wish.strip("_")
+    return plain if plain.isidentifier() else "t"
 
 
 # --- index letters -----------------------------------------------------------------------------

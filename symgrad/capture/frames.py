@@ -26,12 +26,17 @@ def is_library_file(file: str) -> bool:
 
 
 class ModelCode:
-    """The code of one model: finds its frames on the stack and reads what they are about to do."""
+    """The code of one model: finds its frames on the stack and reads what they are about to do.
+
+    Attributes:
+        boundary: the code that calls the model; frames outside it are not looked at.
+    """
 
     def __init__(self, code: CodeType, source: str) -> None:
         self.file = code.co_filename
         self.line = code.co_firstlineno
         self.source = source
+        self.boundary: CodeType | None = None
         self._is_model: dict[str, bool] = {self.file: True}
         self._instructions: dict[int, tuple[CodeType, list[int], list[dis.Instruction]]] = {}
 
@@ -46,6 +51,8 @@ class ModelCode:
         """The innermost frame of the model's own code on the stack."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and not self.owns(frame.f_code.co_filename):
+            if frame.f_code is self.boundary:
+                return None
             frame = frame.f_back
         return frame
 

@@ -141,7 +141,7 @@ def _constant_subscript(
     elif values.size and values.min() < 0:
         return _checked(array, axis, operand, extent).broadcast_at(indices, shape)
     elif values.size:
-        tracer.require(sympy.Integer(int(values.max())), "<", extent)
+        tracer.require_nonnegative(extent - 1 - int(values.max()))
     steps = np.diff(values) if values.ndim == 1 else np.array([])
     if values.ndim == 1 and values.size and (steps == (steps[0] if steps.size else 0)).all():
         step = int(steps[0]) if steps.size else 0

@@ -138,8 +138,8 @@ def position_in_axis(
             f"index {position} is out of range for axis {axis} of {label}, which has "
             f"{extent} elements",
         )
-    require_nonnegative(place)
-    require_nonnegative(sympy.expand(extent - 1 - place))
+    current_tracer().require_nonnegative(place)
+    current_tracer().require_nonnegative(extent - 1 - place)
     return place
 
 
@@ -186,7 +186,7 @@ def _clip_low(value: sympy.Expr, extent: sympy.Expr, low: sympy.Expr) -> sympy.E
     if decide(value, "<"):
         place = sympy.expand(extent + value)
         return place if decide(place - low, ">=") else sympy.Max(place, low)
-    require_nonnegative(value)
+    current_tracer().require_nonnegative(value)
     return value
 
 
@@ -197,16 +197,9 @@ def _clip(value: sympy.Expr, extent: sympy.Expr, low: sympy.Expr, high: sympy.Ex
         return place  # counted from the end, it is never behind it
     room = sympy.expand(high - place)
     if decide(room, ">="):
-        require_nonnegative(room)
+        current_tracer().require_nonnegative(room)
         return place
     return sympy.Min(place, high)
-
-
-def require_nonnegative(expression: sympy.Expr) -> None:
-    """Note 0 ≤ expression as a requirement, unless it holds even if sizes are 0."""
-    relaxed = {s: sympy.Dummy(integer=True, nonnegative=True) for s in expression.free_symbols}
-    if not decide(expression.xreplace(relaxed), ">="):
-        current_tracer().require(sympy.S.Zero, "<=", expression)
 
 
 def nonnegative(expression: sympy.Expr) -> sympy.Expr:

@@ -8,7 +8,6 @@ put back at the end.
 from __future__ import annotations
 
 import functools
-import math
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -16,8 +15,6 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
-import scipy
-from scipy import special
 
 from symgrad.capture.dispatch import call, fail_unknown, handler_of
 from symgrad.capture.frames import is_library_file
@@ -28,8 +25,7 @@ from symgrad.capture.tracer import active_tracer, fail
 __all__ = ["tracing_names"]
 
 _LOCK = threading.RLock()
-_MODULES: tuple[types.ModuleType, ...] = (np, np.linalg, np.random, scipy, special, math)
-_MISSING = object()
+_LIBRARIES = ("numpy", "scipy", "math")
 
 
 class TracingModule:
@@ -61,7 +57,7 @@ def replacement(value: Any) -> Any:
     if value is np.random:
         return TracingRandom()
     if isinstance(value, types.ModuleType):
-        return TracingModule(value) if any(value is m for m in _MODULES) else value
+        return TracingModule(value) if _is_library_module(value) else value
     if handler_of(value) is not None or _is_library_function(value):
         return _traced(value)
     return value
@@ -72,7 +68,11 @@ def _is_library_function(value: Any) -> bool:
     if isinstance(value, (np.ufunc, type)) or not callable(value):
         return False
     module = str(getattr(value, "__module__", None) or "")
-    return module.partition(".")[0] in ("numpy", "scipy", "math")
+    return module.partition(".")[0] in _LIBRARIES
+
+
+def _is_library_module(module: types.ModuleType) -> bool:
+    return module.__name__.partition(".")[0] in _LIBRARIES
 
 
 def _traced(function: Any) -> Callable[..., Any]:
@@ -142,7 +142,7 @@ def _exchange(scope: dict[str, Any], undo: list[Callable[[], None]]) -> None:
 
 def _worth_replacing(value: Any) -> bool:
     if isinstance(value, types.ModuleType):
-        return any(value is module for module in _MODULES)
+        return _is_library_module(value)
     return callable(value) and (handler_of(value) is not None or _is_library_function(value))
 
 

@@ -131,9 +131,8 @@ def stack_nested(operation: str, value: Any) -> Any:
 
 
 def shape_text(shape: Sequence[sympy.Expr]) -> str:
-    """A shape as Python prints one: (n, 3)."""
-    resolve = current_tracer().resolve
-    inner = ", ".join(str(resolve(extent)) for extent in shape)
+    """A shape as Python prints one: (n, 3); with examples also their lengths: (x_0=5, 3)."""
+    inner = ", ".join(map(current_tracer().extent_text, shape))
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 

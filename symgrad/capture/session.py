@@ -68,7 +68,7 @@ def capture(
         CaptureError: an operation cannot be captured.
     """
     marked = function if isinstance(function, MarkedProgram) else MarkedProgram(function)
-    plain = inspect.unwrap(marked.function)
+    plain = inspect.unwrap(marked.function)  # decorators run, but the signature is the inner one
     if not inspect.isfunction(plain):
         raise ModelError(f"{plain!r} is not a Python function, so it cannot be captured")
     if active_tracer() is not None:
@@ -79,7 +79,7 @@ def capture(
     names = _differentiated(plain, code, signature, chosen)
     tracer = Tracer(code, signature.arguments, signature.example_sizes)
     title = _program_name(name or marked.name)
-    outputs, returns_tuple = _trace(tracer, plain, signature)
+    outputs, returns_tuple = _trace(tracer, marked.function, signature)
     program = verify(finish_program(tracer, title, outputs))
     return CapturedModel(
         program=program,
@@ -144,6 +144,7 @@ def _trace(
     tracer: Tracer, function: Callable[..., Any], signature: Signature
 ) -> tuple[list[str], bool]:
     """Run the function; provisional names of its outputs, and whether it returned several."""
+    tracer.code.boundary = _trace.__code__
     with activate(tracer):
         values: dict[str, Any] = {a.name: _symbolic(a) for a in signature.arguments}
         values.update(signature.constants)
@@ -159,10 +160,20 @@ def _trace(
         except RecursionError as error:
             raise ModelError(f"{tracer.code.source}: the model calls itself without end") from error
         except Exception as error:
+            _raise_own_error(error)
             where = tracer.code.origin_of(error.__traceback__)
             raise ModelError(
                 f"{where}: the model raised {type(error).__name__} while it was captured: {error}"
             ) from error
+
+
+def _raise_own_error(error: BaseException) -> None:
+    """Raise the error of symgrad behind an error of NumPy, which may have wrapped it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, SymgradError):
+            raise cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _symbolic(argument: Argument) -> SymbolicArray:
@@ -174,7 +185,7 @@ def _symbolic(argument: Argument) -> SymbolicArray:
 def _outputs(tracer: Tracer, function: Callable[..., Any], result: Any) -> tuple[list[str], bool]:
     for pending in tracer.pending.values():
         fail_view_write(pending)
-    where = f"{tracer.code.source}:{tracer.code.line}: '{function.__name__}'"
+    where = f"{tracer.code.source}:{tracer.code.line}: '{getattr(function, '__name__', 'it')}'"
     several = isinstance(result, (tuple, list)) and not _is_number_list(result)
     entries = list(result) if several else [result]
     if not entries:

@@ -94,7 +94,7 @@ def _complete(array: SymbolicArray, source: Shape, shape: Shape) -> Shape:
             fail(
                 "np.reshape",
                 f"{what} does not divide by {shape_text(shape)} for every size",
-                "give both factors by name, for example x.reshape(n, d) with the annotation 'n*d'",
+                "annotate the axis so that it divides, for example '2*m' in place of 'n'",
             )
         return tuple(quotient if extent == -1 else extent for extent in shape)
     if not current_tracer().same_extent(total, sympy.expand(known)):

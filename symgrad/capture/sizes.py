@@ -26,6 +26,9 @@ class SizeNumber:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.expression})"
 
+    def __str__(self) -> str:
+        return str(self.expression)
+
     def __hash__(self) -> int:
         return hash(self.expression)
 

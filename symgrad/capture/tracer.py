@@ -24,8 +24,8 @@ from symgrad.program import (
     Constant,
     Definition,
     DType,
-    Guard,
     IndexCheck,
+    Origin,
     Reshape,
     Statement,
     Term,
@@ -86,10 +86,10 @@ def activate(tracer: Tracer) -> Iterator[None]:
         _ACTIVE.reset(token)
 
 
-def fail(operation: str, problem: str, instead: str = "") -> NoReturn:
+def fail(operation: str, problem: str, instead: str = "", origin: Origin | None = None) -> NoReturn:
     """Raise a CaptureError: model file and line, operation, problem, and what to write instead."""
     tracer = _ACTIVE.get()
-    where = f"{tracer.code.origin()}: " if tracer is not None else ""
+    where = f"{origin or tracer.code.origin()}: " if tracer is not None else ""
     text = f"{where}{operation}: {problem}"
     if instead:
         text += f".\n  Instead: {instead}"
@@ -116,7 +116,7 @@ class Tracer:
     constants: dict[tuple[Any, ...], Constant] = field(default_factory=dict)
     constant_hints: dict[str, str] = field(default_factory=dict)
     equal_sizes: dict[sympy.Symbol, sympy.Expr] = field(default_factory=dict)
-    requirements: dict[Guard, None] = field(default_factory=dict)
+    requirements: dict[sympy.Expr, None] = field(default_factory=dict)
     pending: dict[int, SymbolicArray] = field(default_factory=dict)
     index_checks: dict[tuple[str, sympy.Expr], str] = field(default_factory=dict)
     depth: int = 0
@@ -256,12 +256,22 @@ class Tracer:
                 return True
         return False
 
+    def extent_text(self, extent: sympy.Expr) -> str:
+        """An extent for a message, with its length if that is known from an example."""
+        resolved = self.resolve(extent)
+        if self.example_sizes is None or resolved.is_Integer:
+            return str(resolved)
+        return f"{resolved}={self._example(resolved)}"
+
     def _example(self, expression: sympy.Expr) -> sympy.Expr:
         values = self.example_sizes or {}
-        known = {s: sympy.Integer(values[s.name]) for s in expression.free_symbols}
+        known = {
+            s: sympy.Integer(values[s.name]) for s in expression.free_symbols if s.name in values
+        }
         return expression.xreplace(known)
 
-    def require(self, left: sympy.Expr, relation: str, right: sympy.Expr) -> None:
-        """Note a condition on sizes that the model takes for granted, such as 3 <= n."""
-        guard = Guard(left, relation, right)  # type: ignore[arg-type]
-        self.requirements.setdefault(guard)
+    def require_nonnegative(self, expression: sympy.Expr) -> None:
+        """Note 0 ≤ expression, as 3 ≤ n for n − 3, unless it holds even if sizes are 0."""
+        relaxed = {s: sympy.Dummy(integer=True, nonnegative=True) for s in expression.free_symbols}
+        if not expression.xreplace(relaxed).is_nonnegative:
+            self.requirements.setdefault(sympy.expand(expression))

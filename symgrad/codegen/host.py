@@ -122,7 +122,7 @@ class _HostPrinter:
                 self.body.append(check_lines(self.program, step))
         return PrintedProgram(tuple(self.kernels), tuple(self.body))
 
-    # --- kernels -----------------------------------------------------------------------------------
+    # --- kernels ---------------------------------------------------------------------------------
 
     def _define(self, printed: PrintedKernel) -> None:
         parameters = ", ".join(printed.parameter_names())
@@ -146,11 +146,15 @@ class _HostPrinter:
         parts = {a.buffer.name: self.allocate(f"{a.buffer.name}_blocks") for a in step.accumulators}
         tiles = {b.name: self.allocate(f"{b.name}_tile") for b in step.scratch}
         used = {p.view.array for p in printed.parameters}
-        self._define_blocks(step, printed)
+        sample = step.sample
+        if not sample.isidentifier():
+            sample = self.allocate("samples")
+            self.body.append(f"{sample} = {_clamped(step.sample)}")
+        self._define_blocks(step, printed, sample)
         blocks = self.allocate("blocks")
         options = self.schedule.options
         self.body.append(
-            f"{blocks} = _count_blocks({step.sample}, {step.work}, {self._partial_size(step)})"
+            f"{blocks} = _count_blocks({sample}, {step.work}, {self._partial_size(step)})"
         )
         for buffer in step.outputs:
             self.body.append(_allocation(buffer.name, buffer.shape, buffer))
@@ -166,38 +170,33 @@ class _HostPrinter:
                 self.body.append(_allocation(name, (blocks, *buffer.shape), buffer))
         names = {**parts, **tiles}
         arguments = [names.get(p.view.array, p.view.array) for p in printed.parameters]
-        sizes = [
-            s for s in dict.fromkeys((step.sample, *printed.scalars)) if s not in ("start", "rows")
-        ]
+        sizes = _sizes_passed(sample, printed)
         self.body += [
             f"if {blocks} > 1:",
             f"    {printed.name}_blocks({', '.join([blocks, *sizes, *arguments])})",
             "else:",
-            f"    for start in range(0, {step.sample}, {options.tile}):",
-            f"        rows = min({options.tile}, {step.sample} - start)",
+            f"    for start in range(0, {sample}, {options.tile}):",
+            f"        rows = min({options.tile}, {sample} - start)",
             f"        {printed.name}({', '.join(self._tile_arguments(printed, names, '0'))})",
         ]
         for accumulator in step.accumulators:
             self.body.append(self._combination(accumulator, parts[accumulator.buffer.name]))
 
-    def _define_blocks(self, step: RunTiled, printed: PrintedKernel) -> None:
-        """The thin parallel wrapper: each thread takes whole blocks, each block its tiles in order."""
-        sizes = [
-            s for s in dict.fromkeys((step.sample, *printed.scalars)) if s not in ("start", "rows")
-        ]
+    def _define_blocks(self, step: RunTiled, printed: PrintedKernel, sample: str) -> None:
+        """The thin parallel wrapper: a thread takes whole blocks, a block its tiles in order."""
+        sizes = _sizes_passed(sample, printed)
         types = ["int64"] * (1 + len(sizes))
         for parameter in printed.parameters:
             types.append(_blocked_type(parameter))
         names = [p.view.name for p in printed.parameters]
         call = self._tile_arguments(printed, {}, "block")
         tile = self.schedule.options.tile
-        n = step.sample
         lines = [
             f'@njit("void({", ".join(types)})", parallel=True, **{self.options})',
             f"def {printed.name}_blocks({', '.join(['blocks', *sizes, *names])}):",
             "    for block in prange(blocks):",
-            f"        first = block * {n} // blocks",
-            f"        last = (block + 1) * {n} // blocks",
+            f"        first = block * {sample} // blocks",
+            f"        last = (block + 1) * {sample} // blocks",
             f"        for start in range(first, last, {tile}):",
             f"            rows = min({tile}, last - start)",
             f"            {printed.name}({', '.join(call)})",
@@ -240,6 +239,12 @@ class _HostPrinter:
             if accumulator.buffer.dtype == "float32":
                 text = f"({text}).astype(np.float32)"
         return f"{accumulator.buffer.name} = {text}"
+
+
+def _sizes_passed(sample: str, printed: PrintedKernel) -> list[str]:
+    """The sizes that the parallel wrapper takes: the sample count first."""
+    passed = dict.fromkeys((sample, *printed.scalars))
+    return [name for name in passed if name not in ("start", "rows")]
 
 
 def _as_double(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from symgrad.capture import CapturedModel
 from symgrad.errors import ModelError
-from symgrad.program import Program
-from symgrad.simplify.rewriting import rename_definitions
+from symgrad.program import Program, size_symbol
+from symgrad.program.naming import FreshNames
+from symgrad.simplify.rewriting import rename_definitions, rename_sizes
 
-__all__ = ["RESERVED", "check_names", "rename_reserved"]
+__all__ = ["RESERVED", "rename_reserved", "settle_names"]
 
 # Modules, builtins and parameters of generated functions.
 _RESERVED_WORDS = """
@@ -18,27 +19,28 @@ _RESERVED_WORDS = """
 RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
-def check_names(model: CapturedModel) -> None:
-    """Refuses arguments and sizes whose names generated code uses itself.
+def settle_names(model: CapturedModel) -> Program:
+    """The model's program with sizes renamed that share a name with an argument or a module.
 
     Raises:
-        ModelError: names the argument or size and says to rename it.
+        ModelError: an argument has a name that generated code needs; it cannot be renamed, since
+            callers pass it by name.
     """
     program = model.program
     arguments = {argument.name for argument in program.arguments}
-    sizes = {size.name for size in program.sizes()}
-    for name in sorted(arguments | sizes):
-        kind = "argument" if name in arguments else "size"
+    for name in sorted(arguments):
         if name in RESERVED or name.startswith("_"):
             raise ModelError(
-                f"{model.source}:{model.line}: {program.name} has {kind} '{name}', a name that "
-                f"generated code needs; rename it"
+                f"{model.source}:{model.line}: {program.name} has an argument '{name}', a name "
+                f"that generated code needs; rename it"
             )
-    for name in sorted(arguments & sizes):
-        raise ModelError(
-            f"{model.source}:{model.line}: '{name}' names both an argument and a size of "
-            f"{program.name}; rename one of them"
-        )
+    fresh = FreshNames(program)
+    clashes = {
+        size: size_symbol(fresh(f"n_{size.name}"))
+        for size in program.sizes()
+        if size.name in arguments | RESERVED or size.name.startswith("_")
+    }
+    return rename_sizes(program, clashes) if clashes else program
 
 
 def rename_reserved(program: Program) -> Program:

@@ -48,6 +48,7 @@ class _NumpyPrinter:
         self.lines: list[str] = []
         self.order: list[str] = []
         self.extents: dict[str, str] = {}
+        self.guarded = False
 
     def run(self) -> list[str]:
         self.lines.extend(extent_checks(self.program))
@@ -79,6 +80,7 @@ class _NumpyPrinter:
         axes = (*definition.axes, *term.axes)
         self.order = [axis.index for axis in axes]
         self.extents = {axis.index: axis.extent for axis in axes}
+        self.guarded = bool(term.guards)
         printer = BlockPrinter(NUMPY, self._load, self._grid, self.allocate, self.helpers)
         last = len(term.operations) - 1
         lines, texts = printer.print(term.operations, [last])
@@ -180,7 +182,9 @@ class _NumpyPrinter:
             return f"{element.array}[0]"
         singles = [s.single_index if isinstance(s, Affine) else None for s in element.subscripts]
         plain = [s for s in singles if s is not None]
-        if len(plain) == len(singles) and len(set(plain)) == len(plain):
+        wanted = tuple(self.extents[index] for index in plain)
+        fits = self.shapes[element.array] == wanted or not self.guarded
+        if len(plain) == len(singles) and len(set(plain)) == len(plain) and fits:
             return self._aligned(element.array, plain)
         inner = ", ".join(self._subscript(s) for s in element.subscripts)
         return f"_gather({element.array}, {inner})"

@@ -69,7 +69,9 @@ class _ReverseSweep:
         self.fresh = FreshNames(program)
         self.index = FreshIndices(program, "u")
         self.active = _active(program, wrt)
-        self.target_axes: dict[str, tuple[Axis, ...]] = {}
+        self.target_axes: dict[str, tuple[Axis, ...]] = {
+            s.name: s.axes for s in program.definitions if isinstance(s, Definition)
+        }
         self.contributions: dict[str, list[Term]] = {}
         self.auxiliary: dict[str, tuple[Definition, ...]] = {}
         self.adjoints: list[Statement] = []
@@ -138,7 +140,7 @@ class _ReverseSweep:
         return tuple(arguments)
 
     def _axes(self, name: str) -> tuple[Axis, ...]:
-        """The axes in which the adjoint of an array is written."""
+        """The axes in which the adjoint of an array is written: its own, if it is a definition."""
         if name not in self.target_axes:
             self.target_axes[name] = self.index.axes(self.shapes[name])
         return self.target_axes[name]
@@ -184,21 +186,36 @@ class _ReverseSweep:
 
     def _transpose(self, definition: Definition, adjoint: Definition, partial: Partial) -> None:
         loops = definition.axes + partial.axes
-        renamed = {axis.index: self.index() for axis in loops}
-        seed = Access(adjoint.name, *(renamed[i] for i in definition.indices))
-        coefficient = partial.coefficient.xreplace(renamed)
-        mask = _mask_of(adjoint, tuple(renamed[i] for i in definition.indices))
-        body = seed * coefficient
+        target = self._axes(partial.access.name)
+        kept = _matched_loops(partial.access, loops, target)
+        renamed = {a.index: kept.get(a.index) or self.index() for a in loops}
+        indices = tuple(renamed[index] for index in definition.indices)
+        changes = {old: new for old, new in renamed.items() if old != new}
+        coefficient = partial.coefficient.xreplace(changes) if changes else partial.coefficient
+        mask = _mask_of(adjoint, indices)
+        body = Access(adjoint.name, *indices) * coefficient
         if mask is not None and not is_total(coefficient):
             body = f.select(mask, body, sympy.S.Zero)
         term = transpose(
             tuple(s.xreplace(renamed) for s in partial.access.subscripts),
-            self._axes(partial.access.name),
-            tuple(Axis(renamed[axis.index], axis.extent) for axis in loops),
+            target,
+            tuple(Axis(renamed[a.index], a.extent) for a in loops if a.index not in kept),
             body,
             tuple(guard.xreplace(renamed) for guard in partial.guards),
         )
         self._contribute(partial.access.name, term)
+
+
+def _matched_loops(
+    access: Access, loops: tuple[Axis, ...], target: tuple[Axis, ...]
+) -> dict[sympy.Symbol, sympy.Symbol]:
+    """Loops that run along an axis of the array as they are: these take the axis's index."""
+    extents = {axis.index: axis.extent for axis in loops}
+    matched: dict[sympy.Symbol, sympy.Symbol] = {}
+    for subscript, axis in zip(access.subscripts, target, strict=True):
+        if extents.get(subscript) == axis.extent and subscript not in matched:
+            matched[subscript] = axis.index
+    return matched
 
 
 def _active(program: Program, wrt: tuple[str, ...]) -> frozenset[str]:

@@ -28,7 +28,8 @@ def transpose(
 
     Args:
         subscripts: g(loops), one for each target axis.
-        target: the axes of X, whose indices occur in no other argument.
+        target: the axes of X. A loop that runs along one of them as it is has its index already
+            and is not among `loops`; no other loop has an index of a target axis.
         loops: the axes o and r, over which is summed.
         body: what is summed.
         guards: the domain of the sum.
@@ -39,6 +40,8 @@ def transpose(
     known = extents_by_index(target)
     for position, axis in enumerate(target):
         subscript = pending[position]
+        if subscript == axis.index:
+            continue
         loop = _solvable(subscript, remaining)
         if loop is None:
             term = _with_guard(term, Guard(axis.index, "==", subscript))

@@ -317,6 +317,10 @@ class _Freezer:
         return number
 
     def _number(self, node: sympy.Expr) -> int:
+        if node in (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+            raise CompileError(
+                f"'{self.definition.name}' ({self.definition.origin}): divides a literal by zero"
+            )
         if node.is_Integer:
             value: float | int = int(node)
             return self.emit("constant", (), self.number_type, value)

@@ -1,4 +1,4 @@
-"""Level 2, the loops: kernels as trees of frozen nodes, without SymPy and without any target's text.
+"""Level 2, the loops: kernels as trees of frozen nodes, without SymPy or a target's text.
 
 A kernel is either *tiled* (it computes the rows [start, start + rows) of every sample-wise
 definition; loop indices over the sample axis count from the first row of the tile) or *whole*.

@@ -196,7 +196,7 @@ class _NestBuilder:
             local = Local(
                 {"prod": "product", "max": "largest", "min": "smallest"}[kind], number_type
             )
-            fold = Fold(kind, local, last)  # type: ignore[arg-type]
+            fold = Fold(kind, local, last)
             loops = self._loops(term.axes, term.guards, (Block(term.operations, (fold,)),))
             load = Operation("local", (), number_type, local.name)
             inner = (Declare(local, start), *loops, Block((load,), (Store(self.target, 0),)))

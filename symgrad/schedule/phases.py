@@ -100,7 +100,7 @@ def _kind(definition: FrozenDefinition, sample: str | None) -> Kind | Literal["m
         return "whole"
     position = sample_axis(definition.shape, sample)
     index = None if position is None else definition.axes[position].index
-    if index is not None and not any(_binds(t, index) for t in definition.terms):
+    if index is not None and not any(_must_bind(definition, t, index) for t in definition.terms):
         if any(_scans_along(definition, term, index) for term in definition.terms):
             return "whole"
         return "sample"
@@ -116,19 +116,8 @@ def _kind(definition: FrozenDefinition, sample: str | None) -> Kind | Literal["m
     return "accumulated" if all(sums) else "mixed"
 
 
-def _binds(term: FrozenTerm, index: str) -> bool:
-    """Whether an equality decides which sample is written: a scatter along the sample axis."""
-    for guard in term.guards:
-        if guard.relation != "==":
-            continue
-        touched = {*indices_of(guard.left), *indices_of(guard.right)}
-        if index in touched:
-            return True
-    return False
-
-
 def _must_bind(definition: FrozenDefinition, term: FrozenTerm, index: str) -> bool:
-    """Whether an equality can be met only by fixing the summed sample index."""
+    """Whether an equality can be met only by fixing the sample index: a scatter along it."""
     others = {a.index for a in (*definition.axes, *term.axes)} - {index}
     for guard in term.guards:
         touched = {*indices_of(guard.left), *indices_of(guard.right)}

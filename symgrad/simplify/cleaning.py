@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import sympy
@@ -20,6 +21,7 @@ from symgrad.program import (
 )
 from symgrad.program.affine import extents_by_index, proves
 from symgrad.simplify.rewriting import (
+    has_pole,
     merge_terms,
     rename_access,
     replace_accesses,
@@ -56,7 +58,8 @@ def drop_zeros(program: Program) -> Program:
 def _read_zeros(term: Term, zeros: set[str]) -> Term:
     if not zeros:
         return term
-    return replace_accesses(term, lambda a: sympy.S.Zero if a.name in zeros else None)
+    read = replace_accesses(term, lambda a: sympy.S.Zero if a.name in zeros else None)
+    return term if has_pole(read.body) else read
 
 
 def _decide_guards(definition: Definition, term: Term) -> Term | None:
@@ -118,9 +121,30 @@ def _key(statement: Statement) -> object:
         return ("reshape", statement.source, statement.shape)
     if isinstance(statement, IndexCheck):
         return ("index", statement.source, statement.extent)
-    mapping = {i: index_symbol(f"_{k}") for k, i in enumerate(statement.indices)}
+    outer = {index: position for position, index in enumerate(statement.indices)}
     terms = []
     for term in statement.terms:
-        bound = {a.index: index_symbol(f"__{k}") for k, a in enumerate(term.axes)}
-        terms.append(term.rename_axes(mapping | bound))
+        bound = {axis.index: -1 - position for position, axis in enumerate(term.axes)}
+        numbers = {**outer, **bound}
+        terms.append(
+            (
+                term.reduction,
+                tuple(axis.extent for axis in term.axes),
+                _fingerprint(term.body, numbers),
+                tuple(
+                    (_fingerprint(g.left, numbers), g.relation, _fingerprint(g.right, numbers))
+                    for g in term.guards
+                ),
+            )
+        )
     return ("define", statement.shape, statement.dtype, tuple(terms))
+
+
+def _fingerprint(node: sympy.Basic, numbers: dict[sympy.Symbol, int]) -> object:
+    """The expression as nested tuples, with indices by number: far cheaper than renaming them."""
+    if not node.args:
+        return numbers.get(node, node)
+    parts = tuple(_fingerprint(argument, numbers) for argument in node.args)
+    if node.is_Add or node.is_Mul:
+        return (node.func, frozenset(Counter(parts).items()))
+    return (node.func, parts)

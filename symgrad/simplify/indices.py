@@ -56,8 +56,9 @@ class _IndexNamer:
         axes = tuple(Axis(outer[a.index], a.extent) for a in definition.axes)
         terms = []
         for term in definition.terms:
-            inner = self._assign(term.axes, dict(used))
-            terms.append(term.rename_axes(outer | inner))
+            mapping = outer | self._assign(term.axes, dict(used))
+            changed = any(old != new for old, new in mapping.items())
+            terms.append(term.rename_axes(mapping) if changed else term)
         return replace(definition, axes=axes, terms=tuple(terms))
 
     def _assign(

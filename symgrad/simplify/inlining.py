@@ -26,7 +26,7 @@ from symgrad.program import (
     term_accesses,
 )
 from symgrad.simplify.operations import count_functions, operations_in
-from symgrad.simplify.rewriting import merge_terms, substitute_indices, with_definitions
+from symgrad.simplify.rewriting import has_pole, merge_terms, substitute_indices, with_definitions
 
 __all__ = ["inline_definitions"]
 
@@ -111,6 +111,8 @@ def _is_monomial(body: sympy.Expr) -> bool:
 
 def _may_replace(body: sympy.Expr, use: _Use) -> bool:
     """An element that stands in a subscript can only become another element or an index."""
+    if not accesses(body) and has_pole(use.term.body.xreplace({use.access: body})):
+        return False
     inside = [a for a in accesses(use.term.body) if use.access in accesses(a) and a != use.access]
     in_guard = any(
         guard.left.has(use.access) or guard.right.has(use.access) for guard in use.term.guards

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import sympy
 
 from symgrad.program import (
     Access,
+    Axis,
     Definition,
     IndexCheck,
     Program,
@@ -20,9 +21,11 @@ from symgrad.program import (
 )
 
 __all__ = [
+    "has_pole",
     "merge_terms",
     "rename_access",
     "rename_definitions",
+    "rename_sizes",
     "replace_accesses",
     "substitute_indices",
     "with_definitions",
@@ -37,6 +40,11 @@ def with_definitions(program: Program, definitions: Iterable[Statement]) -> Prog
 def substitute_indices(body: sympy.Expr, definition: Definition, access: Access) -> sympy.Expr:
     """A body of `definition` as seen through an access to it: its indices become subscripts."""
     return body.xreplace(dict(zip(definition.indices, access.subscripts, strict=True)))
+
+
+def has_pole(expression: sympy.Basic) -> bool:
+    """Whether SymPy folded a division by zero into the expression: such a fold is not used."""
+    return bool(expression.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo))
 
 
 def replace_accesses(term: Term, rule: Callable[[Access], sympy.Expr | None]) -> Term:
@@ -80,6 +88,34 @@ def rename_definitions(program: Program, names: dict[str, str]) -> Program:
         kept.append(replace(renamed, name=names.get(statement.name, statement.name)))
     outputs = tuple(names.get(name, name) for name in program.outputs)
     return replace(program, definitions=tuple(kept), outputs=outputs)
+
+
+def rename_sizes(program: Program, sizes: Mapping[sympy.Symbol, sympy.Symbol]) -> Program:
+    """The program with size symbols renamed wherever they occur."""
+    arguments = tuple(
+        replace(a, shape=tuple(e.xreplace(sizes) for e in a.shape)) for a in program.arguments
+    )
+    definitions = tuple(_rename_sizes(s, sizes) for s in program.definitions)
+    return replace(program, arguments=arguments, definitions=definitions)
+
+
+def _rename_sizes(statement: Statement, sizes: Mapping[sympy.Symbol, sympy.Symbol]) -> Statement:
+    if isinstance(statement, Definition):
+        terms = tuple(
+            replace(term.xreplace(sizes), axes=_rename_extents(term.axes, sizes))
+            for term in statement.terms
+        )
+        return replace(statement, axes=_rename_extents(statement.axes, sizes), terms=terms)
+    shape = tuple(extent.xreplace(sizes) for extent in statement.shape)
+    if isinstance(statement, IndexCheck):
+        return replace(statement, shape=shape, extent=statement.extent.xreplace(sizes))
+    return replace(statement, shape=shape)
+
+
+def _rename_extents(
+    axes: tuple[Axis, ...], sizes: Mapping[sympy.Symbol, sympy.Symbol]
+) -> tuple[Axis, ...]:
+    return tuple(Axis(axis.index, axis.extent.xreplace(sizes)) for axis in axes)
 
 
 def merge_terms(terms: Iterable[Term]) -> tuple[Term, ...]:
