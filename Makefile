@@ -14,7 +14,7 @@ MODELS := $(wildcard examples/*/model.py)
 help:
 	@echo "make demo      train a network on handwritten digits with a generated gradient module"
 	@echo "make test      ruff, mypy and pytest (WITH_PEERS=1: compare with torch as well)"
-	@echo "make examples  compile every example into generated/"
+	@echo "make examples  compile every example into generated/, write its formulas into its README"
 	@echo "make clean     remove $(VENV) and all caches"
 
 demo: $(VENV)/.examples
@@ -29,6 +29,7 @@ test: $(VENV)/.test $(if $(CI)$(WITH_PEERS),peers)
 
 examples: $(VENV)/.examples
 	@set -e; for model in $(MODELS); do $(PY) -m symgrad compile $$model; done
+	$(PY) -m examples.formulas
 
 # The comparisons with torch are skipped without it, so a failure to install it is no failure.
 peers: $(VENV)/.test

@@ -7,14 +7,13 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
 
     index1 = index(camera_index, c)
     index2 = index(point_index, p)
-    t3[k,l] = cameras[index1[k],l]^2                                            k < m, l < 3
-    theta2[k,q] = Σ_l t3[k,l]                                                   k < m, q < 1, l < 3
-    theta[k,q] = sqrt(select([theta2[k,q] < 1e-06], 1, theta2[k,q]))            k < m, q < 1
-    t6[k,q] = sin(theta[k,q]/2)                                                 k < m, q < 1
-    half[k,q] = t6[k,q]/theta[k,q]                                              k < m, q < 1
-    t12[k,q] = sin(theta[k,q])                                                  k < m, q < 1
-    first_[k,q] = select([theta2[k,q] < 1e-06], 1 + theta2[k,q]^2/120 - theta2[k,q]/6, t12[k,q]/theta[k,q])    k < m, q < 1
-    second[k,q] = select([theta2[k,q] < 1e-06], 1/2 + theta2[k,q]^2/720 - theta2[k,q]/24, 2·half[k,q]^2)    k < m, q < 1
+    theta2[k] = Σ_l cameras[index1[k],l]^2                                      k < m, l < 3
+    theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))                  k < m
+    t6[k] = sin(theta[k]/2)                                                     k < m
+    half[k] = t6[k]/theta[k]                                                    k < m
+    t12[k] = sin(theta[k])                                                      k < m
+    first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, t12[k]/theta[k])    k < m
+    second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·half[k]^2)    k < m
     t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]    k < m
     t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]    k < m
     t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]    k < m
@@ -23,45 +22,41 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]        k < m
     t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]        k < m
     t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}        k < m, l < 3
-    in_camera[k,l] = first_[k,0]·rx[k,l] + second[k,0]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]    k < m, l < 3
-    image[k,r] = -in_camera[k,r]/in_camera[k,2]                                 k < m, r < 2
-    radius2[k] = Σ_r image[k,r]^2                                               k < m, r < 2
+    in_camera[k,l] = first_[k]·rx[k,l] + second[k]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]    k < m, l < 3
+    image[k,q] = -in_camera[k,q]/in_camera[k,2]                                 k < m, q < 2
+    radius2[k] = Σ_q image[k,q]^2                                               k < m, q < 2
     t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]    k < m
-    scale[k] = t78[k]·cameras[index1[k],6]                                      k < m
-    residuals[k,r] = scale[k]·image[k,r] - observed[k,r]                        k < m, r < 2
-    t79_bar[k,q] = Σ_r image[k,r]·residuals_cotangent[k,r]                      k < m, q < 1, r < 2
-    scale_bar[k] = Σ_q t79_bar[k,q]                                             k < m, q < 1
+    t79[k] = t78[k]·cameras[index1[k],6]                                        k < m
+    residuals[k,q] = t79[k]·image[k,q] - observed[k,q]                          k < m, q < 2
+    scale_bar[k] = Σ_q image[k,q]·residuals_cotangent[k,q]                      k < m, q < 2
     t75_bar[k] = radius2[k]·scale_bar[k]·cameras[index1[k],6]                   k < m
     radius2_bar[k] = t75_bar[k]·cameras[index1[k],8] + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·scale_bar[k]·cameras[index1[k],6]    k < m
     k2_bar[k] = radius2[k]·t75_bar[k]                                           k < m
     t72_bar[k] = scale_bar[k]·t78[k]                                            k < m
-    image_bar[k,r] = scale[k]·residuals_cotangent[k,r] + 2·radius2_bar[k]·image[k,r]    k < m, r < 2
-    t71_bar_sum[k] = Σ_r image_bar[k,r]·in_camera[k,r]                          k < m, r < 2
-    t71_bar[k,q] = t71_bar_sum[k]/in_camera[k,2]^2                              k < m, q < 1
-    in_camera_bar[k,l] = {t71_bar[k,l - 2] if 0 ≤ l - 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}    k < m, l < 3
-    t52_bar[k] = (cameras[index1[k],2]·in_camera_bar[k,1] - cameras[index1[k],1]·in_camera_bar[k,2])·second[k,0]    k < m
-    t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k,0]    k < m
-    t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k,0]    k < m
-    rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k,0]·in_camera_bar[k,l]    k < m, l < 3
-    t31_bar[k] = points[index2[k],1]·rx_bar[k,2] + in_camera_bar[k,2]·rx[k,1]·second[k,0] - points[index2[k],2]·rx_bar[k,1] - in_camera_bar[k,1]·rx[k,2]·second[k,0]    k < m
+    image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]    k < m, q < 2
+    t71_bar[k] = Σ_q image_bar[k,q]·in_camera[k,q]/in_camera[k,2]^2             k < m, q < 2
+    in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}    k < m, l < 3
+    t52_bar[k] = (cameras[index1[k],2]·in_camera_bar[k,1] - cameras[index1[k],1]·in_camera_bar[k,2])·second[k]    k < m
+    t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]    k < m
+    t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k]    k < m
+    rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k]·in_camera_bar[k,l]    k < m, l < 3
+    t31_bar[k] = points[index2[k],1]·rx_bar[k,2] + second[k]·in_camera_bar[k,2]·rx[k,1] - points[index2[k],2]·rx_bar[k,1] - second[k]·in_camera_bar[k,1]·rx[k,2]    k < m
     t29_bar[k] = cameras[index1[k],2]·rx_bar[k,1] - cameras[index1[k],1]·rx_bar[k,2]    k < m
     t25_bar[k] = cameras[index1[k],0]·rx_bar[k,2] - cameras[index1[k],2]·rx_bar[k,0]    k < m
-    t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + in_camera_bar[k,1]·rx[k,0]·second[k,0] - points[index2[k],1]·rx_bar[k,0] - in_camera_bar[k,0]·rx[k,1]·second[k,0]    k < m
+    t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + second[k]·in_camera_bar[k,1]·rx[k,0] - points[index2[k],1]·rx_bar[k,0] - second[k]·in_camera_bar[k,0]·rx[k,1]    k < m
     t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]    k < m
-    t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + in_camera_bar[k,0]·rx[k,2]·second[k,0] - points[index2[k],0]·rx_bar[k,2] - in_camera_bar[k,2]·rx[k,0]·second[k,0]    k < m
-    second_bar[k,q] = Σ_l in_camera_bar[k,l]·t65[k,l]                           k < m, q < 1, l < 3
-    first_bar[k,q] = Σ_l in_camera_bar[k,l]·rx[k,l]                             k < m, q < 1, l < 3
-    t12_bar[k,q] = first_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/theta[k,q]    k < m, q < 1
-    t9_bar[k,q] = (first_bar[k,q]/120 + second_bar[k,q]/720)·select([theta2[k,q] < 1e-06], 1, 0)    k < m, q < 1
-    half_bar[k,q] = 4·half[k,q]·second_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)    k < m, q < 1
-    t5_bar[k,q] = half_bar[k,q]·cos(theta[k,q]/2)/theta[k,q]                    k < m, q < 1
-    theta_bar[k,q] = t5_bar[k,q]/2 + t12_bar[k,q]·cos(theta[k,q]) - half_bar[k,q]·t6[k,q]/theta[k,q]^2 - first_bar[k,q]·t12[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/theta[k,q]^2    k < m, q < 1
-    theta2_bar[k,q] = 2·t9_bar[k,q]·theta2[k,q] + theta_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/(2·theta[k,q]) - first_bar[k,q]·select([theta2[k,q] < 1e-06], 1, 0)/6 - second_bar[k,q]·select([theta2[k,q] < 1e-06], 1, 0)/24    k < m, q < 1
-    t3_bar[k,l] = Σ_q theta2_bar[k,q]                                           k < m, l < 3, q < 1
+    t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]    k < m
+    second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]                             k < m, l < 3
+    first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]                               k < m, l < 3
+    t12_bar[k] = select([theta2[k] < 1e-06], 0, first_bar[k]/theta[k])          k < m
+    half_bar[k] = 4·half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])       k < m
+    t5_bar[k] = cos(theta[k]/2)·select([theta2[k] < 1e-06], 0, half_bar[k]/theta[k])    k < m
+    theta_bar[k] = t5_bar[k]/2 + t12_bar[k]·cos(theta[k]) + select([theta2[k] < 1e-06], 0, -first_bar[k]·t12[k]/theta[k]^2) + select([theta2[k] < 1e-06], 0, -half_bar[k]·t6[k]/theta[k]^2)    k < m
+    theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24    k < m
     t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
-    t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·cameras[index1[k],l]·t3_bar[k,l]    k < m, l < 3
-    camera_bar[k,s] = {k2_bar[k] if s = 8} + {t75_bar[k] if s = 7} + {t72_bar[k] if s = 6} + {in_camera_bar[k,s - 3] if 0 ≤ s - 3, s - 3 < 3} + {t1_bar[k,s] if s < 3}    k < m, s < 9
-    cameras_bar[i,s] = {Σ_k camera_bar[k,s] if i = index1[k]}                   i < c, s < 9, k < m
+    t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]    k < m, l < 3
+    camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}    k < m, r < 9
+    cameras_bar[i,r] = {Σ_k camera_bar[k,r] if i = index1[k]}                   i < c, r < 9, k < m
     points_bar[j,l] = {Σ_k t2_bar[k,l] if j = index2[k]}                        j < p, l < 3, k < m
 """
 
@@ -86,21 +81,20 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_4589aeb6db9c03fc"
+__name__ = "symgrad_module_8b2d4bafe2f875f1"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # --- kernels of residuals ----------------------------------------------------------------------
 
 
 @njit(
-    "void(int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
     **_OPTIONS,
 )
 def _residuals_1(
     rows,
     cameras,
     index1,
-    t3,
     theta2,
     first_,
     second,
@@ -117,45 +111,37 @@ def _residuals_1(
     in_camera,
     image,
     radius2,
-    scale,
+    t79,
     observed,
     residuals,
 ):
-    # t3[k,l] = cameras[index1[k],l]^2
+    # theta2[k] = Σ_l cameras[index1[k],l]^2
     for k in range(rows):
+        total = 0.0
         for l in range(3):
             v = cameras[index1[k], l]
-            t3[k, l] = v * v
-    # theta2[k,q] = Σ_l t3[k,l]
-    for k in range(rows):
-        for q in range(1):
-            theta2[k, q] = 0.0
-    for k in range(rows):
-        for l in range(3):
-            for q in range(1):
-                theta2[k, q] += t3[k, l]
-    # theta[k,q] = sqrt(select([theta2[k,q] < 1e-06], 1, theta2[k,q]))
-    # first_[k,q] = select([theta2[k,q] < 1e-06], 1 + theta2[k,q]^2/120 - theta2[k,q]/6, sin(theta[k,q])/theta[k,q])
-    # second[k,q] = select([theta2[k,q] < 1e-06], 1/2 + theta2[k,q]^2/720 - theta2[k,q]/24, 2·sin(theta[k,q]/2)^2/theta[k,q]^2)
-    for k in range(rows):
-        for q in range(1):
-            v2 = theta2[k, q]
-            v3 = v2 < 1e-06
-            v4 = math.sqrt(1.0 if v3 else v2)
-            v5 = v2 * v2
-            v6 = math.sin(v4 / 2.0)
-            first_[k, q] = 1.0 + v5 / 120.0 - v2 / 6.0 if v3 else math.sin(v4) / v4
-            second[k, q] = 0.5 + v5 / 720.0 - v2 / 24.0 if v3 else 2.0 * v6 * v6 / (v4 * v4)
+            total += v * v
+        theta2[k] = total
+    # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
+    # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sin(theta[k])/theta[k])
+    # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·sin(theta[k]/2)^2/theta[k]^2)
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
     for k in range(rows):
+        v2 = theta2[k]
+        v3 = v2 < 1e-06
+        v4 = math.sqrt(1.0 if v3 else v2)
+        v5 = v2 * v2
+        v6 = math.sin(v4 / 2.0)
         v7 = cameras[index1[k], 1]
         v8 = points[index2[k], 2]
         v9 = cameras[index1[k], 2]
         v10 = points[index2[k], 1]
         v11 = points[index2[k], 0]
         v12 = cameras[index1[k], 0]
+        first_[k] = 1.0 + v5 / 120.0 - v2 / 6.0 if v3 else math.sin(v4) / v4
+        second[k] = 0.5 + v5 / 720.0 - v2 / 24.0 if v3 else 2.0 * v6 * v6 / (v4 * v4)
         t27[k] = v7 * v8 - v9 * v10
         t34[k] = v9 * v11 - v12 * v8
         t41[k] = v12 * v10 - v7 * v11
@@ -204,40 +190,40 @@ def _residuals_1(
     if 0 <= l < 3:
         for k in range(rows):
             t65[k, l] += t64[k]
-    # in_camera[k,l] = first_[k,0]·rx[k,l] + second[k,0]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]
+    # in_camera[k,l] = first_[k]·rx[k,l] + second[k]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]
     for k in range(rows):
         for l in range(3):
             in_camera[k, l] = (
-                first_[k, 0] * rx[k, l]
-                + second[k, 0] * t65[k, l]
+                first_[k] * rx[k, l]
+                + second[k] * t65[k, l]
                 + cameras[index1[k], l + 3]
                 + points[index2[k], l]
             )
-    # image[k,r] = -in_camera[k,r]/in_camera[k,2]
+    # image[k,q] = -in_camera[k,q]/in_camera[k,2]
     for k in range(rows):
-        for r in range(2):
-            image[k, r] = -(in_camera[k, r] / in_camera[k, 2])
-    # radius2[k] = Σ_r image[k,r]^2
+        for q in range(2):
+            image[k, q] = -(in_camera[k, q] / in_camera[k, 2])
+    # radius2[k] = Σ_q image[k,q]^2
     for k in range(rows):
-        total = 0.0
-        for r in range(2):
-            v19 = image[k, r]
-            total += v19 * v19
-        radius2[k] = total
-    # scale[k] = (1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k])·cameras[index1[k],6]
+        total2 = 0.0
+        for q in range(2):
+            v19 = image[k, q]
+            total2 += v19 * v19
+        radius2[k] = total2
+    # t79[k] = (1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k])·cameras[index1[k],6]
     for k in range(rows):
         v20 = radius2[k]
-        scale[k] = (1.0 + (v20 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v20) * cameras[
+        t79[k] = (1.0 + (v20 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v20) * cameras[
             index1[k], 6
         ]
-    # residuals[k,r] = scale[k]·image[k,r] - observed[k,r]
+    # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
     for k in range(rows):
-        for r in range(2):
-            residuals[k, r] = scale[k] * image[k, r] - observed[k, r]
+        for q in range(2):
+            residuals[k, q] = t79[k] * image[k, q] - observed[k, q]
 
 
 @njit(
-    "void(int64, int64, float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -246,7 +232,6 @@ def _residuals_1_blocks(
     m,
     cameras,
     index1,
-    t3,
     theta2,
     first_,
     second,
@@ -263,7 +248,7 @@ def _residuals_1_blocks(
     in_camera,
     image,
     radius2,
-    scale,
+    t79,
     observed,
     residuals,
 ):
@@ -276,7 +261,6 @@ def _residuals_1_blocks(
                 rows,
                 cameras,
                 index1[start : start + rows],
-                t3[block],
                 theta2[block],
                 first_[block],
                 second[block],
@@ -293,21 +277,20 @@ def _residuals_1_blocks(
                 in_camera[block],
                 image[block],
                 radius2[block],
-                scale[block],
+                t79[block],
                 observed[start : start + rows],
                 residuals[start : start + rows],
             )
 
 
 @njit(
-    "void(int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     **_OPTIONS,
 )
 def _residuals_grad_1(
     rows,
     cameras,
     index1,
-    t3,
     theta2,
     theta,
     t6,
@@ -329,18 +312,16 @@ def _residuals_grad_1(
     image,
     radius2,
     t78,
-    scale,
+    t79,
     observed,
     residuals,
     residuals_cotangent,
-    t79_bar,
     scale_bar,
     t75_bar,
     radius2_bar,
     k2_bar,
     t72_bar,
     image_bar,
-    t71_bar_sum,
     t71_bar,
     in_camera_bar,
     t52_bar,
@@ -356,57 +337,48 @@ def _residuals_grad_1(
     second_bar,
     first_bar,
     theta2_bar,
-    t3_bar,
     t2_bar,
     t1_bar,
     camera_bar,
     cameras_bar,
     points_bar,
 ):
-    # t3[k,l] = cameras[index1[k],l]^2
+    # theta2[k] = Σ_l cameras[index1[k],l]^2
     for k in range(rows):
+        total = 0.0
         for l in range(3):
             v = cameras[index1[k], l]
-            t3[k, l] = v * v
-    # theta2[k,q] = Σ_l t3[k,l]
-    for k in range(rows):
-        for q in range(1):
-            theta2[k, q] = 0.0
-    for k in range(rows):
-        for l in range(3):
-            for q in range(1):
-                theta2[k, q] += t3[k, l]
-    # theta[k,q] = sqrt(select([theta2[k,q] < 1e-06], 1, theta2[k,q]))
-    # t6[k,q] = sin(theta[k,q]/2)
-    # half[k,q] = t6[k,q]/theta[k,q]
-    # t12[k,q] = sin(theta[k,q])
-    # first_[k,q] = select([theta2[k,q] < 1e-06], 1 + theta2[k,q]^2/120 - theta2[k,q]/6, t12[k,q]/theta[k,q])
-    # second[k,q] = select([theta2[k,q] < 1e-06], 1/2 + theta2[k,q]^2/720 - theta2[k,q]/24, 2·half[k,q]^2)
-    for k in range(rows):
-        for q in range(1):
-            v2 = theta2[k, q]
-            v3 = v2 < 1e-06
-            v4 = math.sqrt(1.0 if v3 else v2)
-            v5 = math.sin(v4 / 2.0)
-            v6 = v5 / v4
-            v7 = math.sin(v4)
-            v8 = v2 * v2
-            theta[k, q] = v4
-            t6[k, q] = v5
-            half[k, q] = v6
-            t12[k, q] = v7
-            first_[k, q] = 1.0 + v8 / 120.0 - v2 / 6.0 if v3 else v7 / v4
-            second[k, q] = 0.5 + v8 / 720.0 - v2 / 24.0 if v3 else 2.0 * v6 * v6
+            total += v * v
+        theta2[k] = total
+    # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
+    # t6[k] = sin(theta[k]/2)
+    # half[k] = t6[k]/theta[k]
+    # t12[k] = sin(theta[k])
+    # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, t12[k]/theta[k])
+    # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·half[k]^2)
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
     for k in range(rows):
+        v2 = theta2[k]
+        v3 = v2 < 1e-06
+        v4 = math.sqrt(1.0 if v3 else v2)
+        v5 = math.sin(v4 / 2.0)
+        v6 = v5 / v4
+        v7 = math.sin(v4)
+        v8 = v2 * v2
         v9 = cameras[index1[k], 1]
         v10 = points[index2[k], 2]
         v11 = cameras[index1[k], 2]
         v12 = points[index2[k], 1]
         v13 = points[index2[k], 0]
         v14 = cameras[index1[k], 0]
+        theta[k] = v4
+        t6[k] = v5
+        half[k] = v6
+        t12[k] = v7
+        first_[k] = 1.0 + v8 / 120.0 - v2 / 6.0 if v3 else v7 / v4
+        second[k] = 0.5 + v8 / 720.0 - v2 / 24.0 if v3 else 2.0 * v6 * v6
         t27[k] = v9 * v10 - v11 * v12
         t34[k] = v11 * v13 - v14 * v10
         t41[k] = v14 * v12 - v9 * v13
@@ -455,51 +427,43 @@ def _residuals_grad_1(
     if 0 <= l < 3:
         for k in range(rows):
             t65[k, l] += t64[k]
-    # in_camera[k,l] = first_[k,0]·rx[k,l] + second[k,0]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]
+    # in_camera[k,l] = first_[k]·rx[k,l] + second[k]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]
     for k in range(rows):
         for l in range(3):
             in_camera[k, l] = (
-                first_[k, 0] * rx[k, l]
-                + second[k, 0] * t65[k, l]
+                first_[k] * rx[k, l]
+                + second[k] * t65[k, l]
                 + cameras[index1[k], l + 3]
                 + points[index2[k], l]
             )
-    # image[k,r] = -in_camera[k,r]/in_camera[k,2]
+    # image[k,q] = -in_camera[k,q]/in_camera[k,2]
     for k in range(rows):
-        for r in range(2):
-            image[k, r] = -(in_camera[k, r] / in_camera[k, 2])
-    # radius2[k] = Σ_r image[k,r]^2
+        for q in range(2):
+            image[k, q] = -(in_camera[k, q] / in_camera[k, 2])
+    # radius2[k] = Σ_q image[k,q]^2
     for k in range(rows):
-        total = 0.0
-        for r in range(2):
-            v21 = image[k, r]
-            total += v21 * v21
-        radius2[k] = total
+        total2 = 0.0
+        for q in range(2):
+            v21 = image[k, q]
+            total2 += v21 * v21
+        radius2[k] = total2
     # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
-    # scale[k] = t78[k]·cameras[index1[k],6]
+    # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
         v22 = radius2[k]
         v23 = 1.0 + (v22 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v22
         t78[k] = v23
-        scale[k] = v23 * cameras[index1[k], 6]
-    # residuals[k,r] = scale[k]·image[k,r] - observed[k,r]
+        t79[k] = v23 * cameras[index1[k], 6]
+    # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
     for k in range(rows):
-        for r in range(2):
-            residuals[k, r] = scale[k] * image[k, r] - observed[k, r]
-    # t79_bar[k,q] = Σ_r image[k,r]·residuals_cotangent[k,r]
+        for q in range(2):
+            residuals[k, q] = t79[k] * image[k, q] - observed[k, q]
+    # scale_bar[k] = Σ_q image[k,q]·residuals_cotangent[k,q]
     for k in range(rows):
-        for q in range(1):
-            t79_bar[k, q] = 0.0
-    for k in range(rows):
-        for r in range(2):
-            for q in range(1):
-                t79_bar[k, q] += image[k, r] * residuals_cotangent[k, r]
-    # scale_bar[k] = Σ_q t79_bar[k,q]
-    for k in range(rows):
-        total2 = 0.0
-        for q in range(1):
-            total2 += t79_bar[k, q]
-        scale_bar[k] = total2
+        total3 = 0.0
+        for q in range(2):
+            total3 += image[k, q] * residuals_cotangent[k, q]
+        scale_bar[k] = total3
     # t75_bar[k] = radius2[k]·scale_bar[k]·cameras[index1[k],6]
     # radius2_bar[k] = t75_bar[k]·cameras[index1[k],8] + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·scale_bar[k]·cameras[index1[k],6]
     # k2_bar[k] = radius2[k]·t75_bar[k]
@@ -514,51 +478,48 @@ def _residuals_grad_1(
         radius2_bar[k] = v27 * v28 + (v24 * v28 + cameras[index1[k], 7]) * v25 * v26
         k2_bar[k] = v24 * v27
         t72_bar[k] = v25 * t78[k]
-    # image_bar[k,r] = scale[k]·residuals_cotangent[k,r] + 2·radius2_bar[k]·image[k,r]
+    # image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]
     for k in range(rows):
-        for r in range(2):
-            image_bar[k, r] = (
-                scale[k] * residuals_cotangent[k, r] + 2.0 * radius2_bar[k] * image[k, r]
+        for q in range(2):
+            image_bar[k, q] = (
+                t79[k] * residuals_cotangent[k, q] + 2.0 * radius2_bar[k] * image[k, q]
             )
-    # t71_bar_sum[k] = Σ_r image_bar[k,r]·in_camera[k,r]
+    # t71_bar[k] = Σ_q image_bar[k,q]·in_camera[k,q]/in_camera[k,2]^2
     for k in range(rows):
-        total3 = 0.0
-        for r in range(2):
-            total3 += image_bar[k, r] * in_camera[k, r]
-        t71_bar_sum[k] = total3
-    # t71_bar[k,q] = t71_bar_sum[k]/in_camera[k,2]^2
-    for k in range(rows):
-        for q in range(1):
+        total4 = 0.0
+        for q in range(2):
             v29 = in_camera[k, 2]
-            t71_bar[k, q] = t71_bar_sum[k] / (v29 * v29)
-    # in_camera_bar[k,l] = {t71_bar[k,l - 2] if 0 ≤ l - 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
+            total4 += image_bar[k, q] * in_camera[k, q] / (v29 * v29)
+        t71_bar[k] = total4
+    # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
     for k in range(rows):
         for l in range(3):
             in_camera_bar[k, l] = 0.0
-    for k in range(rows):
-        for l in range(max(0, 2), 3):
-            in_camera_bar[k, l] += t71_bar[k, l - 2]
+    l = 2
+    if 0 <= l < 3:
+        for k in range(rows):
+            in_camera_bar[k, l] += t71_bar[k]
     for k in range(rows):
         for l in range(min(3, 2)):
             in_camera_bar[k, l] += -(image_bar[k, l] / in_camera[k, 2])
-    # t52_bar[k] = (cameras[index1[k],2]·in_camera_bar[k,1] - cameras[index1[k],1]·in_camera_bar[k,2])·second[k,0]
-    # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k,0]
-    # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k,0]
+    # t52_bar[k] = (cameras[index1[k],2]·in_camera_bar[k,1] - cameras[index1[k],1]·in_camera_bar[k,2])·second[k]
+    # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]
+    # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k]
     for k in range(rows):
         v30 = cameras[index1[k], 2]
         v31 = in_camera_bar[k, 1]
         v32 = cameras[index1[k], 1]
         v33 = in_camera_bar[k, 2]
-        v34 = second[k, 0]
+        v34 = second[k]
         v35 = cameras[index1[k], 0]
         v36 = in_camera_bar[k, 0]
         t52_bar[k] = (v30 * v31 - v32 * v33) * v34
         t48_bar[k] = (v35 * v33 - v30 * v36) * v34
         t45_bar[k] = (v32 * v36 - v35 * v31) * v34
-    # rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k,0]·in_camera_bar[k,l]
+    # rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k]·in_camera_bar[k,l]
     for k in range(rows):
         for l in range(3):
-            rx_bar[k, l] = first_[k, 0] * in_camera_bar[k, l]
+            rx_bar[k, l] = first_[k] * in_camera_bar[k, l]
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
@@ -571,89 +532,78 @@ def _residuals_grad_1(
     if 0 <= l < 3:
         for k in range(rows):
             rx_bar[k, l] += t45_bar[k]
-    # t31_bar[k] = points[index2[k],1]·rx_bar[k,2] + in_camera_bar[k,2]·rx[k,1]·second[k,0] - points[index2[k],2]·rx_bar[k,1] - in_camera_bar[k,1]·rx[k,2]·second[k,0]
+    # t31_bar[k] = points[index2[k],1]·rx_bar[k,2] + second[k]·in_camera_bar[k,2]·rx[k,1] - points[index2[k],2]·rx_bar[k,1] - second[k]·in_camera_bar[k,1]·rx[k,2]
     # t29_bar[k] = cameras[index1[k],2]·rx_bar[k,1] - cameras[index1[k],1]·rx_bar[k,2]
     # t25_bar[k] = cameras[index1[k],0]·rx_bar[k,2] - cameras[index1[k],2]·rx_bar[k,0]
-    # t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + in_camera_bar[k,1]·rx[k,0]·second[k,0] - points[index2[k],1]·rx_bar[k,0] - in_camera_bar[k,0]·rx[k,1]·second[k,0]
+    # t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + second[k]·in_camera_bar[k,1]·rx[k,0] - points[index2[k],1]·rx_bar[k,0] - second[k]·in_camera_bar[k,0]·rx[k,1]
     # t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]
-    # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + in_camera_bar[k,0]·rx[k,2]·second[k,0] - points[index2[k],0]·rx_bar[k,2] - in_camera_bar[k,2]·rx[k,0]·second[k,0]
+    # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]
     for k in range(rows):
         v37 = points[index2[k], 1]
         v38 = rx_bar[k, 2]
-        v39 = in_camera_bar[k, 2]
+        v39 = second[k]
         v40 = rx[k, 1]
-        v41 = second[k, 0]
+        v41 = v39 * in_camera_bar[k, 2]
         v42 = points[index2[k], 2]
         v43 = rx_bar[k, 1]
-        v44 = in_camera_bar[k, 1]
-        v45 = rx[k, 2]
+        v44 = rx[k, 2]
+        v45 = v39 * in_camera_bar[k, 1]
         v46 = cameras[index1[k], 2]
         v47 = cameras[index1[k], 1]
         v48 = cameras[index1[k], 0]
         v49 = rx_bar[k, 0]
         v50 = points[index2[k], 0]
         v51 = rx[k, 0]
-        v52 = in_camera_bar[k, 0]
-        t31_bar[k] = v37 * v38 + v39 * v40 * v41 - v42 * v43 - v44 * v45 * v41
+        v52 = v39 * in_camera_bar[k, 0]
+        t31_bar[k] = v37 * v38 + v41 * v40 - v42 * v43 - v45 * v44
         t29_bar[k] = v46 * v43 - v47 * v38
         t25_bar[k] = v48 * v38 - v46 * v49
-        t24_bar[k] = v50 * v43 + v44 * v51 * v41 - v37 * v49 - v52 * v40 * v41
+        t24_bar[k] = v50 * v43 + v45 * v51 - v37 * v49 - v52 * v40
         t22_bar[k] = v47 * v49 - v48 * v43
-        t21_bar[k] = v42 * v49 + v52 * v45 * v41 - v50 * v38 - v39 * v51 * v41
-    # second_bar[k,q] = Σ_l in_camera_bar[k,l]·t65[k,l]
+        t21_bar[k] = v42 * v49 + v52 * v44 - v50 * v38 - v41 * v51
+    # second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]
     for k in range(rows):
-        for q in range(1):
-            second_bar[k, q] = 0.0
-    for k in range(rows):
+        total5 = 0.0
         for l in range(3):
-            for q in range(1):
-                second_bar[k, q] += in_camera_bar[k, l] * t65[k, l]
-    # first_bar[k,q] = Σ_l in_camera_bar[k,l]·rx[k,l]
+            total5 += in_camera_bar[k, l] * t65[k, l]
+        second_bar[k] = total5
+    # first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]
     for k in range(rows):
-        for q in range(1):
-            first_bar[k, q] = 0.0
-    for k in range(rows):
+        total6 = 0.0
         for l in range(3):
-            for q in range(1):
-                first_bar[k, q] += in_camera_bar[k, l] * rx[k, l]
-    # t12_bar[k,q] = first_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/theta[k,q]
-    # t9_bar[k,q] = (first_bar[k,q]/120 + second_bar[k,q]/720)·select([theta2[k,q] < 1e-06], 1, 0)
-    # half_bar[k,q] = 4·half[k,q]·second_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)
-    # t5_bar[k,q] = half_bar[k,q]·cos(theta[k,q]/2)/theta[k,q]
-    # theta_bar[k,q] = t5_bar[k,q]/2 + t12_bar[k,q]·cos(theta[k,q]) - half_bar[k,q]·t6[k,q]/theta[k,q]^2 - first_bar[k,q]·t12[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/theta[k,q]^2
-    # theta2_bar[k,q] = 2·t9_bar[k,q]·theta2[k,q] + theta_bar[k,q]·select([theta2[k,q] < 1e-06], 0, 1)/(2·theta[k,q]) - first_bar[k,q]·select([theta2[k,q] < 1e-06], 1, 0)/6 - second_bar[k,q]·select([theta2[k,q] < 1e-06], 1, 0)/24
+            total6 += in_camera_bar[k, l] * rx[k, l]
+        first_bar[k] = total6
+    # t12_bar[k] = select([theta2[k] < 1e-06], 0, first_bar[k]/theta[k])
+    # half_bar[k] = 4·half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])
+    # t5_bar[k] = cos(theta[k]/2)·select([theta2[k] < 1e-06], 0, half_bar[k]/theta[k])
+    # theta_bar[k] = t5_bar[k]/2 + t12_bar[k]·cos(theta[k]) + select([theta2[k] < 1e-06], 0, -first_bar[k]·t12[k]/theta[k]^2) + select([theta2[k] < 1e-06], 0, -half_bar[k]·t6[k]/theta[k]^2)
+    # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24
     for k in range(rows):
-        for q in range(1):
-            v53 = theta[k, q]
-            v54 = first_bar[k, q]
-            v55 = theta2[k, q]
-            v56 = v55 < 1e-06
-            v57 = 0.0 if v56 else 1.0
-            v58 = second_bar[k, q]
-            v59 = 1.0 if v56 else 0.0
-            v60 = 4.0 * half[k, q] * v58 * v57
-            v61 = v53 * v53
-            theta2_bar[k, q] = (
-                2.0 * (v54 / 120.0 + v58 / 720.0) * v59 * v55
-                + (
-                    v60 * math.cos(v53 / 2.0) / v53 / 2.0
-                    + v54 * v57 / v53 * math.cos(v53)
-                    - v60 * t6[k, q] / v61
-                    - v54 * t12[k, q] * v57 / v61
+        v53 = theta2[k]
+        v54 = v53 < 1e-06
+        v55 = theta[k]
+        v56 = first_bar[k]
+        v57 = second_bar[k]
+        v58 = 4.0 * half[k] * (0.0 if v54 else v57)
+        v59 = v55 * v55
+        v60 = v56 if v54 else 0.0
+        v61 = v57 if v54 else 0.0
+        theta2_bar[k] = (
+            2.0 * (v60 / 120.0 + v61 / 720.0) * v53
+            + (
+                0.0
+                if v54
+                else (
+                    math.cos(v55 / 2.0) * (0.0 if v54 else v58 / v55) / 2.0
+                    + (0.0 if v54 else v56 / v55) * math.cos(v55)
+                    + (0.0 if v54 else -(v56 * t12[k] / v59))
+                    + (0.0 if v54 else -(v58 * t6[k] / v59))
                 )
-                * v57
-                / (2.0 * v53)
-                - v54 * v59 / 6.0
-                - v58 * v59 / 24.0
+                / (2.0 * v55)
             )
-    # t3_bar[k,l] = Σ_q theta2_bar[k,q]
-    for k in range(rows):
-        for l in range(3):
-            t3_bar[k, l] = 0.0
-    for k in range(rows):
-        for q in range(1):
-            for l in range(3):
-                t3_bar[k, l] += theta2_bar[k, q]
+            - v60 / 6.0
+            - v61 / 24.0
+        )
     # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
     for k in range(rows):
         for l in range(3):
@@ -670,10 +620,10 @@ def _residuals_grad_1(
     if 0 <= l < 3:
         for k in range(rows):
             t2_bar[k, l] += t22_bar[k]
-    # t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·cameras[index1[k],l]·t3_bar[k,l]
+    # t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]
     for k in range(rows):
         for l in range(3):
-            t1_bar[k, l] = 2.0 * cameras[index1[k], l] * t3_bar[k, l]
+            t1_bar[k, l] = 2.0 * theta2_bar[k] * cameras[index1[k], l]
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
@@ -686,33 +636,33 @@ def _residuals_grad_1(
     if 0 <= l < 3:
         for k in range(rows):
             t1_bar[k, l] += t21_bar[k]
-    # camera_bar[k,s] = {k2_bar[k] if s = 8} + {t75_bar[k] if s = 7} + {t72_bar[k] if s = 6} + {in_camera_bar[k,s - 3] if 0 ≤ s - 3, s - 3 < 3} + {t1_bar[k,s] if s < 3}
+    # camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}
     for k in range(rows):
-        for s in range(9):
-            camera_bar[k, s] = 0.0
-    s = 8
-    if 0 <= s < 9:
+        for r in range(9):
+            camera_bar[k, r] = 0.0
+    r = 8
+    if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[k, s] += k2_bar[k]
-    s = 7
-    if 0 <= s < 9:
+            camera_bar[k, r] += k2_bar[k]
+    r = 7
+    if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[k, s] += t75_bar[k]
-    s = 6
-    if 0 <= s < 9:
+            camera_bar[k, r] += t75_bar[k]
+    r = 6
+    if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[k, s] += t72_bar[k]
+            camera_bar[k, r] += t72_bar[k]
     for k in range(rows):
-        for s in range(max(0, 3), min(9, 6)):
-            camera_bar[k, s] += in_camera_bar[k, s - 3]
+        for r in range(max(0, 3), min(9, 6)):
+            camera_bar[k, r] += in_camera_bar[k, r - 3]
     for k in range(rows):
-        for s in range(min(9, 3)):
-            camera_bar[k, s] += t1_bar[k, s]
-    # cameras_bar[i,s] = {Σ_k camera_bar[k,s] if i = index1[k]}
+        for r in range(min(9, 3)):
+            camera_bar[k, r] += t1_bar[k, r]
+    # cameras_bar[i,r] = {Σ_k camera_bar[k,r] if i = index1[k]}
     for k in range(rows):
         i = index1[k]
-        for s in range(9):
-            cameras_bar[i, s] += camera_bar[k, s]
+        for r in range(9):
+            cameras_bar[i, r] += camera_bar[k, r]
     # points_bar[j,l] = {Σ_k t2_bar[k,l] if j = index2[k]}
     for k in range(rows):
         j = index2[k]
@@ -721,7 +671,7 @@ def _residuals_grad_1(
 
 
 @njit(
-    "void(int64, int64, float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -730,7 +680,6 @@ def _residuals_grad_1_blocks(
     m,
     cameras,
     index1,
-    t3,
     theta2,
     theta,
     t6,
@@ -752,18 +701,16 @@ def _residuals_grad_1_blocks(
     image,
     radius2,
     t78,
-    scale,
+    t79,
     observed,
     residuals,
     residuals_cotangent,
-    t79_bar,
     scale_bar,
     t75_bar,
     radius2_bar,
     k2_bar,
     t72_bar,
     image_bar,
-    t71_bar_sum,
     t71_bar,
     in_camera_bar,
     t52_bar,
@@ -779,7 +726,6 @@ def _residuals_grad_1_blocks(
     second_bar,
     first_bar,
     theta2_bar,
-    t3_bar,
     t2_bar,
     t1_bar,
     camera_bar,
@@ -795,7 +741,6 @@ def _residuals_grad_1_blocks(
                 rows,
                 cameras,
                 index1[start : start + rows],
-                t3[block],
                 theta2[block],
                 theta[block],
                 t6[block],
@@ -817,18 +762,16 @@ def _residuals_grad_1_blocks(
                 image[block],
                 radius2[block],
                 t78[block],
-                scale[block],
+                t79[block],
                 observed[start : start + rows],
                 residuals[start : start + rows],
                 residuals_cotangent[start : start + rows],
-                t79_bar[block],
                 scale_bar[block],
                 t75_bar[block],
                 radius2_bar[block],
                 k2_bar[block],
                 t72_bar[block],
                 image_bar[block],
-                t71_bar_sum[block],
                 t71_bar[block],
                 in_camera_bar[block],
                 t52_bar[block],
@@ -844,7 +787,6 @@ def _residuals_grad_1_blocks(
                 second_bar[block],
                 first_bar[block],
                 theta2_bar[block],
-                t3_bar[block],
                 t2_bar[block],
                 t1_bar[block],
                 camera_bar[block],
@@ -901,12 +843,11 @@ def _check_residuals(cameras, points, camera_index, point_index, observed):
 def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed):
     index1 = _check_index("residuals", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals", point_index, p, "point_index", "points", 0)
-    blocks2 = _count_blocks(m, 8 * 3 + 1 * 3 + 3 * 2 + 10, 0)
+    blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, 0)
     residuals = np.empty((m, 2), np.float64)
-    t3_tile = np.empty((blocks2, 256, 3), np.float64)
-    theta2_tile = np.empty((blocks2, 256, 1), np.float64)
-    first__tile = np.empty((blocks2, 256, 1), np.float64)
-    second_tile = np.empty((blocks2, 256, 1), np.float64)
+    theta2_tile = np.empty((blocks2, 256), np.float64)
+    first__tile = np.empty((blocks2, 256), np.float64)
+    second_tile = np.empty((blocks2, 256), np.float64)
     t27_tile = np.empty((blocks2, 256), np.float64)
     t34_tile = np.empty((blocks2, 256), np.float64)
     t41_tile = np.empty((blocks2, 256), np.float64)
@@ -918,14 +859,13 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     in_camera_tile = np.empty((blocks2, 256, 3), np.float64)
     image_tile = np.empty((blocks2, 256, 2), np.float64)
     radius2_tile = np.empty((blocks2, 256), np.float64)
-    scale_tile = np.empty((blocks2, 256), np.float64)
+    t79_tile = np.empty((blocks2, 256), np.float64)
     if blocks2 > 1:
         _residuals_1_blocks(
             blocks2,
             m,
             cameras,
             index1,
-            t3_tile,
             theta2_tile,
             first__tile,
             second_tile,
@@ -942,7 +882,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
             in_camera_tile,
             image_tile,
             radius2_tile,
-            scale_tile,
+            t79_tile,
             observed,
             residuals,
         )
@@ -953,7 +893,6 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
                 rows,
                 cameras,
                 index1[start : start + rows],
-                t3_tile[0],
                 theta2_tile[0],
                 first__tile[0],
                 second_tile[0],
@@ -970,7 +909,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
                 in_camera_tile[0],
                 image_tile[0],
                 radius2_tile[0],
-                scale_tile[0],
+                t79_tile[0],
                 observed[start : start + rows],
                 residuals[start : start + rows],
             )
@@ -982,20 +921,17 @@ def _run_residuals_grad(
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
-    blocks2 = _count_blocks(
-        m, 22 * 3 + 3 * 1 * 3 + 5 * 2 + 1 * 2 + 3 * 1 + 5 * 9 + c * 9 + p * 3 + 35, c * 9 + p * 3
-    )
+    blocks2 = _count_blocks(m, 24 * 3 + 6 * 2 + 5 * 9 + c * 9 + p * 3 + 32, c * 9 + p * 3)
     residuals = np.empty((m, 2), np.float64)
     cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
     points_bar_blocks = np.zeros((blocks2, p, 3), np.float64)
-    t3_tile = np.empty((blocks2, 256, 3), np.float64)
-    theta2_tile = np.empty((blocks2, 256, 1), np.float64)
-    theta_tile = np.empty((blocks2, 256, 1), np.float64)
-    t6_tile = np.empty((blocks2, 256, 1), np.float64)
-    half_tile = np.empty((blocks2, 256, 1), np.float64)
-    t12_tile = np.empty((blocks2, 256, 1), np.float64)
-    first__tile = np.empty((blocks2, 256, 1), np.float64)
-    second_tile = np.empty((blocks2, 256, 1), np.float64)
+    theta2_tile = np.empty((blocks2, 256), np.float64)
+    theta_tile = np.empty((blocks2, 256), np.float64)
+    t6_tile = np.empty((blocks2, 256), np.float64)
+    half_tile = np.empty((blocks2, 256), np.float64)
+    t12_tile = np.empty((blocks2, 256), np.float64)
+    first__tile = np.empty((blocks2, 256), np.float64)
+    second_tile = np.empty((blocks2, 256), np.float64)
     t27_tile = np.empty((blocks2, 256), np.float64)
     t34_tile = np.empty((blocks2, 256), np.float64)
     t41_tile = np.empty((blocks2, 256), np.float64)
@@ -1008,16 +944,14 @@ def _run_residuals_grad(
     image_tile = np.empty((blocks2, 256, 2), np.float64)
     radius2_tile = np.empty((blocks2, 256), np.float64)
     t78_tile = np.empty((blocks2, 256), np.float64)
-    scale_tile = np.empty((blocks2, 256), np.float64)
-    t79_bar_tile = np.empty((blocks2, 256, 1), np.float64)
+    t79_tile = np.empty((blocks2, 256), np.float64)
     scale_bar_tile = np.empty((blocks2, 256), np.float64)
     t75_bar_tile = np.empty((blocks2, 256), np.float64)
     radius2_bar_tile = np.empty((blocks2, 256), np.float64)
     k2_bar_tile = np.empty((blocks2, 256), np.float64)
     t72_bar_tile = np.empty((blocks2, 256), np.float64)
     image_bar_tile = np.empty((blocks2, 256, 2), np.float64)
-    t71_bar_sum_tile = np.empty((blocks2, 256), np.float64)
-    t71_bar_tile = np.empty((blocks2, 256, 1), np.float64)
+    t71_bar_tile = np.empty((blocks2, 256), np.float64)
     in_camera_bar_tile = np.empty((blocks2, 256, 3), np.float64)
     t52_bar_tile = np.empty((blocks2, 256), np.float64)
     t48_bar_tile = np.empty((blocks2, 256), np.float64)
@@ -1029,10 +963,9 @@ def _run_residuals_grad(
     t24_bar_tile = np.empty((blocks2, 256), np.float64)
     t22_bar_tile = np.empty((blocks2, 256), np.float64)
     t21_bar_tile = np.empty((blocks2, 256), np.float64)
-    second_bar_tile = np.empty((blocks2, 256, 1), np.float64)
-    first_bar_tile = np.empty((blocks2, 256, 1), np.float64)
-    theta2_bar_tile = np.empty((blocks2, 256, 1), np.float64)
-    t3_bar_tile = np.empty((blocks2, 256, 3), np.float64)
+    second_bar_tile = np.empty((blocks2, 256), np.float64)
+    first_bar_tile = np.empty((blocks2, 256), np.float64)
+    theta2_bar_tile = np.empty((blocks2, 256), np.float64)
     t2_bar_tile = np.empty((blocks2, 256, 3), np.float64)
     t1_bar_tile = np.empty((blocks2, 256, 3), np.float64)
     camera_bar_tile = np.empty((blocks2, 256, 9), np.float64)
@@ -1042,7 +975,6 @@ def _run_residuals_grad(
             m,
             cameras,
             index1,
-            t3_tile,
             theta2_tile,
             theta_tile,
             t6_tile,
@@ -1064,18 +996,16 @@ def _run_residuals_grad(
             image_tile,
             radius2_tile,
             t78_tile,
-            scale_tile,
+            t79_tile,
             observed,
             residuals,
             residuals_cotangent,
-            t79_bar_tile,
             scale_bar_tile,
             t75_bar_tile,
             radius2_bar_tile,
             k2_bar_tile,
             t72_bar_tile,
             image_bar_tile,
-            t71_bar_sum_tile,
             t71_bar_tile,
             in_camera_bar_tile,
             t52_bar_tile,
@@ -1091,7 +1021,6 @@ def _run_residuals_grad(
             second_bar_tile,
             first_bar_tile,
             theta2_bar_tile,
-            t3_bar_tile,
             t2_bar_tile,
             t1_bar_tile,
             camera_bar_tile,
@@ -1105,7 +1034,6 @@ def _run_residuals_grad(
                 rows,
                 cameras,
                 index1[start : start + rows],
-                t3_tile[0],
                 theta2_tile[0],
                 theta_tile[0],
                 t6_tile[0],
@@ -1127,18 +1055,16 @@ def _run_residuals_grad(
                 image_tile[0],
                 radius2_tile[0],
                 t78_tile[0],
-                scale_tile[0],
+                t79_tile[0],
                 observed[start : start + rows],
                 residuals[start : start + rows],
                 residuals_cotangent[start : start + rows],
-                t79_bar_tile[0],
                 scale_bar_tile[0],
                 t75_bar_tile[0],
                 radius2_bar_tile[0],
                 k2_bar_tile[0],
                 t72_bar_tile[0],
                 image_bar_tile[0],
-                t71_bar_sum_tile[0],
                 t71_bar_tile[0],
                 in_camera_bar_tile[0],
                 t52_bar_tile[0],
@@ -1154,7 +1080,6 @@ def _run_residuals_grad(
                 second_bar_tile[0],
                 first_bar_tile[0],
                 theta2_bar_tile[0],
-                t3_bar_tile[0],
                 t2_bar_tile[0],
                 t1_bar_tile[0],
                 camera_bar_tile[0],

@@ -5,18 +5,19 @@ symgrad  0.1.0, target cpu
 
 loss (line 13) and its gradient by U, V, b:
 
-    t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]                                i < n, k < p, j < r
-    t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2                                        i < n, j < r, k < p
-    loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2       i < n, k < p
-    t2_bar[i,k] = -select(observed[i,k], 1, 0)·select(observed[i,k], t3[i,k], 0)    i < n, k < p
-    U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·t2_bar[i,k]                        i < n, j < r, k < p
-    V_bar[k,j] = Σ_i U[i,j]·t2_bar[i,k] + penalty·V[k,j]                        k < p, j < r, i < n
-    b_bar[k] = Σ_i t2_bar[i,k]                                                  k < p, i < n
+    t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]                             i < n, k < p, j < r
+    t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2                                     i < n, j < r, k < p
+    loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2    i < n, k < p
+    matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)                    i < n, k < p
+    U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]                i < n, j < r, k < p
+    V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]                k < p, j < r, i < n
+    b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)                        k < p, i < n
 """
 
 # ruff: noqa
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -30,15 +31,13 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
 }
 
-# --- loss --------------------------------------------------------------------------------------
+# Numba's cache looks its kernels up by the name of their module. Under this one they are found
+# however the file is imported: from a package, from its folder, or run as a script.
+_OWN_NAME = __name__
+__name__ = "symgrad_module_50e04df3da6312a7"
+sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
-
-class LossGradients(NamedTuple):
-    """Gradients of loss, one for each argument it was differentiated by."""
-
-    U: NDArray[np.float64]
-    V: NDArray[np.float64]
-    b: NDArray[np.float64]
+# --- kernels of loss ---------------------------------------------------------------------------
 
 
 @njit(
@@ -127,7 +126,7 @@ def _loss_grad_1(
     t9_total,
     observed,
     loss_total,
-    t2_bar,
+    matmul1_bar,
     penalty,
     U_bar,
     V_bar_total,
@@ -154,27 +153,26 @@ def _loss_grad_1(
             v2 = t3[i, k] if np.float64(observed[i, k]) else 0.0
             total3 += v2 * v2
     loss_total[0] += total3
-    # t2_bar[i,k] = -select(observed[i,k], 1, 0)·select(observed[i,k], t3[i,k], 0)
-    # b_bar[k] = Σ_i t2_bar[i,k]
+    # matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)
+    # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
     for i in range(rows):
         for k in range(p):
-            v3 = np.float64(observed[i, k])
-            v4 = -((1.0 if v3 else 0.0) * (t3[i, k] if v3 else 0.0))
-            t2_bar[i, k] = v4
-            b_bar[k] += v4
-    # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·t2_bar[i,k]
+            v3 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            matmul1_bar[i, k] = -v3
+            b_bar[k] += v3
+    # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
     for i in range(rows):
         for j in range(r):
             U_bar[i, j] = penalty * U[i, j]
     for i in range(rows):
         for k in range(p):
             for j in range(r):
-                U_bar[i, j] += V[k, j] * t2_bar[i, k]
-    # V_bar[k,j] = Σ_i U[i,j]·t2_bar[i,k] + penalty·V[k,j]
+                U_bar[i, j] += V[k, j] * matmul1_bar[i, k]
+    # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
     for i in range(rows):
         for k in range(p):
             for j in range(r):
-                V_bar_total[k, j] += U[i, j] * t2_bar[i, k]
+                V_bar_total[k, j] += U[i, j] * matmul1_bar[i, k]
 
 
 @njit(
@@ -195,7 +193,7 @@ def _loss_grad_1_blocks(
     t9_total,
     observed,
     loss_total,
-    t2_bar,
+    matmul1_bar,
     penalty,
     U_bar,
     V_bar_total,
@@ -218,7 +216,7 @@ def _loss_grad_1_blocks(
                 t9_total[block],
                 observed[start : start + rows],
                 loss_total[block],
-                t2_bar[block],
+                matmul1_bar[block],
                 penalty,
                 U_bar[start : start + rows],
                 V_bar_total[block],
@@ -240,10 +238,23 @@ def _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, 
     t9[0] = t9_total[0] + total
     # loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
     loss[0] = loss_total[0] + penalty * t9[0] / 2.0
-    # V_bar[k,j] = Σ_i U[i,j]·t2_bar[i,k] + penalty·V[k,j]
+    # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
     for k in range(p):
         for j in range(r):
             V_bar[k, j] = V_bar_total[k, j] + penalty * V[k, j]
+
+
+__name__ = _OWN_NAME
+
+# --- loss --------------------------------------------------------------------------------------
+
+
+class LossGradients(NamedTuple):
+    """Gradients of loss, one for each argument it was differentiated by."""
+
+    U: NDArray[np.float64]
+    V: NDArray[np.float64]
+    b: NDArray[np.float64]
 
 
 def _check_loss(U, V, b, Y, observed, penalty):
@@ -325,7 +336,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     V_bar_total_blocks = np.zeros((blocks2, p, r), np.float64)
     b_bar_blocks = np.zeros((blocks2, p), np.float64)
     t3_tile = np.empty((blocks2, 256, p), np.float64)
-    t2_bar_tile = np.empty((blocks2, 256, p), np.float64)
+    matmul1_bar_tile = np.empty((blocks2, 256, p), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             blocks2,
@@ -340,7 +351,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
             t9_total_blocks,
             observed,
             loss_total_blocks,
-            t2_bar_tile,
+            matmul1_bar_tile,
             penalty,
             U_bar,
             V_bar_total_blocks,
@@ -361,7 +372,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
                 t9_total_blocks[0],
                 observed[start : start + rows],
                 loss_total_blocks[0],
-                t2_bar_tile[0],
+                matmul1_bar_tile[0],
                 penalty,
                 U_bar[start : start + rows],
                 V_bar_total_blocks[0],
@@ -370,7 +381,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     t9_total = np.sum(t9_total_blocks, axis=0)
     loss_total = np.sum(loss_total_blocks, axis=0) * (0.5)
     V_bar_total = np.sum(V_bar_total_blocks, axis=0)
-    b_bar = np.sum(b_bar_blocks, axis=0)
+    b_bar = np.sum(b_bar_blocks, axis=0) * (-1.0)
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
     V_bar = np.empty((p, r), np.float64)

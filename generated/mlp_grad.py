@@ -41,7 +41,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_24462d38ba00786d"
+__name__ = "symgrad_module_4bff9739ab64d6b3"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -130,10 +130,34 @@ def _loss_1_blocks(
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])",
     **_OPTIONS,
 )
-def _loss_grad_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss):
+def _loss_grad_1(
+    rows,
+    d,
+    h,
+    c,
+    n,
+    W1,
+    X,
+    b1,
+    t1,
+    hidden,
+    W2,
+    b2,
+    scores,
+    logsumexp1,
+    index1,
+    loss,
+    scores_bar,
+    hidden_bar,
+    t1_bar,
+    W1_bar,
+    b1_bar,
+    W2_bar,
+    b2_bar,
+):
     # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
     for i in range(rows):
         for k in range(h):
@@ -170,73 +194,28 @@ def _loss_grad_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp
     for i in range(rows):
         loss_sum += logsumexp1[i] - scores[i, index1[i]]
     loss[0] += loss_sum
-
-
-@njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[:, ::1])",
-    parallel=True,
-    **_OPTIONS,
-)
-def _loss_grad_1_blocks(
-    blocks, n, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss
-):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
-            _loss_grad_1(
-                rows,
-                d,
-                h,
-                c,
-                W1,
-                X[start : start + rows],
-                b1,
-                t1[block],
-                hidden[start : start + rows],
-                W2,
-                b2,
-                scores[start : start + rows],
-                logsumexp1[start : start + rows],
-                index1[start : start + rows],
-                loss[block],
-            )
-
-
-@njit("void(int64, int64, float64[:, ::1], float64[::1], int64[::1], float64[:, ::1])", **_OPTIONS)
-def _loss_grad_2(c, n, scores, logsumexp1, index1, scores_bar):
     # scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}
-    for i in range(n):
+    for i in range(rows):
         for l in range(c):
             scores_bar[i, l] = math.exp(scores[i, l] - logsumexp1[i]) / n
-    for i in range(n):
+    for i in range(rows):
         l = index1[i]
         scores_bar[i, l] += -(1.0 / n)
-
-
-@njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])",
-    **_OPTIONS,
-)
-def _loss_grad_3(
-    rows, d, h, c, W2, scores_bar, hidden_bar, hidden, t1_bar, X, W1_bar, b1_bar, W2_bar, b2_bar
-):
     # hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]
     for i in range(rows):
         for k in range(h):
-            total = 0.0
+            total2 = 0.0
             for l in range(c):
-                total += W2[k, l] * scores_bar[i, l]
-            hidden_bar[i, k] = total
+                total2 += W2[k, l] * scores_bar[i, l]
+            hidden_bar[i, k] = total2
     # t1_bar[i,k] = (1 - hidden[i,k]^2)·hidden_bar[i,k]
     # b1_bar[k] = Σ_i t1_bar[i,k]
     for i in range(rows):
         for k in range(h):
-            v = hidden[i, k]
-            v2 = (1.0 - v * v) * hidden_bar[i, k]
-            t1_bar[i, k] = v2
-            b1_bar[k] += v2
+            v2 = hidden[i, k]
+            v3 = (1.0 - v2 * v2) * hidden_bar[i, k]
+            t1_bar[i, k] = v3
+            b1_bar[k] += v3
     # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
     for i in range(rows):
         for j in range(d):
@@ -254,22 +233,30 @@ def _loss_grad_3(
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_grad_3_blocks(
+def _loss_grad_1_blocks(
     blocks,
     n,
     d,
     h,
     c,
+    W1,
+    X,
+    b1,
+    t1,
+    hidden,
     W2,
+    b2,
+    scores,
+    logsumexp1,
+    index1,
+    loss,
     scores_bar,
     hidden_bar,
-    hidden,
     t1_bar,
-    X,
     W1_bar,
     b1_bar,
     W2_bar,
@@ -280,17 +267,26 @@ def _loss_grad_3_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, 256):
             rows = min(256, last - start)
-            _loss_grad_3(
+            _loss_grad_1(
                 rows,
                 d,
                 h,
                 c,
-                W2,
-                scores_bar[start : start + rows],
-                hidden_bar[block],
-                hidden[start : start + rows],
-                t1_bar[block],
+                n,
+                W1,
                 X[start : start + rows],
+                b1,
+                t1[block],
+                hidden[block],
+                W2,
+                b2,
+                scores[block],
+                logsumexp1[block],
+                index1[start : start + rows],
+                loss[block],
+                scores_bar[block],
+                hidden_bar[block],
+                t1_bar[block],
                 W1_bar[block],
                 b1_bar[block],
                 W2_bar[block],
@@ -400,12 +396,21 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
 
 def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
-    blocks2 = _count_blocks(n, h * d + 2 * h + c * h + 2 * c + 1, 1)
-    hidden = np.empty((n, h), np.float64)
-    scores = np.empty((n, c), np.float64)
-    logsumexp1 = np.empty((n,), np.float64)
+    blocks2 = _count_blocks(
+        n, h * d + 4 * h + c * h + 5 * c + 2 * h * c + d * h + 1, 1 + d * h + h + h * c + c
+    )
     loss_blocks = np.zeros((blocks2, 1), np.float64)
+    W1_bar_blocks = np.zeros((blocks2, d, h), np.float64)
+    b1_bar_blocks = np.zeros((blocks2, h), np.float64)
+    W2_bar_blocks = np.zeros((blocks2, h, c), np.float64)
+    b2_bar_blocks = np.zeros((blocks2, c), np.float64)
     t1_tile = np.empty((blocks2, 256, h), np.float64)
+    hidden_tile = np.empty((blocks2, 256, h), np.float64)
+    scores_tile = np.empty((blocks2, 256, c), np.float64)
+    logsumexp1_tile = np.empty((blocks2, 256), np.float64)
+    scores_bar_tile = np.empty((blocks2, 256, c), np.float64)
+    hidden_bar_tile = np.empty((blocks2, 256, h), np.float64)
+    t1_bar_tile = np.empty((blocks2, 256, h), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             blocks2,
@@ -417,13 +422,20 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
             X,
             b1,
             t1_tile,
-            hidden,
+            hidden_tile,
             W2,
             b2,
-            scores,
-            logsumexp1,
+            scores_tile,
+            logsumexp1_tile,
             index1,
             loss_blocks,
+            scores_bar_tile,
+            hidden_bar_tile,
+            t1_bar_tile,
+            W1_bar_blocks,
+            b1_bar_blocks,
+            W2_bar_blocks,
+            b2_bar_blocks,
         )
     else:
         for start in range(0, n, 256):
@@ -433,65 +445,27 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
                 d,
                 h,
                 c,
+                n,
                 W1,
                 X[start : start + rows],
                 b1,
                 t1_tile[0],
-                hidden[start : start + rows],
+                hidden_tile[0],
                 W2,
                 b2,
-                scores[start : start + rows],
-                logsumexp1[start : start + rows],
+                scores_tile[0],
+                logsumexp1_tile[0],
                 index1[start : start + rows],
                 loss_blocks[0],
-            )
-    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
-    scores_bar = np.empty((n, c), np.float64)
-    _loss_grad_2(c, n, scores, logsumexp1, index1, scores_bar)
-    blocks3 = _count_blocks(n, 2 * h * c + 2 * h + d * h + c, d * h + h + h * c + c)
-    W1_bar_blocks = np.zeros((blocks3, d, h), np.float64)
-    b1_bar_blocks = np.zeros((blocks3, h), np.float64)
-    W2_bar_blocks = np.zeros((blocks3, h, c), np.float64)
-    b2_bar_blocks = np.zeros((blocks3, c), np.float64)
-    hidden_bar_tile = np.empty((blocks3, 256, h), np.float64)
-    t1_bar_tile = np.empty((blocks3, 256, h), np.float64)
-    if blocks3 > 1:
-        _loss_grad_3_blocks(
-            blocks3,
-            n,
-            d,
-            h,
-            c,
-            W2,
-            scores_bar,
-            hidden_bar_tile,
-            hidden,
-            t1_bar_tile,
-            X,
-            W1_bar_blocks,
-            b1_bar_blocks,
-            W2_bar_blocks,
-            b2_bar_blocks,
-        )
-    else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
-            _loss_grad_3(
-                rows,
-                d,
-                h,
-                c,
-                W2,
-                scores_bar[start : start + rows],
+                scores_bar_tile[0],
                 hidden_bar_tile[0],
-                hidden[start : start + rows],
                 t1_bar_tile[0],
-                X[start : start + rows],
                 W1_bar_blocks[0],
                 b1_bar_blocks[0],
                 W2_bar_blocks[0],
                 b2_bar_blocks[0],
             )
+    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
     W1_bar = np.sum(W1_bar_blocks, axis=0)
     b1_bar = np.sum(b1_bar_blocks, axis=0)
     W2_bar = np.sum(W2_bar_blocks, axis=0)

@@ -16,6 +16,7 @@ loss (line 9) and its gradient by beta:
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -29,13 +30,13 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
 }
 
-# --- loss --------------------------------------------------------------------------------------
+# Numba's cache looks its kernels up by the name of their module. Under this one they are found
+# however the file is imported: from a package, from its folder, or run as a script.
+_OWN_NAME = __name__
+__name__ = "symgrad_module_19d52558fa0d085d"
+sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
-
-class LossGradients(NamedTuple):
-    """Gradients of loss, one for each argument it was differentiated by."""
-
-    beta: NDArray[np.float64]
+# --- kernels of loss ---------------------------------------------------------------------------
 
 
 @njit(
@@ -133,6 +134,17 @@ def _loss_grad_1_blocks(blocks, n, p, beta, X, offset, eta, y, loss, matmul1_bar
                 matmul1_bar[block],
                 beta_bar[block],
             )
+
+
+__name__ = _OWN_NAME
+
+# --- loss --------------------------------------------------------------------------------------
+
+
+class LossGradients(NamedTuple):
+    """Gradients of loss, one for each argument it was differentiated by."""
+
+    beta: NDArray[np.float64]
 
 
 def _check_loss(beta, X, offset, y):

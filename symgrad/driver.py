@@ -11,9 +11,10 @@ from symgrad.capture import CapturedModel
 from symgrad.codegen import FunctionCode, ModuleCode, Target, emit_module
 from symgrad.codegen.names import rename_reserved, settle_names
 from symgrad.differentiate import Gradient, pull_back
-from symgrad.program import Program, format_program, is_floating
+from symgrad.errors import ModelError
+from symgrad.program import Program, dependencies, format_program, is_floating
 from symgrad.schedule import freeze
-from symgrad.schedule.freeze_sizes import freeze_sizes
+from symgrad.schedule.freeze_sizes import freeze_requirements, freeze_sizes
 from symgrad.simplify import PassReport, count_operations, simplify
 from symgrad.version import __version__
 
@@ -70,7 +71,9 @@ def derive(model: CapturedModel, without: Collection[str], timings: Timings) -> 
         without: names of simplification passes to leave out.
         timings: receives the seconds of each stage.
     """
-    program = settle_names(model)
+    model = settle_names(model)
+    check_derivatives(model)
+    program = model.program
     with timings.stage("simplify"):
         base = simplify(program, without=without, inline=False)
         forward = simplify(base.program, without={"stabilise", *without}).program
@@ -90,6 +93,38 @@ def derive(model: CapturedModel, without: Collection[str], timings: Timings) -> 
         count_operations(raw.program),
         count_operations(simplified.program),
     )
+
+
+def check_derivatives(model: CapturedModel) -> None:
+    """Refuses a gradient that would be empty, or zero because of a slip.
+
+    Raises:
+        ModelError: no floating argument or output, or `wrt` names an argument without effect.
+    """
+    program = model.program
+    where = f"{model.source}:{model.line}: '{program.name}'"
+    if not model.wrt:
+        arguments = ", ".join(f"{a.name} ({a.dtype})" for a in program.arguments) or "none"
+        raise ModelError(
+            f"{where} has no floating argument to differentiate by; its arguments are: {arguments}"
+        )
+    dtypes = program.dtypes()
+    if not any(is_floating(dtypes[name]) for name in program.outputs):
+        raise ModelError(
+            f"{where} returns only integers or booleans; a derivative needs a floating output"
+        )
+    if not model.named_wrt:
+        return
+    needed = set(program.outputs)
+    for statement in reversed(program.definitions):
+        if statement.name in needed:
+            needed.update(dependencies(statement))
+    for name in model.wrt:
+        if name not in needed:
+            raise ModelError(
+                f"{where} does not use '{name}', so its gradient is zero everywhere; leave it out "
+                f"of wrt"
+            )
 
 
 def rename_reserved_gradient(gradient: Gradient) -> Gradient:
@@ -134,7 +169,10 @@ def _function_code(derived: Derived) -> FunctionCode:
         gradient=replace(freeze(gradient.program), name=f"{derived.name}_grad"),
         cotangents=gradient.cotangents,
         floating_outputs=tuple(is_floating(dtypes[name]) for name in program.outputs),
-        rules=freeze_sizes(derived.name, program.arguments),
+        rules=freeze_sizes(
+            f"{derived.model.source}:{derived.model.line}: {derived.name}", program.arguments
+        ),
+        requirements=freeze_requirements(derived.model.requirements),
         formulas=tuple(format_program(gradient.program).splitlines()),
         constants=gradient.program.constants,
         notes=derived.notes,

@@ -276,7 +276,6 @@ _op(
     "polygamma:1",
     lambda x: special.polygamma(1, x),
     "f64[n] positive",
-    torch=lambda t, x: t.polygamma(1, x),
 )
 _op(
     "xlogy",
@@ -379,6 +378,13 @@ _op("astype:float32", lambda x: x.astype(np.float32), "f64[n]", smooth=False)
 _op("astype:int", lambda x: x.astype(int), "f64[n] fraction", smooth=False)
 _op("astype:bool", lambda x: (x * 3).astype(bool), "f64[n]", smooth=False)
 _op("astype:from_bool", lambda p, x: p.astype(float) * x, "bool[n] flag", "f64[n]")
+_op(
+    "astype:sum_of_bools",
+    lambda p, q, x: (p.astype(float) + q.astype(float)) * x,
+    "bool[n] flag",
+    "bool[n] flag",
+    "f64[n]",
+)
 _op("copy", lambda x: x.copy() + np.copy(x), "f64[n]")
 
 # --- reductions --------------------------------------------------------------------------------
@@ -1029,7 +1035,7 @@ _op(
     lambda x, i: x[0, :, i],
     "f64[n, d, k]",
     "i64[m] index:k",
-    torch=lambda t, x, i: x[0, :, i],
+    torch=lambda t, x, i: x[0].T[i],
     least=1,
 )
 _op(

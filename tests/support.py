@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numba
 import numpy as np
@@ -19,14 +20,15 @@ from symgrad.capture import CapturedModel, capture
 from symgrad.codegen import Target
 from symgrad.driver import Derived, Timings, derive, emit
 from symgrad.program import evaluate, is_floating
+from symgrad.schedule import ScheduleOptions
 
 __all__ = [
     "Built",
     "assert_close",
     "build",
     "central_difference",
-    "complex_step_gradient",
     "compile_to_module",
+    "complex_step_gradient",
     "difference_gradient",
     "flat",
     "magnitude",
@@ -58,6 +60,7 @@ class Built:
 
     model: CapturedModel
     derived: Derived
+    options: ScheduleOptions | None = None
     modules: dict[tuple[Target, bool], ModuleType] = field(default_factory=dict)
 
     @property
@@ -67,14 +70,21 @@ class Built:
 
     def source(self, target: Target = "cpu") -> str:
         """The text of the generated module."""
-        return emit(
-            (self.derived,),
-            source="model.py",
-            digest="0" * 64,
-            target=target,
-            options="",
-            timings=Timings(),
-        )
+        chosen = self.options or ScheduleOptions()
+        with patch("symgrad.codegen.module.ScheduleOptions", lambda: chosen):
+            return emit(
+                (self.derived,),
+                source="model.py",
+                digest="0" * 64,
+                target=target,
+                options="",
+                timings=Timings(),
+            )
+
+    def in_small_tiles(self) -> Built:
+        """The same with tiles of two rows and blocks of few, so that small sizes need several."""
+        small = ScheduleOptions(tile=2, most_blocks=3, work_per_block=1)
+        return Built(self.model, self.derived, small)
 
     def module(self, target: Target, jit: bool = False) -> ModuleType:
         """The generated module; without `jit` its kernels are plain Python loops."""
@@ -197,14 +207,16 @@ def compile_to_module(text: str, path: Path, **options: Any) -> ModuleType:
 
 # --- oracles -----------------------------------------------------------------------------------
 
-STEP = 4e-3
+STEP = 1.5e-3
 _WEIGHTS = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
 
 
 def flat(result: Any) -> tuple[Array, ...]:
     """The outputs of a model as arrays."""
-    return tuple(map(np.asarray, result)) if isinstance(result, (tuple, list)) else (
-        np.asarray(result),
+    return (
+        tuple(map(np.asarray, result))
+        if isinstance(result, (tuple, list))
+        else (np.asarray(result),)
     )
 
 
@@ -225,9 +237,7 @@ def weighted_total(
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             outputs = flat(function(**arguments))
-        return sum(
-            np.sum(w * y) for w, y in zip(cotangents, outputs, strict=True) if w is not None
-        )
+        return sum(np.sum(w * y) for w, y in zip(cotangents, outputs, strict=True) if w is not None)
 
     return total
 

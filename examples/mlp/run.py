@@ -51,9 +51,9 @@ def print_last_layer_gradient():
     """Print the derived formulas of the last layer, as they stand in the generated module."""
     print("Gradient of the last layer, from the header of generated/mlp_grad.py:")
     for line in (module.__doc__ or "").splitlines():
-        left_hand_side = line.split("=")[0]
-        if "W2" in left_hand_side or "b2" in left_hand_side:
-            print("   ", line.strip())
+        if line.strip().startswith(("scores_bar[", "W2_bar[", "b2_bar[")):
+            formula, _, _domain = line.strip().partition("    ")
+            print("   ", formula)
 
 
 def main():

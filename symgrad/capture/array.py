@@ -173,7 +173,11 @@ class SymbolicArray(NDArrayOperatorsMixin):
         )
 
     def __float__(self) -> NoReturn:
-        self._no_value("float", "use the array as it is; x.astype(np.float64) changes the type")
+        self._no_value(
+            "float",
+            "use the array as it is (x.astype(np.float64) changes the type); an array whose "
+            "elements are assigned is to be made by np.zeros((...))",
+        )
 
     def __int__(self) -> NoReturn:
         self._no_value("int", "use the array as it is; x.astype(np.int64) changes the type")
@@ -250,11 +254,6 @@ def define(
     """Append a definition to the running capture and wrap it."""
     name = current_tracer().define(operation, shape, dtype, terms)
     return SymbolicArray(name, shape, dtype, view=view)
-
-
-def view_of(array: SymbolicArray, key: object = None) -> View | None:
-    """The view relation of a result that shares its elements with `array`."""
-    return View(array, array.version, key)
 
 
 def _call(name: str, *arguments: Any) -> Any:

@@ -236,5 +236,5 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     short = {entry.rpartition(".")[2]: entry for entry in known}
     found = difflib.get_close_matches(name.rpartition(".")[2], short, n=4, cutoff=0.6)
     if not found:
-        return "an expression of the NumPy functions that are supported (see docs/guide.md)"
+        return "write it with NumPy functions that are supported; the guide lists them"
     return "the nearest that can be: " + ", ".join(short[entry] for entry in found)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from symgrad.capture.array import SymbolicArray, define, fail_view_write
+from symgrad.capture.array import SymbolicArray, fail_view_write
 from symgrad.capture.dispatch import call_handler, fail_unknown, implements, shown_name
 from symgrad.capture.operands import (
     Operand,
@@ -22,10 +22,10 @@ from symgrad.capture.operands import (
 from symgrad.capture.sizes import Size
 from symgrad.capture.tracer import current_tracer, fail
 from symgrad.capture.ufuncs import BOOLEAN_FORMS, BOOLEAN_ONLY, FORMULAS, SAME_ON_INTEGERS
-from symgrad.program import Access, DType, Term, is_floating
+from symgrad.program import DType, is_floating
 from symgrad.program import functions as f
 
-__all__ = ["apply_elementwise", "apply_method", "cast", "cast_body", "known_ufuncs", "power_body"]
+__all__ = ["apply_elementwise", "apply_method", "cast", "cast_body", "identity", "known_ufuncs"]
 
 _SIZE_OPERATORS: dict[np.ufunc, Callable[[Any, Any], Any]] = {
     np.add: lambda a, b: a + b,
@@ -350,22 +350,7 @@ def nan_to_num(
     return cast(where(np.isnan(bounded), nan, bounded), array.kind)
 
 
-def power_body(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
-    """base**exponent: a plain power if the exponent is a number, else the named function."""
-    return f.power(base, exponent)
-
-
 def identity(operation: str, array: SymbolicArray) -> SymbolicArray:
     """y[i…] = x[i…]: a definition of its own."""
     operand = as_operand(operation, array)
     return elementwise(operation, [operand], operand.dtype, lambda x: x)
-
-
-def scalar_definition(operation: str, value: sympy.Expr, dtype: DType) -> SymbolicArray:
-    """A 0-d definition with a given value."""
-    return define(operation, (), dtype, [Term(value)])
-
-
-def access_of(array: SymbolicArray, *subscripts: sympy.Expr) -> Access:
-    """One element of an array."""
-    return Access(array.reference, *subscripts)

@@ -23,6 +23,7 @@ from symgrad.program import (
     Reshape,
     Statement,
     Term,
+    dependencies,
     index_symbol,
 )
 
@@ -51,21 +52,31 @@ def finish_program(tracer: Tracer, name: str, outputs: Sequence[str]) -> Program
     renamed.update(_resolved_sizes(tracer))
     finisher = _Finisher(tracer, names, renamed, letters)
     statements = tuple(finisher.statement(draft.statement) for draft in tracer.drafts.values())
-    constants = tuple(
-        Constant(names[c.name], c.shape, c.dtype, c.values) for c in tracer.constants.values()
-    )
+    constants = _used_constants(tracer, names, statements)
     return Program(name, arguments, statements, tuple(names[o] for o in outputs), constants)
+
+
+def _used_constants(
+    tracer: Tracer, names: dict[str, str], statements: Sequence[Statement]
+) -> tuple[Constant, ...]:
+    """Array literals that a statement reads: index arrays may have become formulas."""
+    if not tracer.constants:
+        return ()
+    read = {name for statement in statements for name in dependencies(statement)}
+    named = (replace(c, name=names[c.name]) for c in tracer.constants.values())
+    return tuple(constant for constant in named if constant.name in read)
 
 
 def finished_requirements(tracer: Tracer) -> tuple[Guard, ...]:
     """What the model takes for granted about sizes, after sizes found equal were resolved."""
-    found: dict[Guard, None] = {}
+    least: dict[sympy.Expr, sympy.Expr] = {}
     for requirement in tracer.requirements:
         expression = sympy.expand(tracer.resolve(requirement))
         if not expression.is_Integer:
             constant = expression.as_coeff_Add()[0]
-            found.setdefault(Guard(-constant, "<=", expression - constant))
-    return tuple(found)
+            rest = expression - constant
+            least[rest] = max(least.get(rest, -constant), -constant)
+    return tuple(Guard(bound, "<=", rest) for rest, bound in least.items())
 
 
 def _size_names(arguments: Sequence[Argument]) -> set[str]:

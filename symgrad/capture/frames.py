@@ -109,16 +109,18 @@ def _stored_names(instructions: list[dis.Instruction]) -> tuple[str, ...]:
     if not instructions:
         return ()
     first = instructions[0]
-    if first.opname == "UNPACK_SEQUENCE":
-        names = [_stored_name(i) for i in instructions[1 : 1 + int(first.arg or 0)]]
-        return tuple(name or "" for name in names)
-    name = _stored_name(first)
-    return (name,) if name else ()
+    if first.opname != "UNPACK_SEQUENCE":
+        return _store_targets(first)[:1]
+    names: list[str] = []
+    for instruction in instructions[1:]:
+        names.extend(_store_targets(instruction) or ("",))
+    return tuple(names[: int(first.arg or 0)])
 
 
-def _stored_name(instruction: dis.Instruction) -> str | None:
+def _store_targets(instruction: dis.Instruction) -> tuple[str, ...]:
+    """The variables that an instruction stores to; newer Pythons join two stores in one."""
     stores = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
     if not instruction.opname.startswith(stores):
-        return None
+        return ()
     value = instruction.argval
-    return str(value[0]) if isinstance(value, tuple) else str(value)
+    return tuple(map(str, value)) if isinstance(value, tuple) else (str(value),)

@@ -232,14 +232,14 @@ def _cut(array: SymbolicArray, positions: list[Any], axis: int) -> list[Symbolic
 
 def _range(array: SymbolicArray, start: sympy.Expr, length: sympy.Expr, axis: int) -> SymbolicArray:
     """y[i] = x[start + i]."""
-    from symgrad.capture.shaping import view_of
+    from symgrad.capture.shaping import share
 
     subscripts = list(slots(array.ndim))
     subscripts[axis] = slot(axis) + start
     shape = [*array.extents]
     shape[axis] = length
     body = Access(array.read("np.split"), *subscripts)
-    return define("np.split", shape, array.kind, [Term(body)], view_of(array))
+    return define("np.split", shape, array.kind, [Term(body)], share(array))
 
 
 # --- shifting, padding, repeating --------------------------------------------------------------

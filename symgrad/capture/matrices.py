@@ -13,7 +13,7 @@ from symgrad.capture.elementwise import cast_body
 from symgrad.capture.keys import nonnegative
 from symgrad.capture.operands import as_array, as_operand, checked_dtype
 from symgrad.capture.reductions import normalise_axis
-from symgrad.capture.shaping import view_of
+from symgrad.capture.shaping import share
 from symgrad.capture.sizes import as_size, decide
 from symgrad.capture.tracer import current_tracer, fail, slot, slots
 from symgrad.program import Access, Guard, Term
@@ -41,7 +41,7 @@ def diagonal(a: Any, offset: Any = 0, axis1: int = 0, axis2: int = 1) -> Symboli
     subscripts[first] = slot(len(rest)) + down
     subscripts[second] = slot(len(rest)) + right
     body = Access(array.read(operation), *subscripts)
-    return define(operation, shape, array.kind, [Term(body)], view_of(array))
+    return define(operation, shape, array.kind, [Term(body)], share(array))
 
 
 def _offsets(operation: str, k: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:

@@ -8,6 +8,7 @@ put back at the end.
 from __future__ import annotations
 
 import functools
+import random
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -42,20 +43,47 @@ class TracingModule:
 
 
 class TracingRandom:
-    """numpy.random while a model is captured: every use is an error."""
+    """A source of random numbers while a model is captured: every use is an error."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
 
     def __getattr__(self, name: str) -> NoReturn:
-        fail(
-            f"np.random.{name}",
-            "random numbers drawn while the model is captured would be baked into the program",
-            "draw them before and pass them as an argument",
+        _fail_random(f"{self._source}.{name}")
+
+    def __call__(self, *arguments: Any, **named: Any) -> NoReturn:
+        _fail_random(self._source)
+
+
+def _fail_random(operation: str) -> NoReturn:
+    fail(
+        operation,
+        "random numbers drawn while the model is captured would be baked into the program",
+        "draw them before and pass them as an argument",
+    )
+
+
+def _random_source(value: Any) -> str | None:
+    """How messages call a source of random numbers; None for anything else."""
+    generators = (np.random.Generator, np.random.RandomState, random.Random)
+    if value is np.random or value is random:
+        return "np.random" if value is np.random else "random"
+    if isinstance(value, generators):
+        return type(value).__name__
+    module = str(getattr(value, "__module__", None) or "")
+    own = getattr(value, "__self__", None)
+    if isinstance(own, generators) or (callable(value) and module.startswith("numpy.random")):
+        return (
+            f"np.random.{getattr(value, '__name__', '')}" if not isinstance(value, type) else None
         )
+    return None
 
 
 def replacement(value: Any) -> Any:
     """What stands for a value of NumPy, SciPy or math while a model is captured."""
-    if value is np.random:
-        return TracingRandom()
+    source = _random_source(value)
+    if source is not None:
+        return TracingRandom(source)
     if isinstance(value, types.ModuleType):
         return TracingModule(value) if _is_library_module(value) else value
     if handler_of(value) is not None or _is_library_function(value):
@@ -141,6 +169,8 @@ def _exchange(scope: dict[str, Any], undo: list[Callable[[], None]]) -> None:
 
 
 def _worth_replacing(value: Any) -> bool:
+    if _random_source(value) is not None:
+        return True
     if isinstance(value, types.ModuleType):
         return _is_library_module(value)
     return callable(value) and (handler_of(value) is not None or _is_library_function(value))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sympy
 
 from symgrad.capture.annotations import ArgumentSpec
 from symgrad.capture.array import SymbolicArray, fail_view_write
@@ -30,7 +29,10 @@ __all__ = ["CapturedModel", "capture"]
 
 @dataclass(frozen=True, slots=True)
 class CapturedModel:
-    """A captured model: its program, and how its function is called and what it returns."""
+    """A captured model: its program, and how its function is called and what it returns.
+
+    `requirements` are conditions on sizes under which the program is what the model computes.
+    """
 
     program: Program
     wrt: tuple[str, ...]
@@ -40,6 +42,7 @@ class CapturedModel:
     docstring: str
     line: int
     requirements: tuple[Guard, ...] = ()
+    named_wrt: bool = False
 
 
 def capture(
@@ -90,6 +93,7 @@ def capture(
         docstring=inspect.getdoc(plain) or "",
         line=code.line,
         requirements=finished_requirements(tracer),
+        named_wrt=chosen is not None,
     )
 
 
@@ -223,8 +227,3 @@ def _own_statement(tracer: Tracer, array: SymbolicArray, outputs: list[str]) -> 
     if name in tracer.drafts and name not in outputs:
         return name
     return identity("return", array).reference
-
-
-def evaluated_extent(extent: sympy.Expr) -> int | None:
-    """The length of an axis if it is literal."""
-    return int(extent) if extent.is_Integer else None

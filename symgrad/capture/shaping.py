@@ -32,7 +32,8 @@ def as_shape(operation: str, shape: Any) -> Shape:
     return extents
 
 
-def view_of(array: SymbolicArray) -> View:
+def share(array: SymbolicArray) -> View:
+    """The relation of a result that shares its elements with `array`."""
     return View(array, array.version)
 
 
@@ -42,7 +43,7 @@ def select_axes(
     """y[i…] = x[…]: axis k of x reads output axis sources[k], or is at 0."""
     subscripts = [sympy.S.Zero if s is None else slot(s) for s in sources]
     body = Access(array.read(operation), *subscripts)
-    result = define(operation, shape, array.kind, [Term(body)], view_of(array))
+    result = define(operation, shape, array.kind, [Term(body)], share(array))
     result.is_scalar = False
     return result
 
@@ -77,7 +78,7 @@ def reshape_array(array: SymbolicArray, shape: Shape) -> SymbolicArray:
     if sources is not None:
         return select_axes("np.reshape", array, target, sources)
     name = tracer.reshape(target, array.kind, array.read("np.reshape"))
-    return SymbolicArray(name, target, array.kind, is_scalar=False, view=view_of(array))
+    return SymbolicArray(name, target, array.kind, is_scalar=False, view=share(array))
 
 
 def _complete(array: SymbolicArray, source: Shape, shape: Shape) -> Shape:
@@ -285,7 +286,7 @@ def flip(m: Any, axis: Any = None) -> SymbolicArray:
         array.extents[k] - 1 - slot(k) if k in axes else slot(k) for k in range(array.ndim)
     ]
     body = Access(array.read("np.flip"), *subscripts)
-    return define("np.flip", array.extents, array.kind, [Term(body)], view_of(array))
+    return define("np.flip", array.extents, array.kind, [Term(body)], share(array))
 
 
 @implements(np.fliplr)

@@ -112,6 +112,8 @@ class _Reader:
                 return given
             return parse_named_shape(given)[1] if ":" in given else parse_shape(given)
         has_default = parameter.default is not parameter.empty
+        if parameter.default is None and name not in self.examples:
+            return None
         annotation = self.annotations.get(name)
         if annotation in (int, bool, str, float) and has_default:
             return None

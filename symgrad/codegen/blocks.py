@@ -56,7 +56,9 @@ def affine_text(affine: Affine, rename: Callable[[str], str] = str) -> str:
     for index, factor in affine.terms:
         name = rename(index)
         size = abs(factor)
-        shown = name if size == 1 else f"{size} * {name if name.isidentifier() else f'({name})'}"
+        if factor != 1 and not name.isidentifier():
+            name = f"({name})"
+        shown = name if size == 1 else f"{size} * {name}"
         if not text:
             text = f"-{shown}" if factor < 0 else shown
         else:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from symgrad.program.definitions import DType
 from symgrad.schedule.freeze_sizes import SizeRule
 from symgrad.schedule.frozen import FrozenArray
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 __all__ = ["annotation", "door_lines", "numpy_type"]
 
@@ -22,9 +26,15 @@ def annotation(array: FrozenArray) -> str:
 
 
 def door_lines(
-    function: str, arguments: tuple[FrozenArray, ...], rules: tuple[SizeRule, ...]
+    function: str,
+    arguments: tuple[FrozenArray, ...],
+    rules: tuple[SizeRule, ...],
+    requirements: tuple[str, ...],
 ) -> list[str]:
-    """Statements that convert every argument, bind every size and refuse what does not fit."""
+    """Statements that convert every argument, bind every size and refuse what does not fit.
+
+    `requirements` are comparisons of sizes that the model takes for granted: x[3] needs 4 <= n.
+    """
     lines = []
     for array in arguments:
         helper = "_array" if array.shape else "_number"
@@ -54,6 +64,13 @@ def door_lines(
                 f'    raise ValueError(f"{function}: axis {rule.axis} of argument '
                 f"'{rule.argument}' has {{{length}}} elements, expected {known}{said}\")"
             )
+    for requirement in requirements:
+        names = sorted(set(_NAME.findall(requirement)) - {"min", "max"})
+        values = ", ".join(f"{name} = {{{name}}}" for name in names)
+        lines.append(f"if not {requirement}:")
+        lines.append(
+            f'    raise ValueError(f"{function}: the model needs {requirement}, got {values}")'
+        )
     return lines
 
 

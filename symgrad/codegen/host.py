@@ -168,8 +168,9 @@ class _HostPrinter:
             if buffer.name in used:
                 name = tiles[buffer.name]
                 self.body.append(_allocation(name, (blocks, *buffer.shape), buffer))
-        names = {**parts, **tiles}
-        arguments = [names.get(p.view.array, p.view.array) for p in printed.parameters]
+        arrays = {p.view.name: p.view.array for p in printed.parameters}
+        names = {name: {**parts, **tiles}.get(array, array) for name, array in arrays.items()}
+        arguments = [names[p.view.name] for p in printed.parameters]
         sizes = _sizes_passed(sample, printed)
         self.body += [
             f"if {blocks} > 1:",
@@ -177,7 +178,7 @@ class _HostPrinter:
             "else:",
             f"    for start in range(0, {sample}, {options.tile}):",
             f"        rows = min({options.tile}, {sample} - start)",
-            f"        {printed.name}({', '.join(self._tile_arguments(printed, names, '0'))})",
+            f"        {printed.name}({', '.join(_tile_arguments(printed, names, '0'))})",
         ]
         for accumulator in step.accumulators:
             self.body.append(self._combination(accumulator, parts[accumulator.buffer.name]))
@@ -189,7 +190,8 @@ class _HostPrinter:
         for parameter in printed.parameters:
             types.append(_blocked_type(parameter))
         names = [p.view.name for p in printed.parameters]
-        call = self._tile_arguments(printed, {}, "block")
+        own = {p.view.name: p.view.name for p in printed.parameters}
+        call = _tile_arguments(printed, own, "block")
         tile = self.schedule.options.tile
         lines = [
             f'@njit("void({", ".join(types)})", parallel=True, **{self.options})',
@@ -202,21 +204,6 @@ class _HostPrinter:
             f"            {printed.name}({', '.join(call)})",
         ]
         self.kernels.append("\n".join(lines))
-
-    @staticmethod
-    def _tile_arguments(printed: PrintedKernel, names: dict[str, str], block: str) -> list[str]:
-        """Arguments of one tile: rows as slices, scratch and partial sums of the block."""
-        texts = list(printed.scalars)
-        for parameter in printed.parameters:
-            inside = parameter.view.name if not names else parameter.view.array
-            name = names.get(parameter.view.array, inside)
-            if parameter.role == "rows":
-                texts.append(f"{name}[start : start + rows]")
-            elif parameter.role in ("scratch", "accumulator"):
-                texts.append(f"{name}[{block}]")
-            else:
-                texts.append(name)
-        return texts
 
     @staticmethod
     def _partial_size(step: RunTiled) -> str:
@@ -239,6 +226,23 @@ class _HostPrinter:
             if accumulator.buffer.dtype == "float32":
                 text = f"({text}).astype(np.float32)"
         return f"{accumulator.buffer.name} = {text}"
+
+
+def _tile_arguments(printed: PrintedKernel, names: dict[str, str], block: str) -> list[str]:
+    """Arguments of one tile: rows as slices, scratch and partial sums of the block.
+
+    `names` holds what each parameter's array is called where the kernel is called from.
+    """
+    texts = list(printed.scalars)
+    for parameter in printed.parameters:
+        name = names[parameter.view.name]
+        if parameter.role == "rows":
+            texts.append(f"{name}[start : start + rows]")
+        elif parameter.role in ("scratch", "accumulator"):
+            texts.append(f"{name}[{block}]")
+        else:
+            texts.append(name)
+    return texts
 
 
 def _sizes_passed(sample: str, printed: PrintedKernel) -> list[str]:

@@ -39,6 +39,7 @@ class FunctionCode:
     cotangents: tuple[str, ...]
     floating_outputs: tuple[bool, ...]
     rules: tuple[SizeRule, ...]
+    requirements: tuple[str, ...]
     formulas: tuple[str, ...]
     constants: tuple[Constant, ...]
     notes: tuple[str, ...]
@@ -94,8 +95,7 @@ def _helper_sources(helpers: dict[str, None], target: Target) -> list[str]:
         for need in HELPER_NEEDS.get(name, ()):
             ordered.setdefault(need)
         ordered.setdefault(name)
-    decorator = "@njit(**_OPTIONS)" if target == "cpu" else "@np.vectorize"
-    return [helper_source(name, "" if name == "logsumexp" else decorator) for name in ordered]
+    return [helper_source(name, target) for name in ordered]
 
 
 def _print(
@@ -155,7 +155,9 @@ def _function_values(
         }
         for c in function.constants
     ]
-    door = door_lines(function.name, function.forward.arguments, function.rules)
+    door = door_lines(
+        function.name, function.forward.arguments, function.rules, function.requirements
+    )
     return {
         "name": function.name,
         "docstring": _summary(function.docstring),

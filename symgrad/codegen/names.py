@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from symgrad.capture import CapturedModel
 from symgrad.errors import ModelError
 from symgrad.program import Program, size_symbol
@@ -19,8 +21,8 @@ _RESERVED_WORDS = """
 RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
-def settle_names(model: CapturedModel) -> Program:
-    """The model's program with sizes renamed that share a name with an argument or a module.
+def settle_names(model: CapturedModel) -> CapturedModel:
+    """The model with sizes renamed that share a name with an argument or a module.
 
     Raises:
         ModelError: an argument has a name that generated code needs; it cannot be renamed, since
@@ -40,7 +42,10 @@ def settle_names(model: CapturedModel) -> Program:
         for size in program.sizes()
         if size.name in arguments | RESERVED or size.name.startswith("_")
     }
-    return rename_sizes(program, clashes) if clashes else program
+    if not clashes:
+        return model
+    requirements = tuple(guard.xreplace(clashes) for guard in model.requirements)
+    return replace(model, program=rename_sizes(program, clashes), requirements=requirements)
 
 
 def rename_reserved(program: Program) -> Program:

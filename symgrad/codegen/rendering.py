@@ -40,8 +40,15 @@ def render(template: str, values: dict[str, Any]) -> str:
     return _environment().get_template(template).render(values)
 
 
-def helper_source(name: str, decorator: str) -> str:
-    """The definition of a scalar helper function with a decorator line above it."""
+def helper_source(name: str, target: str) -> str:
+    """The definition of a scalar helper function for a target.
+
+    Written once for one number: compiled for the CPU, vectorised for NumPy unless the folder
+    `functions/numpy` holds a version for whole arrays.
+    """
+    if target == "numpy" and (template_folder() / "functions" / "numpy" / f"{name}.py").is_file():
+        return render(f"functions/numpy/{name}.py", {}).strip()
+    decorator = "@njit(**_OPTIONS)" if target == "cpu" else "@np.vectorize(otypes=[np.float64])"
     return render(f"functions/{name}.py.jinja", {"decorator": decorator}).strip()
 
 

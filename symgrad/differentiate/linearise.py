@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from symgrad.differentiate.scalar import differentiate_scalar, reuse_value
+from symgrad.differentiate.scalar import differentiate_scalar, is_total, reuse_value
 from symgrad.errors import DifferentiationError
 from symgrad.program import (
     Access,
@@ -29,12 +29,17 @@ __all__ = ["Linearisation", "Partial", "linearise"]
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """`Σ_axes [guards] coefficient · dX[subscripts]`, a part of a definition's differential."""
+    """`Σ_axes [guards] coefficient · dX[subscripts]`, a part of a definition's differential.
+
+    `total` says that the coefficient is finite wherever the model's values are: then a zero
+    adjoint times it is zero.
+    """
 
     access: Access
     coefficient: sympy.Expr
     axes: tuple[Axis, ...]
     guards: tuple[Guard, ...]
+    total: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +77,11 @@ def linearise(
         auxiliary.extend(helpers)
         for access in found:
             inner = differentiate_scalar(term.body, access)
+            total = is_total(outer * inner)
             if _stores_its_body(definition, term, dtypes):
                 inner = reuse_value(inner, term.body, definition.access)
             if inner != 0:
-                partials.append(Partial(access, outer * inner, term.axes, guards))
+                partials.append(Partial(access, outer * inner, term.axes, guards, total))
     return Linearisation(tuple(partials), tuple(auxiliary))
 
 

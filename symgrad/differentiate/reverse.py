@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy
 
 from symgrad.differentiate.linearise import Partial, linearise
-from symgrad.differentiate.scalar import is_total
+from symgrad.differentiate.masks import combine_masks, mask_of, pull_selection
 from symgrad.differentiate.transpose import transpose
 from symgrad.errors import DifferentiationError
 from symgrad.program import (
@@ -72,7 +72,8 @@ class _ReverseSweep:
         self.target_axes: dict[str, tuple[Axis, ...]] = {
             s.name: s.axes for s in program.definitions if isinstance(s, Definition)
         }
-        self.contributions: dict[str, list[Term]] = {}
+        self.contributions: dict[str, list[tuple[Term, sympy.Expr | None]]] = {}
+        self.masks: dict[str, sympy.Expr | None] = {}
         self.auxiliary: dict[str, tuple[Definition, ...]] = {}
         self.adjoints: list[Statement] = []
 
@@ -145,21 +146,31 @@ class _ReverseSweep:
             self.target_axes[name] = self.index.axes(self.shapes[name])
         return self.target_axes[name]
 
-    def _contribute(self, name: str, term: Term) -> None:
+    def _contribute(self, name: str, term: Term, mask: sympy.Expr | None = None) -> None:
         if term.body != 0:
-            self.contributions.setdefault(name, []).append(term)
+            self.contributions.setdefault(name, []).append((term, mask))
 
     def _close_adjoint(self, name: str, origin: Origin | None) -> Definition:
         """The adjoint of an array: the sum of all contributions to it."""
+        contributions = self.contributions.get(name, ())
         adjoint = Definition(
             self.fresh(f"{name}_bar"),
             self._axes(name),
             self.dtypes[name],
-            tuple(self.contributions.get(name, ())),
+            tuple(term for term, _ in contributions),
             origin,
+        )
+        own = {axis.index for axis in adjoint.axes}
+        self.masks[adjoint.name] = combine_masks(
+            mask if mask is not None and mask.free_symbols & self._loops_of(term) <= own else None
+            for term, mask in contributions
         )
         self.adjoints.append(adjoint)
         return adjoint
+
+    @staticmethod
+    def _loops_of(term: Term) -> set[sympy.Symbol]:
+        return {axis.index for axis in term.axes}
 
     def _step(self, statement: Statement) -> None:
         adjoint = self._close_adjoint(statement.name, statement.origin)
@@ -192,18 +203,36 @@ class _ReverseSweep:
         indices = tuple(renamed[index] for index in definition.indices)
         changes = {old: new for old, new in renamed.items() if old != new}
         coefficient = partial.coefficient.xreplace(changes) if changes else partial.coefficient
-        mask = _mask_of(adjoint, indices)
-        body = Access(adjoint.name, *indices) * coefficient
-        if mask is not None and not is_total(coefficient):
-            body = f.select(mask, body, sympy.S.Zero)
+        body = pull_selection(Access(adjoint.name, *indices) * coefficient)
+        mask = self.masks[adjoint.name]
+        if mask is not None:
+            mask = mask.xreplace(dict(zip(adjoint.indices, indices, strict=True)))
+        own_mask = mask_of(coefficient)
         term = transpose(
             tuple(s.xreplace(renamed) for s in partial.access.subscripts),
             target,
             tuple(Axis(renamed[a.index], a.extent) for a in loops if a.index not in kept),
-            body,
+            _Masked.pack(body, mask if mask is not None else own_mask),
             tuple(guard.xreplace(renamed) for guard in partial.guards),
         )
-        self._contribute(partial.access.name, term)
+        body, carried = _Masked.unpack(term.body)
+        if mask is not None and not partial.total:
+            body = f.select(carried, body, sympy.S.Zero)
+        self._contribute(partial.access.name, replace(term, body=body), carried)
+
+
+class _Masked(sympy.Function):
+    """A body with its mask, so that both are rewritten together when the index map is inverted."""
+
+    nargs = 2
+
+    @classmethod
+    def pack(cls, body: sympy.Expr, mask: sympy.Expr | None) -> sympy.Expr:
+        return body if mask is None else cls(body, mask)
+
+    @classmethod
+    def unpack(cls, packed: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr | None]:
+        return packed.args if isinstance(packed, cls) else (packed, None)
 
 
 def _matched_loops(
@@ -225,17 +254,3 @@ def _active(program: Program, wrt: tuple[str, ...]) -> frozenset[str]:
         if is_floating(statement.dtype) and any(n in active for n in dependencies(statement)):
             active.add(statement.name)
     return frozenset(active)
-
-
-def _mask_of(adjoint: Definition, indices: tuple[sympy.Symbol, ...]) -> sympy.Expr | None:
-    """The condition outside which an adjoint is exactly zero, if it is a single selection."""
-    if len(adjoint.terms) != 1:
-        return None
-    (term,) = adjoint.terms
-    if term.axes or term.guards or not isinstance(term.body, f.select):
-        return None
-    condition, a, b = term.body.args
-    renamed = condition.xreplace(dict(zip(adjoint.indices, indices, strict=True)))
-    if b == 0:
-        return renamed
-    return f.negation(renamed) if a == 0 else None

@@ -61,6 +61,8 @@ SCALAR_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Any]] = {
     sympy.atanh: np.arctanh,
     sympy.erf: special.erf,
     sympy.erfc: special.erfc,
+    sympy.Abs: np.abs,
+    sympy.sign: np.sign,
     f.select: lambda c, a, b: np.where(np.asarray(c) != 0, a, b),
     f.less: np.less,
     f.less_equal: np.less_equal,
@@ -292,10 +294,16 @@ class _BodyEvaluator:
             subscripts.append(np.clip(position, 0, length - 1))
         return np.asarray(array[tuple(subscripts)]) if subscripts else array
 
+    def element(self, access: Access) -> Array:
+        """An access as a number: truth values as 0 and 1, floats in the definition's own type."""
+        array = self.access(access)
+        floats = np.issubdtype(array.dtype, np.floating) and np.issubdtype(self.number, np.inexact)
+        return array.astype(self.number) if array.dtype == np.bool_ or floats else array
+
     def value(self, expression: sympy.Expr) -> Any:
         """Value of a body on the grid."""
         if isinstance(expression, Access):
-            return self.access(expression)
+            return self.element(expression)
         if expression.is_Integer:
             return int(expression)
         if expression.is_number and not expression.has(sympy.Function):

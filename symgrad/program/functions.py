@@ -91,11 +91,22 @@ class select(ScalarFunction):
     def eval(cls, condition: sympy.Expr, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
         if condition.is_Number:
             return a if condition != 0 else b
-        return a if a == b else None
+        if isinstance(condition, negation):
+            return select(condition.args[0], b, a)
+        inner_a, inner_b = _under(condition, a, 1), _under(condition, b, 2)
+        if inner_a == inner_b:
+            return inner_a
+        return None if (inner_a, inner_b) == (a, b) else select(condition, inner_a, inner_b)
 
     def _eval_derivative(self, symbol: sympy.Symbol) -> sympy.Expr:
         condition, a, b = self.args
         return select(condition, a.diff(symbol), b.diff(symbol))
+
+
+def _under(condition: sympy.Expr, branch: sympy.Expr, position: int) -> sympy.Expr:
+    """The branch with selections by the same condition decided."""
+    found = [node for node in branch.atoms(select) if node.args[0] == condition]
+    return branch.xreplace({node: node.args[position] for node in found}) if found else branch
 
 
 class less(ConstantFunction):

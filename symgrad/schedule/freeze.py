@@ -61,6 +61,8 @@ _SYMPY_NAMES: dict[type[sympy.Basic], str] = {
     sympy.atanh: "arctanh",
     sympy.erf: "erf",
     sympy.erfc: "erfc",
+    sympy.Abs: "absolute",  # SymPy's own fold of sqrt(x²)
+    sympy.sign: "signum",
 }
 COMPARISONS = (
     "less",

@@ -8,10 +8,10 @@ from typing import Literal
 import sympy
 
 from symgrad.errors import ModelError
-from symgrad.program import Argument
+from symgrad.program import Argument, Guard
 from symgrad.schedule.freeze import size_text
 
-__all__ = ["SizeRule", "freeze_sizes"]
+__all__ = ["SizeRule", "freeze_requirements", "freeze_sizes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,14 @@ def freeze_sizes(function: str, arguments: tuple[Argument, ...]) -> tuple[SizeRu
     for argument, axis, extent in ready:
         rules.append(SizeRule("check", argument.name, axis, "", size_text(extent), ""))
     return tuple(rules)
+
+
+def freeze_requirements(requirements: tuple[Guard, ...]) -> tuple[str, ...]:
+    """Conditions on sizes as Python comparisons: `3 <= n`."""
+    return tuple(
+        f"{size_text(guard.left)} {guard.relation} {size_text(guard.right)}"
+        for guard in requirements
+    )
 
 
 def _unsolvable(function: str, check: tuple[Argument, int, sympy.Expr]) -> ModelError:

@@ -78,7 +78,8 @@ def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DTyp
     if not uses or len(definition.terms) != 1:
         return False
     (term,) = definition.terms
-    if term.axes or not all(_same_arithmetic(definition, use) for use in uses):
+    exact = not accesses(term.body)
+    if term.axes or not (exact or all(_same_arithmetic(definition, use) for use in uses)):
         return False
     trivial = _is_monomial(term.body)
     if term.guards:

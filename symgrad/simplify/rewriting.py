@@ -11,17 +11,20 @@ from symgrad.program import (
     Access,
     Axis,
     Definition,
+    Guard,
     IndexCheck,
     Program,
     Reshape,
     Statement,
     Term,
-    accesses,
+    dependencies,
     term_accesses,
 )
 
 __all__ = [
     "has_pole",
+    "map_accesses",
+    "map_term",
     "merge_terms",
     "rename_access",
     "rename_definitions",
@@ -57,27 +60,37 @@ def replace_accesses(term: Term, rule: Callable[[Access], sympy.Expr | None]) ->
     return term.xreplace(mapping) if mapping else term
 
 
+def map_accesses(expression: sympy.Basic, rule: Callable[[Access], sympy.Expr]) -> sympy.Basic:
+    """The expression rebuilt bottom up, so that a rule sees accesses with mapped subscripts."""
+    if not expression.args or not expression.has(Access):
+        return expression
+    if isinstance(expression, Access):
+        return rule(
+            Access(expression.name, *(map_accesses(s, rule) for s in expression.subscripts))
+        )
+    return expression.func(*(map_accesses(argument, rule) for argument in expression.args))
+
+
+def map_term(term: Term, rule: Callable[[Access], sympy.Expr]) -> Term:
+    """The term with every access, in body and guards, mapped by a rule."""
+    guards = tuple(
+        Guard(map_accesses(g.left, rule), g.relation, map_accesses(g.right, rule))
+        for g in term.guards
+    )
+    return replace(term, body=map_accesses(term.body, rule), guards=guards)
+
+
 def rename_access(statement: Statement, names: dict[str, str]) -> Statement:
     """The statement with arrays read under other names."""
     if isinstance(statement, (Reshape, IndexCheck)):
         return replace(statement, source=names.get(statement.source, statement.source))
+    if not any(name in names for name in dependencies(statement)):
+        return statement
 
-    def rule(access: Access) -> sympy.Expr | None:
-        if not any(inner.name in names for inner in accesses(access)):
-            return None
-        return _renamed(access, names)
+    def rule(access: Access) -> Access:
+        return Access(names.get(access.name, access.name), *access.subscripts)
 
-    return replace(statement, terms=tuple(replace_accesses(t, rule) for t in statement.terms))
-
-
-def _renamed(expression: sympy.Basic, names: dict[str, str]) -> sympy.Basic:
-    """Rebuild bottom up, so that accesses inside subscripts are renamed with their parent."""
-    if not expression.args or not expression.has(Access):
-        return expression
-    if isinstance(expression, Access):
-        inner = [_renamed(s, names) for s in expression.subscripts]
-        return Access(names.get(expression.name, expression.name), *inner)
-    return expression.func(*(_renamed(argument, names) for argument in expression.args))
+    return replace(statement, terms=tuple(map_term(term, rule) for term in statement.terms))
 
 
 def rename_definitions(program: Program, names: dict[str, str]) -> Program:

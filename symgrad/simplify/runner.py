@@ -15,6 +15,7 @@ from symgrad.simplify.inlining import inline_definitions
 from symgrad.simplify.operations import count_operations
 from symgrad.simplify.stabilising import stabilise
 from symgrad.simplify.sums import eliminate_deltas, factor_bodies, hoist_factors
+from symgrad.simplify.units import drop_unit_axes
 
 __all__ = ["PASS_NAMES", "PassReport", "Simplified", "simplify"]
 
@@ -23,6 +24,7 @@ Pass = Callable[[Program], Program]
 # Repeated until none of them changes the program.
 _REPEATED: tuple[tuple[str, Pass], ...] = (
     ("drop_zeros", drop_zeros),
+    ("drop_unit_axes", drop_unit_axes),
     ("remove_dead", remove_dead),
     ("merge_equal", merge_equal),
     ("absorb", absorb_sums),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
+from symgrad.capture import parse_shape
 from symgrad.codegen import Target
 from symgrad.differentiate import pull_back, push_forward
-from symgrad.program import evaluate, is_floating
+from symgrad.program import Program, evaluate, is_floating
 from symgrad.simplify import simplify
 from tests.operations import (
     OPERATIONS,
@@ -39,9 +39,22 @@ EXACT = 1e-12
 ORACLE = 1e-9
 EPSILON = float(np.finfo(np.float64).eps)
 TARGETS: tuple[Target, ...] = ("numpy", "cpu")
+
+
+def _has_floating_value(operation: Operation) -> bool:
+    sizes = dict.fromkeys(size_names(operation), 3)
+    arguments = sample_arguments(operation, np.random.default_rng(0), sizes)
+    with np.errstate(all="ignore"):
+        outputs = flat(operation.function(**arguments))
+    return any(y.dtype.kind == "f" for y in outputs)
+
+
 FLOATING = tuple(
-    op for op in OPERATIONS if any(is_floating(s.dtype) for s in argument_specs(op).values())
+    op
+    for op in OPERATIONS
+    if any(is_floating(s.dtype) for s in argument_specs(op).values()) and _has_floating_value(op)
 )
+DISCRETE = tuple(op for op in OPERATIONS if op not in FLOATING)
 SMOOTH = tuple(op for op in FLOATING if op.smooth)
 # One of each kind of loop nest: these run as compiled kernels in every test run.
 COMPILED = (
@@ -79,10 +92,46 @@ def jit(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--jit-all"))
 
 
-@lru_cache(maxsize=8)
+@cache
 def built(name: str, dtype: str | None = None) -> Built:
     operation = next(op for op in OPERATIONS if op.name == name)
     return build(operation.function, argument_specs(operation), dtype=dtype)
+
+
+@cache
+def built_in_small_tiles(name: str) -> Built:
+    return built(name).in_small_tiles()
+
+
+@cache
+def built_for_values(name: str, dtype: str | None = None) -> Built:
+    """The operation; one without a derivative has a companion that has one, for company."""
+    operation = next(op for op in OPERATIONS if op.name == name)
+    if operation not in DISCRETE:
+        return built(name, dtype)
+    names = ", ".join(operation.parameters)
+    text = f"def f({names}, companion):\n    return (*flat({names}), 2 * companion)\n"
+    scope = {"flat": lambda *a: _as_list(operation.function(*a))}
+    exec(text, scope)
+    specs = {**argument_specs(operation), "companion": parse_shape("f64[]")}
+    return build(scope["f"], specs, dtype=dtype)
+
+
+def _as_list(result: Any) -> list[Any]:
+    return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+def found_values(
+    operation: Operation, dtype: str | None, target: Target, arguments: dict[str, Array], jit: bool
+) -> tuple[Array, ...]:
+    """The outputs of the operation on a target."""
+    module = built_for_values(operation.name, dtype)
+    if operation not in DISCRETE:
+        return module.value(target, arguments, jit)
+    companion = np.array(3.0, dtype or "float64")
+    *values, last = module.value(target, {**arguments, "companion": companion[()]}, jit)
+    assert last == 6
+    return tuple(values)
 
 
 def by_name(operations: tuple[Operation, ...]) -> Any:
@@ -129,12 +178,10 @@ def numpy_value(operation: Operation, arguments: dict[str, Array]) -> tuple[Arra
         return flat(operation.function(**{k: v.copy() for k, v in arguments.items()}))
 
 
-def cotangents_of(
-    outputs: tuple[Array, ...], rng: np.random.Generator, dtype: Any = np.float64
-) -> list[Array]:
-    """Random cotangents of the floating outputs."""
+def cotangents_of(outputs: tuple[Array, ...], rng: np.random.Generator) -> list[Array]:
+    """Random cotangents of the floating outputs, of their types."""
     return [
-        np.asarray(rng.normal(size=y.shape)).astype(dtype) for y in outputs if y.dtype.kind == "f"
+        np.asarray(rng.normal(size=y.shape)).astype(y.dtype) for y in outputs if y.dtype.kind == "f"
     ]
 
 
@@ -148,11 +195,10 @@ def _spread(cotangents: list[Array], floating: tuple[bool, ...]) -> list[Array |
 
 
 def check_values(operation: Operation, rng: np.random.Generator, jit: bool) -> None:
-    module = built(operation.name)
     for sizes, arguments, expected in cases(operation, rng):
         before = {name: value.copy() for name, value in arguments.items()}
         for target in TARGETS:
-            found = module.value(target, arguments, jit)
+            found = found_values(operation, None, target, arguments, jit)
             what = f"{operation.name} {target} {sizes}"
             assert len(found) == len(expected), what
             for mine, numpys in zip(found, expected, strict=True):
@@ -171,9 +217,8 @@ def test_value_on_targets(operation: Operation, rng: np.random.Generator, jit: b
 # --- vector-Jacobian products ------------------------------------------------------------------
 
 
-def check_vjp(operation: Operation, rng: np.random.Generator, jit: bool) -> None:
+def check_vjp(operation: Operation, module: Built, rng: np.random.Generator, jit: bool) -> None:
     """Reference evaluator, numpy target and cpu target agree, value and product alike."""
-    module = built(operation.name)
     for sizes, arguments, expected in cases(operation, rng):
         cotangents = cotangents_of(expected, rng)
         values, products = module.reference_vjp(arguments, cotangents)
@@ -181,9 +226,7 @@ def check_vjp(operation: Operation, rng: np.random.Generator, jit: bool) -> None
             what = f"{operation.name} {target} {sizes}"
             found_values, found = module.vjp(target, arguments, cotangents, jit)
             for mine, reference in zip((*found_values, *found), (*values, *products), strict=True):
-                assert_close(
-                    mine, reference, EXACT, atol=1e-14 * magnitude(reference), what=what
-                )
+                assert_close(mine, reference, EXACT, atol=1e-14 * magnitude(reference), what=what)
         for mine, numpys in zip(values, expected, strict=True):
             assert_close(mine, numpys, EXACT, atol=1e-14 * magnitude(numpys), what=operation.name)
 
@@ -191,8 +234,8 @@ def check_vjp(operation: Operation, rng: np.random.Generator, jit: bool) -> None
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @by_name(FLOATING)
 def test_vjp_of_targets_agrees(operation: Operation, rng: np.random.Generator, jit: bool) -> None:
-    if any(built(operation.name).floating_outputs):
-        check_vjp(operation, rng, jit)
+    """On the cpu target with tiles and blocks so small that every boundary is crossed."""
+    check_vjp(operation, built_in_small_tiles(operation.name), rng, jit)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -224,15 +267,16 @@ def check_against_differences(
     else:
         pytest.fail(f"{operation.name}: no smooth point found")
     _, products = module.reference_vjp(arguments, cotangents)
-    noise = 8 * EPSILON / STEP * sum(float(np.sum(np.abs(w))) for w in cotangents)
-    noise *= max(map(magnitude, outputs), default=0.0)
+    rounding = 8 * EPSILON * _total(cotangents)
+    rounding *= max(map(magnitude, outputs), default=0.0)
     for name, product in zip(module.model.wrt, products, strict=True):
         differences, exact = oracle[name]
         scale = magnitude(differences)
         what = f"{operation.name} by {name} {sizes}"
-        assert_close(product, differences, ORACLE, atol=ORACLE * scale + noise, what=what)
+        assert_close(product, differences, ORACLE, atol=ORACLE * scale + rounding / STEP, what=what)
         if exact is not None:
-            assert_close(product, exact, ORACLE, atol=1e-13 * scale, what=f"{what} (complex step)")
+            atol = 1e-13 * scale + rounding
+            assert_close(product, exact, ORACLE, atol=atol, what=f"{what} (complex step)")
 
 
 def oracle_of(
@@ -267,6 +311,8 @@ def test_vjp_equals_torch(operation: Operation, rng: np.random.Generator) -> Non
     cotangents = [np.asarray(rng.normal(size=tuple(y.shape))) for y in outputs]
     torch.autograd.backward(outputs, [torch.from_numpy(w) for w in cotangents])
     values, products = module.reference_vjp(arguments, cotangents)
+    rounding = 8 * EPSILON * _total(cotangents)
+    rounding *= max(map(magnitude, values), default=0.0)
     for mine, theirs in zip(values, outputs, strict=True):
         theirs = theirs.detach().numpy()
         assert_close(mine, theirs, ORACLE, atol=1e-12 * magnitude(theirs), what=operation.name)
@@ -274,7 +320,8 @@ def test_vjp_equals_torch(operation: Operation, rng: np.random.Generator) -> Non
         gradient = tensors[name].grad
         theirs = np.zeros(product.shape) if gradient is None else gradient.numpy()
         what = f"{operation.name} by {name}"
-        assert_close(product, theirs, ORACLE, atol=1e-12 * magnitude(theirs), what=what)
+        atol = 1e-12 * magnitude(theirs) + rounding
+        assert_close(product, theirs, ORACLE, atol=atol, what=what)
 
 
 # --- kinds of arguments ------------------------------------------------------------------------
@@ -300,8 +347,6 @@ def _read_only(array: Array) -> Array:
 @by_name(FLOATING[::3])
 def test_strided_and_read_only_arguments(operation: Operation, rng: np.random.Generator) -> None:
     module = built(operation.name)
-    if not any(module.floating_outputs):
-        return
     sizes = next(sizings(operation, rng))
     arguments = sample_arguments(operation, rng, sizes)
     cotangents = cotangents_of(numpy_value(operation, arguments), rng)
@@ -326,25 +371,22 @@ def test_float32(operation: Operation, rng: np.random.Generator) -> None:
     expected = numpy_value(operation, arguments)
     exact = numpy_value(operation, wide)
     for target in TARGETS:
-        found = single.value(target, arguments)
+        found = found_values(operation, "float32", target, arguments, False)
         for mine, numpys, wanted in zip(found, expected, exact, strict=True):
             what = f"{operation.name} {target}"
             assert mine.dtype == numpys.dtype, what
             assert_close(mine, wanted, 1e-4, atol=1e-5 * magnitude(wanted), what=what)
-    if not (operation.smooth and any(single.floating_outputs)):
+    if not operation.smooth:
         return
-    cotangents = [
-        np.asarray(rng.normal(size=y.shape)).astype(y.dtype)
-        for y in expected
-        if y.dtype.kind == "f"
-    ]
+    cotangents = cotangents_of(expected, rng)
     _, reference = double.reference_vjp(wide, [w.astype(np.float64) for w in cotangents])
     for target in TARGETS:
         _, products = single.vjp(target, arguments, cotangents)
         for product, wanted in zip(products, reference, strict=True):
             what = f"{operation.name} {target} product"
             assert product.dtype == np.float32, what
-            assert_close(product, wanted, 1e-4, atol=1e-4 * magnitude(wanted), what=what)
+            atol = 1e-4 * magnitude(wanted) + float(np.finfo(np.float32).tiny)
+            assert_close(product, wanted, 1e-4, atol=atol, what=what)
 
 
 # --- forward mode and second order -------------------------------------------------------------
@@ -355,8 +397,6 @@ def test_float32(operation: Operation, rng: np.random.Generator) -> None:
 def test_dot_product(operation: Operation, rng: np.random.Generator) -> None:
     """⟨J·v, w⟩ = ⟨v, Jᵀ·w⟩"""
     module = built(operation.name)
-    if not any(module.floating_outputs):
-        return
     program, wrt = module.model.program, module.model.wrt
     forward = push_forward(program, wrt)
     tangent_names = [a.name for a in forward.arguments[len(program.arguments) :]]
@@ -370,10 +410,17 @@ def test_dot_product(operation: Operation, rng: np.random.Generator) -> None:
         left = [float(np.sum(w * y)) for w, y in zip(reached, pushed, strict=True)]
         right = [float(np.sum(v * g)) for v, g in zip(tangents, products, strict=True)]
         size = sum(float(np.sum(np.abs(w * y))) for w, y in zip(reached, pushed, strict=True))
-        assert abs(sum(left) - sum(right)) <= EXACT * size, f"{operation.name} {sizes}"
+        # Where J·v cancels (a saturated softmax) only its rounding is left.
+        rounding = 4 * EPSILON * _total(cotangents) * _total(tangents)
+        deviation = abs(sum(left) - sum(right))
+        assert deviation <= EXACT * size + rounding, f"{operation.name} {sizes}"
 
 
-def _reached(forward: Any, program: Any) -> list[bool]:
+def _total(arrays: list[Array]) -> float:
+    return sum(float(np.sum(np.abs(array))) for array in arrays)
+
+
+def _reached(forward: Program, program: Program) -> list[bool]:
     """For each floating output, whether forward mode gave it a tangent."""
     names = set(forward.outputs[len(program.outputs) :])
     dtypes = program.dtypes()
@@ -389,13 +436,11 @@ def _reached(forward: Any, program: Any) -> list[bool]:
 def test_second_order(operation: Operation, rng: np.random.Generator) -> None:
     """The gradient program differentiated again: ⟨u, H·v⟩ by differences of the gradient."""
     module = built(operation.name)
-    if not any(module.floating_outputs):
-        return
     gradient = module.derived.gradient
     wrt = module.model.wrt
     first = gradient.program
     adjoints = first.outputs[len(gradient.values) :]
-    program = type(first)("g", first.arguments, first.definitions, adjoints, first.constants)
+    program = Program("g", first.arguments, first.definitions, adjoints, first.constants)
     second = pull_back(program, wrt)
     simplified = simplify(second.program, without={"stabilise"}).program
     sizes = next(sizings(operation, rng))
@@ -406,14 +451,9 @@ def test_second_order(operation: Operation, rng: np.random.Generator) -> None:
         weights = [rng.normal(size=arguments[name].shape) for name in wrt]
         direction = {name: rng.normal(size=arguments[name].shape) for name in wrt}
 
-        def at(distance: float) -> float:
-            moved = {name: arguments[name] + distance * direction[name] for name in wrt}
-            values = evaluate(program, {**arguments, **moved})
-            pairs = zip(weights, adjoints, strict=True)
-            return float(sum(np.sum(u * values[name]) for u, name in pairs))
-
-        coarse, fine = central_difference(at, STEP / 2), central_difference(at, STEP / 4)
-        size = sum(float(np.sum(np.abs(u))) for u in weights)
+        at = _along(program, arguments, direction, weights)
+        coarse, fine = central_difference(at), central_difference(at, STEP / 2)
+        size = _total(weights)
         if abs(coarse - fine) <= 1e-6 * max(abs(coarse), 1e-3):
             break
     else:
@@ -421,11 +461,26 @@ def test_second_order(operation: Operation, rng: np.random.Generator) -> None:
     seeds = dict(zip(second.cotangents, weights, strict=True))
     values = evaluate(simplified, {**arguments, **seeds})
     products = [values[name] for name in simplified.outputs[len(adjoints) :]]
-    found = sum(
-        float(np.sum(direction[name] * p)) for name, p in zip(wrt, products, strict=True)
-    )
+    found = sum(float(np.sum(direction[name] * p)) for name, p in zip(wrt, products, strict=True))
     noise = 8 * EPSILON / STEP * size * max(1.0, magnitude(at(0.0)))
     assert abs(found - coarse) <= 1e-8 * max(abs(coarse), 1e-2) + noise
+
+
+def _along(
+    program: Program,
+    arguments: dict[str, Array],
+    direction: dict[str, Array],
+    weights: list[Array],
+) -> Callable[[float], float]:
+    """Σ u·output along a line through the arguments."""
+
+    def at(distance: float) -> float:
+        moved = {name: arguments[name] + distance * direction[name] for name in direction}
+        values = evaluate(program, {**arguments, **moved})
+        pairs = zip(weights, program.outputs, strict=True)
+        return float(sum(np.sum(u * values[name]) for u, name in pairs))
+
+    return at
 
 
 # --- compiled kernels --------------------------------------------------------------------------
@@ -437,4 +492,4 @@ def test_second_order(operation: Operation, rng: np.random.Generator) -> None:
 def test_compiled_kernels(name: str, rng: np.random.Generator) -> None:
     operation = next(op for op in OPERATIONS if op.name == name)
     check_values(operation, rng, jit=True)
-    check_vjp(operation, rng, jit=True)
+    check_vjp(operation, built(name), rng, jit=True)

@@ -1,0 +1,74 @@
+"""Masks of adjoints: where a selection did not take a value, that value's adjoint is exactly zero.
+
+A mask is a condition outside which an adjoint vanishes. It travels backwards with the adjoint, and
+is put around a product that could turn that zero into NaN (0 times infinity): the branch not taken
+never reaches a gradient, however many definitions lie between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sympy
+
+from symgrad.program import functions as f
+
+__all__ = ["combine_masks", "mask_of", "pull_selection"]
+
+_CONDITIONS = (
+    f.less,
+    f.less_equal,
+    f.equal,
+    f.not_equal,
+    f.conjunction,
+    f.disjunction,
+    f.negation,
+)
+_MOST_CONDITIONS = 3  # a longer disjunction costs more than it protects
+
+
+def mask_of(coefficient: sympy.Expr) -> sympy.Expr | None:
+    """The condition outside which a product is exactly zero, by its own factors."""
+    for factor in sympy.Mul.make_args(coefficient):
+        if isinstance(factor, _CONDITIONS):
+            return factor
+        if isinstance(factor, f.exceeds):
+            return f.less_equal(factor.args[1], factor.args[0])
+        if isinstance(factor, f.select):
+            condition, a, b = factor.args
+            if b == 0:
+                return condition
+            if a == 0:
+                return f.negation(condition)
+    return None
+
+
+def pull_selection(expression: sympy.Expr) -> sympy.Expr:
+    """x·select(c, a, 0) -> select(c, x·a, 0): what multiplies a zero is not even formed."""
+    factors = sympy.Mul.make_args(expression)
+    for position, factor in enumerate(factors):
+        if not isinstance(factor, f.select) or sympy.S.Zero not in factor.args[1:]:
+            continue
+        condition, a, b = factor.args
+        others = factors[:position] + factors[position + 1 :]
+        if not others:
+            return expression
+        rest = pull_selection(sympy.Mul(*others))
+        return f.select(condition, a * rest, b * rest)
+    return expression
+
+
+def combine_masks(masks: Iterable[sympy.Expr | None]) -> sympy.Expr | None:
+    """The mask of a sum: where any part may be nonzero; None if one part may be so anywhere."""
+    found: dict[sympy.Expr, None] = {}
+    for mask in masks:
+        if mask is None:
+            return None
+        found.setdefault(mask)
+    if not found or len(found) > _MOST_CONDITIONS:
+        return None
+    conditions = list(found)
+    total = conditions[0]
+    for condition in conditions[1:]:
+        total = f.disjunction(total, condition)
+    return total

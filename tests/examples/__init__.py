@@ -1,0 +1,1 @@
+"""The examples and their generated modules."""

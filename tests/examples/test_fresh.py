@@ -1,0 +1,73 @@
+"""What is committed is what the compiler makes today: modules to the byte, formulas to the letter.
+
+When one of these fails after a change of the compiler, look at the difference, and if it is meant,
+run `make examples`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from examples.formulas import EXAMPLES, NAMES, with_formulas
+from symgrad.cli import main
+
+ROOT = EXAMPLES.parent
+HASH_SEEDS = ("0", "1")
+
+# All examples in one process: importing symgrad takes longer than compiling them.
+_COMPILE_ALL = """
+import sys
+from pathlib import Path
+from symgrad.compilation import Request, compile_file
+for name in sys.argv[2:]:
+    output = Path(sys.argv[1]) / f"{name}_grad.py"
+    compile_file(Request(Path("examples") / name / "model.py", output=output))
+"""
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Folders of modules compiled from every example, by hash seed."""
+    folders, processes = {}, []
+    for seed in HASH_SEEDS:
+        folders[seed] = tmp_path_factory.mktemp(f"seed{seed}")
+        command = [sys.executable, "-c", _COMPILE_ALL, str(folders[seed]), *NAMES]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        processes.append(
+            subprocess.Popen(
+                command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, encoding="utf-8"
+            )
+        )
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    return folders
+
+
+def test_six_examples():
+    assert len(NAMES) == 6
+    committed = {path.name for path in (ROOT / "generated").glob("*.py")}
+    assert committed == {f"{name}_grad.py" for name in NAMES}
+
+
+@pytest.mark.parametrize("seed", HASH_SEEDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_generated_module_is_fresh(compiled, name, seed):
+    made = (compiled[seed] / f"{name}_grad.py").read_bytes()
+    committed = (ROOT / "generated" / f"{name}_grad.py").read_bytes()
+    assert committed.decode() == made.decode(), "run: make examples"
+    assert committed == made
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_formulas_of_the_readme_are_fresh(name, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert main(["show", f"examples/{name}/model.py"]) == 0
+    formulas = capsys.readouterr().out.rstrip() + "\n"
+    readme = Path("examples", name, "README.md").read_text(encoding="utf-8")
+    assert readme == with_formulas(readme, formulas), "run: make examples"
