@@ -29,7 +29,7 @@ test: $(VENV)/.test $(if $(CI)$(WITH_PEERS),peers)
 
 examples: $(VENV)/.examples
 	@set -e; for model in $(MODELS); do $(PY) -m symgrad compile $$model; done
-	$(PY) -m examples.formulas
+	$(PY) -m examples.readmes
 
 # The comparisons with torch are skipped without it, so a failure to install it is no failure.
 peers: $(VENV)/.test

@@ -165,8 +165,8 @@ def _function_code(derived: Derived) -> FunctionCode:
         wrt=derived.model.wrt,
         single_wrt=derived.model.single_wrt,
         returns_tuple=derived.model.returns_tuple,
-        forward=freeze(program),
-        gradient=replace(freeze(gradient.program), name=f"{derived.name}_grad"),
+        forward=freeze(program, derived.model.wrt),
+        gradient=replace(freeze(gradient.program, derived.model.wrt), name=f"{derived.name}_grad"),
         cotangents=gradient.cotangents,
         floating_outputs=tuple(is_floating(dtypes[name]) for name in program.outputs),
         rules=freeze_sizes(

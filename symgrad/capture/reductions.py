@@ -131,7 +131,7 @@ def sum_(
 def prod(
     a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False
 ) -> Any:
-    """y = Π x; the product of a shape is a size."""
+    """y = Π x, one axis after another; the product of a shape is a size."""
     sizes = _product_of_sizes(a)
     if sizes is not None:
         return sizes
@@ -139,15 +139,20 @@ def prod(
     kind = _sum_type("np.prod", array, dtype)
     axes = normalise_axes("np.prod", axis, array.ndim)
     no_out("np.prod", out)
-    return reduce_array(
+    first, *others = [[axis_number] for axis_number in reversed(axes)] or [[]]
+    kind_before = array.kind
+    result = reduce_array(
         "np.prod",
         "prod",
         array,
-        axes,
+        first,
         kind,
         keepdims=keepdims,
-        body=lambda x: cast_body(x, array.kind, kind),
+        body=lambda x: cast_body(x, kind_before, kind),
     )
+    for single in others:
+        result = reduce_array("np.prod", "prod", result, single, kind, keepdims=keepdims)
+    return result
 
 
 @implements(np.mean, method="mean")

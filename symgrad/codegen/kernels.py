@@ -149,8 +149,8 @@ class _KernelPrinter:
         else:
             self.tile_indices.discard(loop.index)
         extent = "rows" if loop.tile else loop.extent
-        start = self._limit([self._bound(b, loop.tile) for b in loop.lower], "0", "max")
-        stop = self._limit([self._bound(b, loop.tile) for b in loop.upper], extent, "min")
+        start = self._limit(loop.lower, loop.tile, "0", "max")
+        stop = self._limit(loop.upper, loop.tile, extent, "min")
         if loop.reverse:
             header = f"range({stop} - 1, {start} - 1, -1)"
         elif start == "0":
@@ -160,17 +160,12 @@ class _KernelPrinter:
         body = self._nodes(loop.body, depth + 1)
         return [f"{pad}for {loop.index} in {header}:", *body]
 
-    @staticmethod
-    def _limit(bounds: list[str], default: str, function: str) -> str:
-        if not bounds:
-            return default
-        return f"{function}({', '.join([default, *bounds])})"
-
-    def _bound(self, bound: Bound, tile: bool) -> str:
-        text = self._subscript(bound.value)
-        if bound.shift:
-            text = f"{text} + {bound.shift}" if bound.shift > 0 else f"{text} - {-bound.shift}"
-        return f"{text} - start" if tile else text
+    def _limit(self, bounds: tuple[Bound, ...], tile: bool, default: str, function: str) -> str:
+        """The tightest of the bounds and the loop's own limit, which a certain bound replaces."""
+        texts = [self._index(b.value) + (" - start" if tile else "") for b in bounds]
+        if tile or not any(b.certain for b in bounds):
+            texts.insert(0, default)
+        return texts[0] if len(texts) == 1 else f"{function}({', '.join(texts)})"
 
     def _bind(self, node: Bind, depth: int) -> list[str]:
         pad = "    " * depth

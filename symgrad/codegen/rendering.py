@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import tempfile
@@ -24,7 +25,9 @@ def template_folder() -> Path:
     return packaged if packaged.is_dir() else checkout
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
+    """The templates' environment; parsing them is most of the cost of a small module."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(template_folder()),
         undefined=jinja2.StrictUndefined,
@@ -46,8 +49,11 @@ def helper_source(name: str, target: str) -> str:
     Written once for one number: compiled for the CPU, vectorised for NumPy unless the folder
     `functions/numpy` holds a version for whole arrays.
     """
-    if target == "numpy" and (template_folder() / "functions" / "numpy" / f"{name}.py").is_file():
-        return render(f"functions/numpy/{name}.py", {}).strip()
+    if (
+        target == "numpy"
+        and (template_folder() / "functions" / "numpy" / f"{name}.py.jinja").is_file()
+    ):
+        return render(f"functions/numpy/{name}.py.jinja", {}).strip()
     decorator = "@njit(**_OPTIONS)" if target == "cpu" else "@np.vectorize(otypes=[np.float64])"
     return render(f"functions/{name}.py.jinja", {"decorator": decorator}).strip()
 

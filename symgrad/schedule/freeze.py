@@ -77,8 +77,8 @@ COMPARISONS = (
 _LARGEST_MULTIPLIED_POWER = 8
 
 
-def freeze(program: Program) -> FrozenProgram:
-    """The program as flat operations.
+def freeze(program: Program, wrt: tuple[str, ...] = ()) -> FrozenProgram:
+    """The program as flat operations; `wrt` names its parameters, the other arguments are data.
 
     Raises:
         CompileError: a node of a body that has no operation; names the definition and the node.
@@ -93,7 +93,9 @@ def freeze(program: Program) -> FrozenProgram:
     )
     statements = tuple(_freeze_statement(s, dtypes) for s in program.definitions)
     sizes = tuple(size.name for size in program.sizes())
-    return FrozenProgram(program.name, arguments, constants, sizes, statements, program.outputs)
+    return FrozenProgram(
+        program.name, arguments, constants, sizes, statements, program.outputs, wrt
+    )
 
 
 def _freeze_statement(statement: Statement, dtypes: dict[str, DType]) -> FrozenStatement:

@@ -165,7 +165,7 @@ class FrozenArray:
 
 @dataclass(frozen=True, slots=True)
 class FrozenProgram:
-    """A program ready to be scheduled."""
+    """A program ready to be scheduled. `wrt` names the arguments that are parameters, not data."""
 
     name: str
     arguments: tuple[FrozenArray, ...]
@@ -173,6 +173,7 @@ class FrozenProgram:
     sizes: tuple[str, ...]
     statements: tuple[FrozenStatement, ...]
     outputs: tuple[str, ...]
+    wrt: tuple[str, ...] = ()
 
 
 def indices_of(subscript: Subscript) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from symgrad.program.definitions import DType
-from symgrad.schedule.frozen import Element, FrozenGuard, Operation, Subscript
+from symgrad.schedule.frozen import Affine, Element, FrozenGuard, Operation, Subscript
 
 __all__ = [
     "Bind",
@@ -33,10 +33,10 @@ FoldKind = Literal["sum", "prod", "max", "min", "argmax", "argmin"]
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A limit of a loop: the subscript itself plus a shift."""
+    """A limit of a loop; a `certain` one is known to lie within [0, extent]."""
 
-    value: Subscript
-    shift: int = 0
+    value: Affine
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

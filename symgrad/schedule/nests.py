@@ -6,6 +6,7 @@ local) and *axpy* (an output axis innermost, the reduction outside it, added int
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from symgrad.program.definitions import DType
@@ -333,6 +334,14 @@ class _NestBuilder:
                 break
         return bound
 
+    def _is_certain(self, limit: Affine, axis: FrozenAxis, low: float, high: float) -> bool:
+        """Whether a limit k + c lies in the loop's range since k is an index of the same extent."""
+        if len(limit.terms) != 1 or limit.terms[0][1] != 1 or not _is_integer(limit.rest):
+            return False
+        axes = [*self.definition.axes, *(a for t in self.definition.terms for a in t.axes)]
+        same = any(a.index == limit.terms[0][0] and a.extent == axis.extent for a in axes)
+        return same and low <= int(limit.rest) <= high
+
     def _restricted_loop(
         self, axis: FrozenAxis, guards: list[FrozenGuard], later: set[str]
     ) -> tuple[Loop, list[FrozenGuard]]:
@@ -347,9 +356,9 @@ class _NestBuilder:
             if limit is None:
                 pending.append(guard)
             elif limit[0] == "lower":
-                lower.append(limit[1])
+                lower.append(Bound(limit[1], self._is_certain(limit[1], axis, 0, math.inf)))
             else:
-                upper.append(limit[1])
+                upper.append(Bound(limit[1], self._is_certain(limit[1], axis, -math.inf, 1)))
         tile = axis.index == self.tile_index
         return Loop(axis.index, axis.extent, (), tuple(lower), tuple(upper), tile), pending
 
@@ -443,13 +452,13 @@ def _negate(affine: Affine) -> Affine:
 def _subtract_text(left: str, right: str) -> str:
     if right == "0":
         return left
-    if left.lstrip("-").isdigit() and right.lstrip("-").isdigit():
+    if _is_integer(left) and _is_integer(right):
         return str(int(left) - int(right))
     shown = right if right.isidentifier() or right.isdigit() else f"({right})"
     return f"-{shown}" if left == "0" else f"{left} - {shown}"
 
 
-def _as_bound(guard: FrozenGuard, index: str) -> tuple[str, Bound] | None:
+def _as_bound(guard: FrozenGuard, index: str) -> tuple[str, Affine] | None:
     """`index < value` as an upper, `value <= index` as a lower bound of a loop."""
     if guard.relation not in ("<", "<="):
         return None
@@ -460,7 +469,17 @@ def _as_bound(guard: FrozenGuard, index: str) -> tuple[str, Bound] | None:
     rest = difference.without(index)
     strict = guard.relation == "<"
     if slope == -1:  # rest - index > 0
-        return "upper", Bound(rest, 0 if strict else 1)
+        return "upper", rest if strict else _plus_one(rest)
     if slope == 1:  # index + rest > 0
-        return "lower", Bound(_negate(rest), 1 if strict else 0)
+        return "lower", _plus_one(_negate(rest)) if strict else _negate(rest)
     return None
+
+
+def _plus_one(affine: Affine) -> Affine:
+    if _is_integer(affine.rest):
+        return Affine(affine.terms, str(int(affine.rest) + 1))
+    return Affine(affine.terms, f"{affine.rest} + 1")
+
+
+def _is_integer(text: str) -> bool:
+    return text.lstrip("-").isdigit()

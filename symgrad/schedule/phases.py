@@ -49,7 +49,10 @@ class Phases:
 
 
 def choose_sample(program: FrozenProgram) -> str | None:
-    """The extent that most loops of the program share; among equals, the first argument's."""
+    """The extent that most loops of the program share; among equals, the first argument's.
+
+    An extent that no parameter has is preferred: it counts the data, and is the long one.
+    """
     votes: dict[str, int] = {}
     for array in program.arguments:
         for extent in array.shape:
@@ -62,7 +65,10 @@ def choose_sample(program: FrozenProgram) -> str | None:
     symbolic = {extent: count for extent, count in votes.items() if not extent.isdigit()}
     if not symbolic or not max(symbolic.values()):
         return None
-    return max(symbolic, key=lambda extent: symbolic[extent])
+    parameters = {e for a in program.arguments if a.name in program.wrt for e in a.shape}
+    data = {e: count for e, count in symbolic.items() if e not in parameters and count > 1}
+    candidates = data or symbolic
+    return max(candidates, key=lambda extent: candidates[extent])
 
 
 def sample_axis(shape: tuple[str, ...], sample: str | None) -> int | None:

@@ -37,7 +37,7 @@ class ScheduleOptions:
 
     tile: int = 256
     most_blocks: int = 16
-    work_per_block: int = 50_000
+    work_per_block: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DTyp
         return False
     trivial = _is_monomial(term.body)
     if term.guards:
-        return trivial and all(_is_factor(use) for use in uses)
+        return (trivial or _is_power(term.body)) and all(_is_factor(use) for use in uses)
     if trivial:
         return all(_may_replace(term.body, use) for use in uses)
     operations, functions = operations_in(term.body), count_functions(term.body)
@@ -110,6 +110,13 @@ def _is_monomial(body: sympy.Expr) -> bool:
     return len(outermost) == 1 and isinstance(outermost[0], Access)
 
 
+def _is_power(body: sympy.Expr) -> bool:
+    """A positive power of one element."""
+    return bool(
+        body.is_Pow and isinstance(body.base, Access) and body.exp.is_Integer and body.exp > 0
+    )
+
+
 def _may_replace(body: sympy.Expr, use: _Use) -> bool:
     """An element that stands in a subscript can only become another element or an index."""
     if not accesses(body) and has_pole(use.term.body.xreplace({use.access: body})):
@@ -132,15 +139,26 @@ def _same_loops(use: _Use) -> bool:
 
 
 def _is_factor(use: _Use) -> bool:
-    """Whether the access is a factor of the term's body, so that its guard can be the term's."""
+    """Whether the access is a factor of the term's body, so that its guard can be the term's.
+
+    A positive power is one too: ([g]·x)² = [g]·x².
+    """
     if use.term.reduction != "sum":
         return False
-    return all(
-        sympy.Mul.make_args(part).count(use.access) == 1 or not part.has(use.access)
-        for part in sympy.Add.make_args(use.term.body)
-    ) and not any(
-        guard.left.has(use.access) or guard.right.has(use.access) for guard in use.term.guards
-    )
+    if any(g.left.has(use.access) or g.right.has(use.access) for g in use.term.guards):
+        return False
+    return all(_occurs_as_factor(part, use.access) for part in sympy.Add.make_args(use.term.body))
+
+
+def _occurs_as_factor(part: sympy.Expr, access: Access) -> bool:
+    if not part.has(access):
+        return True
+    holding = [factor for factor in sympy.Mul.make_args(part) if factor.has(access)]
+    if len(holding) != 1:
+        return False
+    (factor,) = holding
+    power = factor.is_Pow and factor.base == access and factor.exp.is_Integer and factor.exp > 0
+    return factor == access or bool(power)
 
 
 def _substitute_all(definition: Definition, chosen: dict[str, Definition]) -> Definition:

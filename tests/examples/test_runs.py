@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from examples.formulas import EXAMPLES, NAMES
+from examples.readmes import EXAMPLES, NAMES
 
 NEEDS = {
     "bundle_adjustment": (),

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from examples.formulas import EXAMPLES, NAMES
+from examples.readmes import EXAMPLES, NAMES
 
 ROOT = EXAMPLES.parent
 
