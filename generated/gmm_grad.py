@@ -6,14 +6,13 @@ symgrad  0.1.0, target cpu
 log_posterior (line 24) and its gradient by alpha, mu, q, lower:
 
     centred[j,i,k] = X[j,k] - mu[i,k]                                           j < n, i < K, k < d
-    t2[i,k,l] = {lower[i,k,l] if l ≤ k - 1}                                     i < K, k < d, l < d
     t3[i,k] = exp(q[i,k])                                                       i < K, k < d
-    whitened[j,i,k] = Σ_l centred[j,i,l]·t2[i,k,l] + t3[i,k]·centred[j,i,k]     j < n, i < K, k < d, l < d
+    whitened[j,i,k] = {Σ_l centred[j,i,l]·lower[i,k,l] if l ≤ k - 1} + t3[i,k]·centred[j,i,k]    j < n, i < K, k < d, l < d
     logsumexp1 = logsumexp_i (alpha[i])                                         i < K
     t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d           i < K, k < d
     t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]                              j < n, i < K, k < d
     logsumexp2[j] = logsumexp_i (t9[j,i])                                       j < n, i < K
-    frobenius = Σ_i,k t3[i,k]^2 + Σ_i,k,l t2[i,k,l]^2                           i < K, k < d, l < d
+    frobenius = Σ_i,k t3[i,k]^2 + {Σ_i,k,l lower[i,k,l]^2 if l ≤ k - 1}         i < K, k < d, l < d
     sum5 = Σ_i,k q[i,k]                                                         i < K, k < d
     log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2            j < n
     sum4_bar = -gamma^2/2
@@ -22,12 +21,11 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
     logsumexp1_bar = -Σ_i log_normaliser_bar[i]                                 i < K
     t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]                                j < n, i < K, k < d
     t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]         i < K, k < d, j < n
-    t2_bar[i,k,l] = 2·sum4_bar·t2[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k]     i < K, k < d, l < d, j < n
-    centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_l t2[i,l,k]·t4_bar[j,i,l]    j < n, i < K, k < d, l < d
+    centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + {Σ_l lower[i,l,k]·t4_bar[j,i,l] if k ≤ l - 1}    j < n, i < K, k < d, l < d
     alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]    i < K
     mu_bar[i,k] = -Σ_j centred_bar[j,i,k]                                       i < K, k < d, j < n
     q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]                i < K, k < d
-    lower_bar[i,k,l] = {t2_bar[i,k,l] if l ≤ k - 1}                             i < K, k < d, l < d
+    lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] if l ≤ k - 1} + {Σ_j centred[j,i,l]·t4_bar[j,i,k] if l ≤ k - 1}    i < K, k < d, l < d, j < n
 """
 
 # ruff: noqa
@@ -51,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_0f22821843403cfc"
+__name__ = "symgrad_module_827d6d425be8098f"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -64,8 +62,15 @@ def _finite_or_zero(x):
 # --- kernels of log_posterior ------------------------------------------------------------------
 
 
-@njit("void(int64, float64[::1], float64[::1])", **_OPTIONS)
-def _log_posterior_1(K, alpha, logsumexp1):
+@njit(
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _log_posterior_1(K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5):
+    # t3[i,k] = exp(q[i,k])
+    for i in range(K):
+        for k in range(d):
+            t3[i, k] = math.exp(q[i, k])
     # logsumexp1 = logsumexp_i (alpha[i])
     largest = -np.inf
     for i in range(K):
@@ -76,171 +81,126 @@ def _log_posterior_1(K, alpha, logsumexp1):
     for i in range(K):
         total += math.exp(alpha[i] - largest)
     logsumexp1[0] = math.log(total) + largest
-
-
-@njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1])",
-    **_OPTIONS,
-)
-def _log_posterior_2(
-    start,
-    rows,
-    d,
-    n,
-    X,
-    mu,
-    centred,
-    lower,
-    t2,
-    q,
-    t3,
-    whitened,
-    alpha,
-    logsumexp1,
-    t6,
-    t9,
-    frobenius,
-    sum5,
-):
-    # centred[j,i,k] = X[j,k] - mu[i,k]
-    for j in range(n):
-        for i in range(rows):
-            for k in range(d):
-                centred[j, i, k] = X[j, k] - mu[i, k]
-    # t2[i,k,l] = {lower[i,k,l] if l ≤ k - 1}
-    for i in range(rows):
-        for k in range(d):
-            for l in range(d):
-                t2[i, k, l] = 0.0
-    for i in range(rows):
-        for k in range(d):
-            for l in range(min(d, k - 1 + 1)):
-                t2[i, k, l] += lower[i, k, l]
-    # t3[i,k] = exp(q[i,k])
-    for i in range(rows):
-        for k in range(d):
-            t3[i, k] = math.exp(q[i, k])
-    # whitened[j,i,k] = Σ_l centred[j,i,l]·t2[i,k,l] + t3[i,k]·centred[j,i,k]
-    for j in range(n):
-        for i in range(rows):
-            for k in range(d):
-                total = 0.0
-                for l in range(d):
-                    total += centred[j, i, l] * t2[i, k, l]
-                whitened[j, i, k] = t3[i, k] * centred[j, i, k] + total
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
-    for i in range(rows):
+    for i in range(K):
         total2 = 0.0
         for k in range(d):
             total2 += q[i, k]
         t6[i] = alpha[i] - logsumexp1[0] - 0.9189385332046727 * d + total2
-    # t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]
-    for j in range(n):
-        for i in range(rows):
-            total3 = 0.0
-            for k in range(d):
-                v = whitened[j, i, k]
-                total3 += v * v
-            t9[j, start + i] = t6[i] + total3 * (-0.5)
-    # frobenius = Σ_i,k t3[i,k]^2 + Σ_i,k,l t2[i,k,l]^2
-    total4 = 0.0
-    for i in range(rows):
+    # frobenius = Σ_i,k t3[i,k]^2 + {Σ_i,k,l lower[i,k,l]^2 if l ≤ k - 1}
+    total3 = 0.0
+    for i in range(K):
         for k in range(d):
             v2 = t3[i, k]
-            total4 += v2 * v2
-    frobenius[0] += total4
-    total4 = 0.0
-    for i in range(rows):
+            total3 += v2 * v2
+    total1 = 0.0
+    for i in range(K):
         for k in range(d):
-            for l in range(d):
-                v3 = t2[i, k, l]
-                total4 += v3 * v3
-    frobenius[0] += total4
+            for l in range(k):
+                v3 = lower[i, k, l]
+                total1 += v3 * v3
+    frobenius[0] = total3 + total1
     # sum5 = Σ_i,k q[i,k]
-    total5 = 0.0
-    for i in range(rows):
+    total4 = 0.0
+    for i in range(K):
         for k in range(d):
-            total5 += q[i, k]
-    sum5[0] += total5
+            total4 += q[i, k]
+    sum5[0] = total4
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1])",
+    **_OPTIONS,
+)
+def _log_posterior_2(
+    rows, K, d, X, mu, centred, lower, t3, whitened, t6, t9, logsumexp2, log_posterior_total
+):
+    # centred[j,i,k] = X[j,k] - mu[i,k]
+    for j in range(rows):
+        for i in range(K):
+            for k in range(d):
+                centred[j, i, k] = X[j, k] - mu[i, k]
+    # whitened[j,i,k] = {Σ_l centred[j,i,l]·lower[i,k,l] if l ≤ k - 1} + t3[i,k]·centred[j,i,k]
+    for j in range(rows):
+        for i in range(K):
+            for k in range(d):
+                total = 0.0
+                for l in range(k):
+                    total += centred[j, i, l] * lower[i, k, l]
+                whitened[j, i, k] = t3[i, k] * centred[j, i, k] + total
+    # t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]
+    for j in range(rows):
+        for i in range(K):
+            total2 = 0.0
+            for k in range(d):
+                v = whitened[j, i, k]
+                total2 += v * v
+            t9[j, i] = t6[i] + total2 * (-0.5)
+    # logsumexp2[j] = logsumexp_i (t9[j,i])
+    for j in range(rows):
+        largest = -np.inf
+        for i in range(K):
+            v2 = t9[j, i]
+            largest = v2 if v2 > largest or v2 != v2 else largest
+        largest = _finite_or_zero(largest)
+        total3 = 0.0
+        for i in range(K):
+            total3 += math.exp(t9[j, i] - largest)
+        logsumexp2[j] = math.log(total3) + largest
+    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
+    log_posterior_total_sum = 0.0
+    for j in range(rows):
+        log_posterior_total_sum += logsumexp2[j]
+    log_posterior_total[0] += log_posterior_total_sum
+
+
+@njit(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_2_blocks(
-    blocks,
-    K,
-    d,
-    n,
-    X,
-    mu,
-    centred,
-    lower,
-    t2,
-    q,
-    t3,
-    whitened,
-    alpha,
-    logsumexp1,
-    t6,
-    t9,
-    frobenius,
-    sum5,
+    blocks, n, K, d, X, mu, centred, lower, t3, whitened, t6, t9, logsumexp2, log_posterior_total
 ):
     for block in prange(blocks):
-        first = block * K // blocks
-        last = (block + 1) * K // blocks
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
         for start in range(first, last, 256):
             rows = min(256, last - start)
             _log_posterior_2(
-                start,
                 rows,
+                K,
                 d,
-                n,
-                X,
-                mu[start : start + rows],
+                X[start : start + rows],
+                mu,
                 centred[block],
-                lower[start : start + rows],
-                t2[block],
-                q[start : start + rows],
-                t3[block],
+                lower,
+                t3,
                 whitened[block],
-                alpha[start : start + rows],
-                logsumexp1,
-                t6[block],
-                t9,
-                frobenius[block],
-                sum5[block],
+                t6,
+                t9[block],
+                logsumexp2[block],
+                log_posterior_total[block],
             )
 
 
+@njit("void(float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])", **_OPTIONS)
+def _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior):
+    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
+    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - gamma * gamma * frobenius[0] / 2.0
+
+
 @njit(
-    "void(int64, int64, float64[:, ::1], float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])",
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])",
     **_OPTIONS,
 )
-def _log_posterior_3(K, n, t9, logsumexp2, m, sum5, gamma, frobenius, log_posterior):
-    # logsumexp2[j] = logsumexp_i (t9[j,i])
-    for j in range(n):
-        largest = -np.inf
-        for i in range(K):
-            v = t9[j, i]
-            largest = v if v > largest or v != v else largest
-        largest = _finite_or_zero(largest)
-        total = 0.0
-        for i in range(K):
-            total += math.exp(t9[j, i] - largest)
-        logsumexp2[j] = math.log(total) + largest
-    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
-    total2 = 0.0
-    for j in range(n):
-        total2 += logsumexp2[j]
-    log_posterior[0] = m * sum5[0] - gamma * gamma * frobenius[0] / 2.0 + total2
-
-
-@njit("void(int64, float64[::1], float64[::1], float64, float64[::1])", **_OPTIONS)
-def _log_posterior_grad_1(K, alpha, logsumexp1, gamma, sum4_bar):
+def _log_posterior_grad_1(
+    K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5, gamma, sum4_bar
+):
+    # t3[i,k] = exp(q[i,k])
+    for i in range(K):
+        for k in range(d):
+            t3[i, k] = math.exp(q[i, k])
     # logsumexp1 = logsumexp_i (alpha[i])
     largest = -np.inf
     for i in range(K):
@@ -251,362 +211,249 @@ def _log_posterior_grad_1(K, alpha, logsumexp1, gamma, sum4_bar):
     for i in range(K):
         total += math.exp(alpha[i] - largest)
     logsumexp1[0] = math.log(total) + largest
+    # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
+    for i in range(K):
+        total2 = 0.0
+        for k in range(d):
+            total2 += q[i, k]
+        t6[i] = alpha[i] - logsumexp1[0] - 0.9189385332046727 * d + total2
+    # frobenius = Σ_i,k t3[i,k]^2 + {Σ_i,k,l lower[i,k,l]^2 if l ≤ k - 1}
+    total3 = 0.0
+    for i in range(K):
+        for k in range(d):
+            v2 = t3[i, k]
+            total3 += v2 * v2
+    total1 = 0.0
+    for i in range(K):
+        for k in range(d):
+            for l in range(k):
+                v3 = lower[i, k, l]
+                total1 += v3 * v3
+    frobenius[0] = total3 + total1
+    # sum5 = Σ_i,k q[i,k]
+    total4 = 0.0
+    for i in range(K):
+        for k in range(d):
+            total4 += q[i, k]
+    sum5[0] = total4
     # sum4_bar = -gamma^2/2
     sum4_bar[0] = -(gamma * gamma / 2.0)
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1])",
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])",
     **_OPTIONS,
 )
 def _log_posterior_grad_2(
-    start,
     rows,
+    K,
     d,
-    n,
     X,
     mu,
     centred,
     lower,
-    t2,
-    q,
     t3,
     whitened,
-    alpha,
-    logsumexp1,
     t6,
     t9,
-    frobenius,
-    sum5,
+    logsumexp2,
+    log_posterior_total,
+    t9_bar,
+    log_normaliser_bar,
+    t4_bar,
+    t3_bar_total,
+    centred_bar,
+    mu_bar,
+    lower_bar_total,
 ):
     # centred[j,i,k] = X[j,k] - mu[i,k]
-    for j in range(n):
-        for i in range(rows):
+    for j in range(rows):
+        for i in range(K):
             for k in range(d):
-                centred[j, start + i, k] = X[j, k] - mu[i, k]
-    # t2[i,k,l] = {lower[i,k,l] if l ≤ k - 1}
-    for i in range(rows):
-        for k in range(d):
-            for l in range(d):
-                t2[i, k, l] = 0.0
-    for i in range(rows):
-        for k in range(d):
-            for l in range(min(d, k - 1 + 1)):
-                t2[i, k, l] += lower[i, k, l]
-    # t3[i,k] = exp(q[i,k])
-    for i in range(rows):
-        for k in range(d):
-            t3[i, k] = math.exp(q[i, k])
-    # whitened[j,i,k] = Σ_l centred[j,i,l]·t2[i,k,l] + t3[i,k]·centred[j,i,k]
-    for j in range(n):
-        for i in range(rows):
+                centred[j, i, k] = X[j, k] - mu[i, k]
+    # whitened[j,i,k] = {Σ_l centred[j,i,l]·lower[i,k,l] if l ≤ k - 1} + t3[i,k]·centred[j,i,k]
+    for j in range(rows):
+        for i in range(K):
             for k in range(d):
                 total = 0.0
-                for l in range(d):
-                    total += centred[j, start + i, l] * t2[i, k, l]
-                whitened[j, start + i, k] = t3[i, k] * centred[j, start + i, k] + total
-    # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
-    for i in range(rows):
-        total2 = 0.0
-        for k in range(d):
-            total2 += q[i, k]
-        t6[i] = alpha[i] - logsumexp1[0] - 0.9189385332046727 * d + total2
+                for l in range(k):
+                    total += centred[j, i, l] * lower[i, k, l]
+                whitened[j, i, k] = t3[i, k] * centred[j, i, k] + total
     # t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]
-    for j in range(n):
-        for i in range(rows):
-            total3 = 0.0
+    for j in range(rows):
+        for i in range(K):
+            total2 = 0.0
             for k in range(d):
-                v = whitened[j, start + i, k]
-                total3 += v * v
-            t9[j, start + i] = t6[i] + total3 * (-0.5)
-    # frobenius = Σ_i,k t3[i,k]^2 + Σ_i,k,l t2[i,k,l]^2
-    total4 = 0.0
-    for i in range(rows):
-        for k in range(d):
-            v2 = t3[i, k]
-            total4 += v2 * v2
-    frobenius[0] += total4
-    total4 = 0.0
-    for i in range(rows):
-        for k in range(d):
+                v = whitened[j, i, k]
+                total2 += v * v
+            t9[j, i] = t6[i] + total2 * (-0.5)
+    # logsumexp2[j] = logsumexp_i (t9[j,i])
+    for j in range(rows):
+        largest = -np.inf
+        for i in range(K):
+            v2 = t9[j, i]
+            largest = v2 if v2 > largest or v2 != v2 else largest
+        largest = _finite_or_zero(largest)
+        total3 = 0.0
+        for i in range(K):
+            total3 += math.exp(t9[j, i] - largest)
+        logsumexp2[j] = math.log(total3) + largest
+    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
+    log_posterior_total_sum = 0.0
+    for j in range(rows):
+        log_posterior_total_sum += logsumexp2[j]
+    log_posterior_total[0] += log_posterior_total_sum
+    # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
+    # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
+    for j in range(rows):
+        for i in range(K):
+            v3 = math.exp(t9[j, i] - logsumexp2[j])
+            t9_bar[j, i] = v3
+            log_normaliser_bar[i] += v3
+    # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
+    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
+    for j in range(rows):
+        for i in range(K):
+            for k in range(d):
+                v4 = -(t9_bar[j, i] * whitened[j, i, k])
+                t4_bar[j, i, k] = v4
+                t3_bar_total[i, k] += centred[j, i, k] * v4
+    # centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + {Σ_l lower[i,l,k]·t4_bar[j,i,l] if k ≤ l - 1}
+    for j in range(rows):
+        for i in range(K):
+            for k in range(d):
+                centred_bar[j, i, k] = t3[i, k] * t4_bar[j, i, k]
+    for j in range(rows):
+        for i in range(K):
             for l in range(d):
-                v3 = t2[i, k, l]
-                total4 += v3 * v3
-    frobenius[0] += total4
-    # sum5 = Σ_i,k q[i,k]
-    total5 = 0.0
-    for i in range(rows):
+                for k in range(l):
+                    centred_bar[j, i, k] += lower[i, l, k] * t4_bar[j, i, l]
+    # mu_bar[i,k] = -Σ_j centred_bar[j,i,k]
+    for j in range(rows):
+        for i in range(K):
+            for k in range(d):
+                mu_bar[i, k] += centred_bar[j, i, k]
+    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] if l ≤ k - 1} + {Σ_j centred[j,i,l]·t4_bar[j,i,k] if l ≤ k - 1}
+    for i in range(K):
         for k in range(d):
-            total5 += q[i, k]
-    sum5[0] += total5
+            for j in range(rows):
+                for l in range(k):
+                    lower_bar_total[i, k, l] += centred[j, i, l] * t4_bar[j, i, k]
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
     blocks,
+    n,
     K,
     d,
-    n,
     X,
     mu,
     centred,
     lower,
-    t2,
-    q,
     t3,
     whitened,
-    alpha,
-    logsumexp1,
     t6,
     t9,
-    frobenius,
-    sum5,
+    logsumexp2,
+    log_posterior_total,
+    t9_bar,
+    log_normaliser_bar,
+    t4_bar,
+    t3_bar_total,
+    centred_bar,
+    mu_bar,
+    lower_bar_total,
 ):
     for block in prange(blocks):
-        first = block * K // blocks
-        last = (block + 1) * K // blocks
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
         for start in range(first, last, 256):
             rows = min(256, last - start)
             _log_posterior_grad_2(
-                start,
                 rows,
+                K,
                 d,
-                n,
-                X,
-                mu[start : start + rows],
-                centred,
-                lower[start : start + rows],
-                t2[start : start + rows],
-                q[start : start + rows],
-                t3[start : start + rows],
-                whitened,
-                alpha[start : start + rows],
-                logsumexp1,
-                t6[block],
-                t9,
-                frobenius[block],
-                sum5[block],
+                X[start : start + rows],
+                mu,
+                centred[block],
+                lower,
+                t3,
+                whitened[block],
+                t6,
+                t9[block],
+                logsumexp2[block],
+                log_posterior_total[block],
+                t9_bar[block],
+                log_normaliser_bar[block],
+                t4_bar[block],
+                t3_bar_total[block],
+                centred_bar[block],
+                mu_bar[block],
+                lower_bar_total[block],
             )
 
 
 @njit(
-    "void(int64, int64, float64[:, ::1], float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])",
+    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     **_OPTIONS,
 )
-def _log_posterior_grad_3(K, n, t9, logsumexp2, m, sum5, gamma, frobenius, log_posterior):
-    # logsumexp2[j] = logsumexp_i (t9[j,i])
-    for j in range(n):
-        largest = -np.inf
-        for i in range(K):
-            v = t9[j, i]
-            largest = v if v > largest or v != v else largest
-        largest = _finite_or_zero(largest)
-        total = 0.0
-        for i in range(K):
-            total += math.exp(t9[j, i] - largest)
-        logsumexp2[j] = math.log(total) + largest
-    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
-    total2 = 0.0
-    for j in range(n):
-        total2 += logsumexp2[j]
-    log_posterior[0] = m * sum5[0] - gamma * gamma * frobenius[0] / 2.0 + total2
-
-
-@njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1])",
-    **_OPTIONS,
-)
-def _log_posterior_grad_4(
-    start,
-    rows,
-    d,
-    n,
-    t9,
-    logsumexp2,
-    t9_bar,
-    log_normaliser_bar,
-    logsumexp1_bar,
-    whitened,
-    t4_bar,
-    sum4_bar,
-    t3,
-    centred,
-    t3_bar,
-    t2,
-    t2_bar,
-    centred_bar,
-    mu_bar,
-    m,
-    q_bar,
-    lower_bar,
-):
-    # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
-    for j in range(n):
-        for i in range(rows):
-            t9_bar[j, i] = math.exp(t9[j, start + i] - logsumexp2[j])
-    # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
-    for i in range(rows):
-        log_normaliser_bar[i] = 0.0
-    for j in range(n):
-        for i in range(rows):
-            log_normaliser_bar[i] += t9_bar[j, i]
-    # logsumexp1_bar = -Σ_i log_normaliser_bar[i]
-    logsumexp1_bar_sum = 0.0
-    for i in range(rows):
-        logsumexp1_bar_sum += log_normaliser_bar[i]
-    logsumexp1_bar[0] += logsumexp1_bar_sum
-    # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
-    for j in range(n):
-        for i in range(rows):
-            for k in range(d):
-                t4_bar[j, i, k] = -(t9_bar[j, i] * whitened[j, start + i, k])
-    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
-    for i in range(rows):
-        for k in range(d):
-            t3_bar[i, k] = 2.0 * sum4_bar[0] * t3[i, k]
-    for i in range(rows):
-        for j in range(n):
-            for k in range(d):
-                t3_bar[i, k] += centred[j, start + i, k] * t4_bar[j, i, k]
-    # t2_bar[i,k,l] = 2·sum4_bar·t2[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k]
-    for i in range(rows):
-        for k in range(d):
-            for l in range(d):
-                t2_bar[i, k, l] = 2.0 * sum4_bar[0] * t2[i, k, l]
-    for i in range(rows):
-        for k in range(d):
-            for j in range(n):
-                for l in range(d):
-                    t2_bar[i, k, l] += centred[j, start + i, l] * t4_bar[j, i, k]
-    # centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_l t2[i,l,k]·t4_bar[j,i,l]
-    for j in range(n):
-        for i in range(rows):
-            for k in range(d):
-                centred_bar[j, i, k] = t3[i, k] * t4_bar[j, i, k]
-    for j in range(n):
-        for i in range(rows):
-            for l in range(d):
-                for k in range(d):
-                    centred_bar[j, i, k] += t2[i, l, k] * t4_bar[j, i, l]
-    # mu_bar[i,k] = -Σ_j centred_bar[j,i,k]
-    for i in range(rows):
-        for k in range(d):
-            mu_bar[i, k] = 0.0
-    for i in range(rows):
-        for j in range(n):
-            for k in range(d):
-                mu_bar[i, k] += centred_bar[j, i, k] * (-1.0)
-    # q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]
-    for i in range(rows):
-        for k in range(d):
-            q_bar[i, k] = t3[i, k] * t3_bar[i, k] + m + log_normaliser_bar[i]
-    # lower_bar[i,k,l] = {t2_bar[i,k,l] if l ≤ k - 1}
-    for i in range(rows):
-        for k in range(d):
-            for l in range(d):
-                lower_bar[i, k, l] = 0.0
-    for i in range(rows):
-        for k in range(d):
-            for l in range(min(d, k - 1 + 1)):
-                lower_bar[i, k, l] += t2_bar[i, k, l]
-
-
-@njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, :, ::1], float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1])",
-    parallel=True,
-    **_OPTIONS,
-)
-def _log_posterior_grad_4_blocks(
-    blocks,
+def _log_posterior_grad_3(
     K,
     d,
-    n,
-    t9,
-    logsumexp2,
-    t9_bar,
+    log_posterior_total,
+    m,
+    sum5,
+    gamma,
+    frobenius,
+    log_posterior,
     log_normaliser_bar,
     logsumexp1_bar,
-    whitened,
-    t4_bar,
+    t3_bar_total,
     sum4_bar,
     t3,
-    centred,
     t3_bar,
-    t2,
-    t2_bar,
-    centred_bar,
-    mu_bar,
-    m,
+    alpha,
+    logsumexp1,
+    alpha_bar,
     q_bar,
+    lower_bar_total,
+    lower,
     lower_bar,
 ):
-    for block in prange(blocks):
-        first = block * K // blocks
-        last = (block + 1) * K // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
-            _log_posterior_grad_4(
-                start,
-                rows,
-                d,
-                n,
-                t9,
-                logsumexp2,
-                t9_bar[block],
-                log_normaliser_bar[start : start + rows],
-                logsumexp1_bar[block],
-                whitened,
-                t4_bar[block],
-                sum4_bar,
-                t3[start : start + rows],
-                centred,
-                t3_bar[block],
-                t2[start : start + rows],
-                t2_bar[block],
-                centred_bar[block],
-                mu_bar[start : start + rows],
-                m,
-                q_bar[start : start + rows],
-                lower_bar[start : start + rows],
-            )
-
-
-@njit(
-    "void(int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", **_OPTIONS
-)
-def _log_posterior_grad_5(rows, logsumexp1_bar, alpha, logsumexp1, log_normaliser_bar, alpha_bar):
+    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
+    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - gamma * gamma * frobenius[0] / 2.0
+    # logsumexp1_bar = -Σ_i log_normaliser_bar[i]
+    total = 0.0
+    for i in range(K):
+        total += log_normaliser_bar[i]
+    logsumexp1_bar[0] = total * (-1.0)
+    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
+    # q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]
+    for i in range(K):
+        for k in range(d):
+            v = t3[i, k]
+            v2 = t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v
+            t3_bar[i, k] = v2
+            q_bar[i, k] = v * v2 + m + log_normaliser_bar[i]
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
-    for i in range(rows):
+    for i in range(K):
         alpha_bar[i] = (
             logsumexp1_bar[0] * math.exp(alpha[i] - logsumexp1[0]) + log_normaliser_bar[i]
         )
-
-
-@njit(
-    "void(int64, int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
-    parallel=True,
-    **_OPTIONS,
-)
-def _log_posterior_grad_5_blocks(
-    blocks, K, logsumexp1_bar, alpha, logsumexp1, log_normaliser_bar, alpha_bar
-):
-    for block in prange(blocks):
-        first = block * K // blocks
-        last = (block + 1) * K // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
-            _log_posterior_grad_5(
-                rows,
-                logsumexp1_bar,
-                alpha[start : start + rows],
-                logsumexp1,
-                log_normaliser_bar[start : start + rows],
-                alpha_bar[start : start + rows],
-            )
+    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] if l ≤ k - 1} + {Σ_j centred[j,i,l]·t4_bar[j,i,k] if l ≤ k - 1}
+    for i in range(K):
+        for k in range(d):
+            for l in range(d):
+                lower_bar[i, k, l] = lower_bar_total[i, k, l]
+    for i in range(K):
+        for k in range(d):
+            for l in range(k):
+                lower_bar[i, k, l] += 2.0 * sum4_bar[0] * lower[i, k, l]
 
 
 __name__ = _OWN_NAME
@@ -667,214 +514,167 @@ def _check_log_posterior(alpha, mu, q, lower, gamma, m, X):
 
 
 def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
+    t3 = np.empty((K, d), np.float64)
     logsumexp1 = np.empty((1,), np.float64)
-    _log_posterior_1(K, alpha, logsumexp1)
-    blocks2 = _count_blocks(K, 3 * n * d + 2 * d * d + 4 * d + n * d * d + n + 1, 1 + 1)
-    t9 = np.empty((n, K), np.float64)
-    frobenius_blocks = np.zeros((blocks2, 1), np.float64)
-    sum5_blocks = np.zeros((blocks2, 1), np.float64)
-    centred_tile = np.empty((blocks2, n, 256, d), np.float64)
-    t2_tile = np.empty((blocks2, 256, d, d), np.float64)
-    t3_tile = np.empty((blocks2, 256, d), np.float64)
-    whitened_tile = np.empty((blocks2, n, 256, d), np.float64)
-    t6_tile = np.empty((blocks2, 256), np.float64)
+    t6 = np.empty((K,), np.float64)
+    frobenius = np.empty((1,), np.float64)
+    sum5 = np.empty((1,), np.float64)
+    _log_posterior_1(K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5)
+    blocks2 = _count_blocks(n, 3 * K * d + K * d * d + 2 * K + 1, 1)
+    log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
+    centred_tile = np.empty((blocks2, 256, K, d), np.float64)
+    whitened_tile = np.empty((blocks2, 256, K, d), np.float64)
+    t9_tile = np.empty((blocks2, 256, K), np.float64)
+    logsumexp2_tile = np.empty((blocks2, 256), np.float64)
     if blocks2 > 1:
         _log_posterior_2_blocks(
             blocks2,
+            n,
             K,
             d,
-            n,
             X,
             mu,
             centred_tile,
             lower,
-            t2_tile,
-            q,
-            t3_tile,
+            t3,
             whitened_tile,
-            alpha,
-            logsumexp1,
-            t6_tile,
-            t9,
-            frobenius_blocks,
-            sum5_blocks,
+            t6,
+            t9_tile,
+            logsumexp2_tile,
+            log_posterior_total_blocks,
         )
     else:
-        for start in range(0, K, 256):
-            rows = min(256, K - start)
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
             _log_posterior_2(
-                start,
                 rows,
+                K,
                 d,
-                n,
-                X,
-                mu[start : start + rows],
+                X[start : start + rows],
+                mu,
                 centred_tile[0],
-                lower[start : start + rows],
-                t2_tile[0],
-                q[start : start + rows],
-                t3_tile[0],
+                lower,
+                t3,
                 whitened_tile[0],
-                alpha[start : start + rows],
-                logsumexp1,
-                t6_tile[0],
-                t9,
-                frobenius_blocks[0],
-                sum5_blocks[0],
+                t6,
+                t9_tile[0],
+                logsumexp2_tile[0],
+                log_posterior_total_blocks[0],
             )
-    frobenius = np.sum(frobenius_blocks, axis=0)
-    sum5 = np.sum(sum5_blocks, axis=0)
-    logsumexp2 = np.empty((n,), np.float64)
+    log_posterior_total = np.sum(log_posterior_total_blocks, axis=0)
     log_posterior = np.empty((1,), np.float64)
-    _log_posterior_3(K, n, t9, logsumexp2, m, sum5, gamma, frobenius, log_posterior)
+    _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior)
     return (log_posterior[0],)
 
 
 def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
-    logsumexp1 = np.empty((1,), np.float64)
-    sum4_bar = np.empty((1,), np.float64)
-    _log_posterior_grad_1(K, alpha, logsumexp1, gamma, sum4_bar)
-    blocks2 = _count_blocks(K, 3 * n * d + 2 * d * d + 4 * d + n * d * d + n + 1, 1 + 1)
-    centred = np.empty((n, K, d), np.float64)
-    t2 = np.empty((K, d, d), np.float64)
     t3 = np.empty((K, d), np.float64)
-    whitened = np.empty((n, K, d), np.float64)
-    t9 = np.empty((n, K), np.float64)
-    frobenius_blocks = np.zeros((blocks2, 1), np.float64)
-    sum5_blocks = np.zeros((blocks2, 1), np.float64)
-    t6_tile = np.empty((blocks2, 256), np.float64)
+    logsumexp1 = np.empty((1,), np.float64)
+    t6 = np.empty((K,), np.float64)
+    frobenius = np.empty((1,), np.float64)
+    sum5 = np.empty((1,), np.float64)
+    sum4_bar = np.empty((1,), np.float64)
+    _log_posterior_grad_1(
+        K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5, gamma, sum4_bar
+    )
+    blocks2 = _count_blocks(
+        n, 7 * K * d + 3 * K * d * d + 4 * K + 1, 1 + K + K * d + K * d + K * d * d
+    )
+    log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
+    log_normaliser_bar_blocks = np.zeros((blocks2, K), np.float64)
+    t3_bar_total_blocks = np.zeros((blocks2, K, d), np.float64)
+    mu_bar_blocks = np.zeros((blocks2, K, d), np.float64)
+    lower_bar_total_blocks = np.zeros((blocks2, K, d, d), np.float64)
+    centred_tile = np.empty((blocks2, 256, K, d), np.float64)
+    whitened_tile = np.empty((blocks2, 256, K, d), np.float64)
+    t9_tile = np.empty((blocks2, 256, K), np.float64)
+    logsumexp2_tile = np.empty((blocks2, 256), np.float64)
+    t9_bar_tile = np.empty((blocks2, 256, K), np.float64)
+    t4_bar_tile = np.empty((blocks2, 256, K, d), np.float64)
+    centred_bar_tile = np.empty((blocks2, 256, K, d), np.float64)
     if blocks2 > 1:
         _log_posterior_grad_2_blocks(
             blocks2,
+            n,
             K,
             d,
-            n,
             X,
             mu,
-            centred,
+            centred_tile,
             lower,
-            t2,
-            q,
             t3,
-            whitened,
-            alpha,
-            logsumexp1,
-            t6_tile,
-            t9,
-            frobenius_blocks,
-            sum5_blocks,
+            whitened_tile,
+            t6,
+            t9_tile,
+            logsumexp2_tile,
+            log_posterior_total_blocks,
+            t9_bar_tile,
+            log_normaliser_bar_blocks,
+            t4_bar_tile,
+            t3_bar_total_blocks,
+            centred_bar_tile,
+            mu_bar_blocks,
+            lower_bar_total_blocks,
         )
     else:
-        for start in range(0, K, 256):
-            rows = min(256, K - start)
+        for start in range(0, n, 256):
+            rows = min(256, n - start)
             _log_posterior_grad_2(
-                start,
                 rows,
+                K,
                 d,
-                n,
-                X,
-                mu[start : start + rows],
-                centred,
-                lower[start : start + rows],
-                t2[start : start + rows],
-                q[start : start + rows],
-                t3[start : start + rows],
-                whitened,
-                alpha[start : start + rows],
-                logsumexp1,
-                t6_tile[0],
-                t9,
-                frobenius_blocks[0],
-                sum5_blocks[0],
+                X[start : start + rows],
+                mu,
+                centred_tile[0],
+                lower,
+                t3,
+                whitened_tile[0],
+                t6,
+                t9_tile[0],
+                logsumexp2_tile[0],
+                log_posterior_total_blocks[0],
+                t9_bar_tile[0],
+                log_normaliser_bar_blocks[0],
+                t4_bar_tile[0],
+                t3_bar_total_blocks[0],
+                centred_bar_tile[0],
+                mu_bar_blocks[0],
+                lower_bar_total_blocks[0],
             )
-    frobenius = np.sum(frobenius_blocks, axis=0)
-    sum5 = np.sum(sum5_blocks, axis=0)
-    logsumexp2 = np.empty((n,), np.float64)
+    log_posterior_total = np.sum(log_posterior_total_blocks, axis=0)
+    log_normaliser_bar = np.sum(log_normaliser_bar_blocks, axis=0)
+    t3_bar_total = np.sum(t3_bar_total_blocks, axis=0)
+    mu_bar = np.sum(mu_bar_blocks, axis=0) * (-1.0)
+    lower_bar_total = np.sum(lower_bar_total_blocks, axis=0)
     log_posterior = np.empty((1,), np.float64)
-    _log_posterior_grad_3(K, n, t9, logsumexp2, m, sum5, gamma, frobenius, log_posterior)
-    blocks3 = _count_blocks(
-        K, 2 * n + 2 * n * d + 2 * d + 2 * d * n + 2 * d * d + d * d * n + n * d * d + 1, 1
-    )
-    log_normaliser_bar = np.empty((K,), np.float64)
-    mu_bar = np.empty((K, d), np.float64)
+    logsumexp1_bar = np.empty((1,), np.float64)
+    t3_bar = np.empty((K, d), np.float64)
+    alpha_bar = np.empty((K,), np.float64)
     q_bar = np.empty((K, d), np.float64)
     lower_bar = np.empty((K, d, d), np.float64)
-    logsumexp1_bar_blocks = np.zeros((blocks3, 1), np.float64)
-    t9_bar_tile = np.empty((blocks3, n, 256), np.float64)
-    t4_bar_tile = np.empty((blocks3, n, 256, d), np.float64)
-    t3_bar_tile = np.empty((blocks3, 256, d), np.float64)
-    t2_bar_tile = np.empty((blocks3, 256, d, d), np.float64)
-    centred_bar_tile = np.empty((blocks3, n, 256, d), np.float64)
-    if blocks3 > 1:
-        _log_posterior_grad_4_blocks(
-            blocks3,
-            K,
-            d,
-            n,
-            t9,
-            logsumexp2,
-            t9_bar_tile,
-            log_normaliser_bar,
-            logsumexp1_bar_blocks,
-            whitened,
-            t4_bar_tile,
-            sum4_bar,
-            t3,
-            centred,
-            t3_bar_tile,
-            t2,
-            t2_bar_tile,
-            centred_bar_tile,
-            mu_bar,
-            m,
-            q_bar,
-            lower_bar,
-        )
-    else:
-        for start in range(0, K, 256):
-            rows = min(256, K - start)
-            _log_posterior_grad_4(
-                start,
-                rows,
-                d,
-                n,
-                t9,
-                logsumexp2,
-                t9_bar_tile[0],
-                log_normaliser_bar[start : start + rows],
-                logsumexp1_bar_blocks[0],
-                whitened,
-                t4_bar_tile[0],
-                sum4_bar,
-                t3[start : start + rows],
-                centred,
-                t3_bar_tile[0],
-                t2[start : start + rows],
-                t2_bar_tile[0],
-                centred_bar_tile[0],
-                mu_bar[start : start + rows],
-                m,
-                q_bar[start : start + rows],
-                lower_bar[start : start + rows],
-            )
-    logsumexp1_bar = np.sum(logsumexp1_bar_blocks, axis=0) * (-1.0)
-    blocks4 = _count_blocks(K, 1, 0)
-    alpha_bar = np.empty((K,), np.float64)
-    if blocks4 > 1:
-        _log_posterior_grad_5_blocks(
-            blocks4, K, logsumexp1_bar, alpha, logsumexp1, log_normaliser_bar, alpha_bar
-        )
-    else:
-        for start in range(0, K, 256):
-            rows = min(256, K - start)
-            _log_posterior_grad_5(
-                rows,
-                logsumexp1_bar,
-                alpha[start : start + rows],
-                logsumexp1,
-                log_normaliser_bar[start : start + rows],
-                alpha_bar[start : start + rows],
-            )
+    _log_posterior_grad_3(
+        K,
+        d,
+        log_posterior_total,
+        m,
+        sum5,
+        gamma,
+        frobenius,
+        log_posterior,
+        log_normaliser_bar,
+        logsumexp1_bar,
+        t3_bar_total,
+        sum4_bar,
+        t3,
+        t3_bar,
+        alpha,
+        logsumexp1,
+        alpha_bar,
+        q_bar,
+        lower_bar_total,
+        lower,
+        lower_bar,
+    )
     values = (log_posterior[0],)
     return values, (
         alpha_bar,
@@ -1059,7 +859,7 @@ def _deliver(function, names, gradients, single, out, accumulate):
 
 def _count_blocks(samples, work, partial):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
-    by_work = samples * work // 50000
+    by_work = samples * work // 200000
     by_memory = 4_000_000 // max(partial, 1)
     return max(1, min(16, by_work, by_memory, samples))
 

@@ -554,7 +554,7 @@ def _deliver(function, names, gradients, single, out, accumulate):
 
 def _count_blocks(samples, work, partial):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
-    by_work = samples * work // 50000
+    by_work = samples * work // 200000
     by_memory = 4_000_000 // max(partial, 1)
     return max(1, min(16, by_work, by_memory, samples))
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sympy
 
 from symgrad.program import functions as f
-from symgrad.program.definitions import Definition, IndexCheck, Program, Reshape, Statement, Term
+from symgrad.program.definitions import (
+    Definition,
+    Guard,
+    IndexCheck,
+    Program,
+    Relation,
+    Reshape,
+    Statement,
+    Term,
+)
 from symgrad.program.symbols import Access
 
 __all__ = ["format_expression", "format_program", "format_statement"]
@@ -138,25 +147,68 @@ def _split_constant(term: Term) -> tuple[sympy.Expr, sympy.Expr]:
     return sympy.Mul(*outside), sympy.Mul(*inside)
 
 
-def _format_term(term: Term) -> str:
+_FLIPPED = {"<": ">", "<=": "≥"}
+
+
+def _format_guard(guard: Guard, bound: frozenset[sympy.Symbol] = frozenset()) -> str:
+    """A condition, `k < i` rather than `k ≤ i - 1`."""
+    left, right = guard.left, guard.right
+    relation: Relation = guard.relation
+    constant = right.as_coeff_Add()[0]
+    if relation == "<=" and constant == -1:
+        relation, right = "<", right + 1
+    if right in bound and left not in bound and relation in _FLIPPED:
+        return f"{format_expression(right)} {_FLIPPED[relation]} {format_expression(left)}"
+    return f"{format_expression(left)} {RELATIONS[relation]} {format_expression(right)}"
+
+
+def _format_sign(term: Term) -> tuple[str, tuple[Guard, ...]]:
+    """The sign of a reduction with its bounds, and the guards that do not concern its indices."""
+    bound = frozenset(axis.index for axis in term.axes)
+    inner = [g for g in term.guards if (g.left.free_symbols | g.right.free_symbols) & bound]
+    outer = tuple(g for g in term.guards if g not in inner)
+    names = [axis.index.name for axis in term.axes]
+    if not inner:
+        return f"{SUM_SIGNS[term.reduction]}_{','.join(names)}", outer
+    conditions = [_format_guard(guard, bound) for guard in inner]
+    free = [name for name in names if not any(c.startswith(f"{name} ") for c in conditions)]
+    return f"{SUM_SIGNS[term.reduction]}_{{{', '.join([*free, *conditions])}}}", outer
+
+
+def _format_term(term: Term) -> tuple[str, tuple[Guard, ...]]:
+    """A term as text, and the guards of its output that are still to be shown."""
     constant, body = _split_constant(term)
-    text = format_expression(body)
+    text, guards = format_expression(body), term.guards
     if term.axes:
-        bound = ",".join(axis.index.name for axis in term.axes)
-        sign = SUM_SIGNS[term.reduction]
+        sign, guards = _format_sign(term)
         inner = f"({text})" if body.is_Add or term.reduction not in ("sum", "prod") else text
-        text = f"{sign}_{bound} {inner}"
+        text = f"{sign} {inner}"
     if constant != 1:
         negative = constant.could_extract_minus_sign()
-        shown = _wrap(-constant if negative else constant, _POW)
+        shown = _wrap(-constant if negative else constant, _MUL)
         text = f"-{text}" if constant == -1 else f"{'-' if negative else ''}{shown}·{text}"
-    if term.guards:
-        shown = ", ".join(
-            f"{format_expression(g.left)} {RELATIONS[g.relation]} {format_expression(g.right)}"
-            for g in term.guards
-        )
-        text = f"{text} if {shown}"
-        text = f"{{{text}}}"
+    return text, guards
+
+
+def _format_terms(terms: tuple[Term, ...]) -> str:
+    """The sum of all terms; those on the same part of the output share a pair of braces."""
+    groups: dict[tuple[Guard, ...], list[str]] = {}
+    for term in terms:
+        text, guards = _format_term(term)
+        groups.setdefault(guards, []).append(text)
+    parts = []
+    for guards, texts in groups.items():
+        joined = _join(texts)
+        if guards:
+            joined = f"{{{joined} if {', '.join(_format_guard(guard) for guard in guards)}}}"
+        parts.append(joined)
+    return _join(parts or ["0"])
+
+
+def _join(parts: list[str]) -> str:
+    text = parts[0]
+    for part in parts[1:]:
+        text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
     return text
 
 
@@ -169,11 +221,7 @@ def format_statement(statement: Statement) -> str:
         extent = format_expression(statement.extent)
         return f"{statement.name} = index({statement.source}, {extent})"
     left = format_expression(statement.access)
-    parts = [_format_term(term) for term in statement.terms] or ["0"]
-    text = parts[0]
-    for part in parts[1:]:
-        text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
-    return f"{left} = {text}"
+    return f"{left} = {_format_terms(statement.terms)}"
 
 
 def format_domain(statement: Definition) -> str:

@@ -28,7 +28,8 @@ __all__ = ["absorb_sums"]
 def absorb_sums(program: Program) -> Program:
     """t[o] = Σ_r f, z[o] = c·t[o] + g -> z[o] = Σ_r c·f + g, if only z reads t.
 
-    c must be free of arrays, so that a contraction stays one.
+    c must be free of arrays, so that a contraction stays one. Where z reads t on a part of its
+    domain only, the sum is taken on that part only.
     """
     uses = _count_uses(program)
     known: dict[str, Definition] = {}
@@ -67,7 +68,7 @@ def _absorb(definition: Definition, known: dict[str, Definition], absorbed: set[
         return definition
     terms: list[Term] = []
     for term in definition.terms:
-        if term.axes or term.guards:
+        if term.axes:
             terms.append(term)
             continue
         rest = []
@@ -77,7 +78,8 @@ def _absorb(definition: Definition, known: dict[str, Definition], absorbed: set[
                 rest.append(part)
                 continue
             source, access, factor = found
-            terms.extend(_scaled_terms(definition, source, access, factor))
+            for moved in _scaled_terms(definition, source, access, factor):
+                terms.append(replace(moved, guards=(*term.guards, *moved.guards)))
             absorbed.add(source.name)
         if rest:
             terms.append(replace(term, body=sympy.Add(*rest)))

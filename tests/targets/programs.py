@@ -6,6 +6,7 @@ value carries its symbolic shape, so that only legal operations are drawn.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -114,14 +115,22 @@ def programs(draw: Draw, most: int = 12) -> RandomProgram:
         kind = draw(st.sampled_from(_KINDS))
         # Recent values are likelier, so that programs are deep and not only wide.
         names = list(program.values)
-        pool = names + 3 * names[len(ARGUMENTS) - 1 :][-3:]
+        pool = names + 6 * names[len(ARGUMENTS) - 1 :][-3:]
         name = draw(st.sampled_from(pool))
         kind(draw, program, name)
     last = list(program.values)[-1]
+    unused = [n for n in program.values if n.startswith("t") and _uses(program, n) == 1]
+    for name in unused[:-1]:
+        # Nothing is dead: what no operation reads goes into the result.
+        program.lines.append(f"{last} = {last} + 0.1 * np.sum({name})")
     program.result = draw(
         st.sampled_from([last, f"np.sum({last} * {last})", f"np.mean({last}), {last}"])
     )
     return program
+
+
+def _uses(program: RandomProgram, name: str) -> int:
+    return sum(len(re.findall(rf"\b{name}\b", line)) for line in program.lines)
 
 
 def _unary(draw: Draw, program: RandomProgram, name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, note, settings
+from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 from scipy import special
 
@@ -39,6 +39,8 @@ PROFILE = settings(
     database=None,
     print_blob=True,
     suppress_health_check=list(HealthCheck),
+    # A failing program is short as it is; shrinking it takes minutes.
+    phases=(Phase.explicit, Phase.generate),
 )
 
 
