@@ -1,19 +1,31 @@
-"""Writes what the compiler makes into the READMEs: formulas, and an excerpt of a module.
+"""Writes what the compiler makes into the pages: formulas, excerpts of modules, printed results.
 
 python -m examples.readmes
 
-A block of a README that follows a comment such as `<!-- symgrad show -->` is replaced.
+A block that follows a comment such as `<!-- symgrad show -->` is replaced, and in README.md and
+docs/guide.md the text block below a Python block by what that block prints.
 """
 
+import contextlib
+import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
 
 EXAMPLES = Path(__file__).resolve().parent
 ROOT = EXAMPLES.parent
 NAMES = tuple(sorted(path.parent.name for path in EXAMPLES.glob("*/model.py")))
 SHOWN_IN_README = "logistic_regression"
+PAGES_THAT_RUN = ("README.md", "docs/guide.md")
+
+# A Python block, and the text block that follows it directly, if there is one.
+_BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?", re.DOTALL | re.MULTILINE
+)
 
 
 def formulas(name):
@@ -44,7 +56,23 @@ def refreshed(text, blocks):
     return text
 
 
-def fresh_readmes():
+def with_results(page, text):
+    """The text of a page with its Python run, in order, and what it prints below each block."""
+    namespace = {"__name__": "page"}
+    parts, end = [], 0
+    for block in _BLOCK.finditer(text):
+        # As many empty lines before the code as in the page, so that errors name the right line.
+        source = "\n" * text.count("\n", 0, block.start("code")) + block["code"]
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
+            exec(compile(source, str(ROOT / page), "exec"), namespace)
+        if block["shown"] is not None:
+            parts += [text[end : block.start("shown")], printed.getvalue()]
+            end = block.end("shown")
+    return "".join(parts) + text[end:]
+
+
+def with_blocks():
     """Every README with generated blocks: its path, and its text as it has to be."""
     for name in NAMES:
         path = EXAMPLES / name / "README.md"
@@ -59,11 +87,17 @@ def fresh_readmes():
     yield path, refreshed(path.read_text(encoding="utf-8"), blocks)
 
 
+def write(path, text):
+    if path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+
+
 def main():
-    for path, text in fresh_readmes():
-        if path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote {path.relative_to(ROOT)}")
+    for path, text in with_blocks():
+        write(path, text)
+    for page in PAGES_THAT_RUN:
+        write(ROOT / page, with_results(page, (ROOT / page).read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
     t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]    k < m, l < 3
     camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}    k < m, r < 9
-    cameras_bar[i,r] = {Σ_k camera_bar[k,r] if i = index1[k]}                   i < c, r < 9, k < m
-    points_bar[j,l] = {Σ_k t2_bar[k,l] if j = index2[k]}                        j < p, l < 3, k < m
+    cameras_bar[i,r] = Σ_{k, i = index1[k]} camera_bar[k,r]                     i < c, r < 9, k < m
+    points_bar[j,l] = Σ_{k, j = index2[k]} t2_bar[k,l]                          j < p, l < 3, k < m
 """
 
 # ruff: noqa
@@ -81,7 +81,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_8b2d4bafe2f875f1"
+__name__ = "symgrad_module_2520aff8ee328b99"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # --- kernels of residuals ----------------------------------------------------------------------
@@ -658,12 +658,12 @@ def _residuals_grad_1(
     for k in range(rows):
         for r in range(min(9, 3)):
             camera_bar[k, r] += t1_bar[k, r]
-    # cameras_bar[i,r] = {Σ_k camera_bar[k,r] if i = index1[k]}
+    # cameras_bar[i,r] = Σ_{k, i = index1[k]} camera_bar[k,r]
     for k in range(rows):
         i = index1[k]
         for r in range(9):
             cameras_bar[i, r] += camera_bar[k, r]
-    # points_bar[j,l] = {Σ_k t2_bar[k,l] if j = index2[k]}
+    # points_bar[j,l] = Σ_{k, j = index2[k]} t2_bar[k,l]
     for k in range(rows):
         j = index2[k]
         for l in range(3):

@@ -7,12 +7,12 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
 
     centred[j,i,k] = X[j,k] - mu[i,k]                                           j < n, i < K, k < d
     t3[i,k] = exp(q[i,k])                                                       i < K, k < d
-    whitened[j,i,k] = {Σ_l centred[j,i,l]·lower[i,k,l] if l ≤ k - 1} + t3[i,k]·centred[j,i,k]    j < n, i < K, k < d, l < d
+    whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]    j < n, i < K, k < d, l < d
     logsumexp1 = logsumexp_i (alpha[i])                                         i < K
     t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d           i < K, k < d
-    t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]                              j < n, i < K, k < d
+    t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]                                j < n, i < K, k < d
     logsumexp2[j] = logsumexp_i (t9[j,i])                                       j < n, i < K
-    frobenius = Σ_i,k t3[i,k]^2 + {Σ_i,k,l lower[i,k,l]^2 if l ≤ k - 1}         i < K, k < d, l < d
+    frobenius = Σ_i,k t3[i,k]^2 + Σ_{i, k, l < k} lower[i,k,l]^2                i < K, k < d, l < d
     sum5 = Σ_i,k q[i,k]                                                         i < K, k < d
     log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2            j < n
     sum4_bar = -gamma^2/2
@@ -21,11 +21,11 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
     logsumexp1_bar = -Σ_i log_normaliser_bar[i]                                 i < K
     t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]                                j < n, i < K, k < d
     t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]         i < K, k < d, j < n
-    centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + {Σ_l lower[i,l,k]·t4_bar[j,i,l] if k ≤ l - 1}    j < n, i < K, k < d, l < d
+    centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_{l > k} lower[i,l,k]·t4_bar[j,i,l]    j < n, i < K, k < d, l < d
     alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]    i < K
     mu_bar[i,k] = -Σ_j centred_bar[j,i,k]                                       i < K, k < d, j < n
     q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]                i < K, k < d
-    lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] if l ≤ k - 1} + {Σ_j centred[j,i,l]·t4_bar[j,i,k] if l ≤ k - 1}    i < K, k < d, l < d, j < n
+    lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}    i < K, k < d, l < d, j < n
 """
 
 # ruff: noqa
@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_827d6d425be8098f"
+__name__ = "symgrad_module_6ccbf6f82468426f"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -87,7 +87,7 @@ def _log_posterior_1(K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5)
         for k in range(d):
             total2 += q[i, k]
         t6[i] = alpha[i] - logsumexp1[0] - 0.9189385332046727 * d + total2
-    # frobenius = Σ_i,k t3[i,k]^2 + {Σ_i,k,l lower[i,k,l]^2 if l ≤ k - 1}
+    # frobenius = Σ_i,k t3[i,k]^2 + Σ_{i, k, l < k} lower[i,k,l]^2
     total3 = 0.0
     for i in range(K):
         for k in range(d):
@@ -120,28 +120,46 @@ def _log_posterior_2(
         for i in range(K):
             for k in range(d):
                 centred[j, i, k] = X[j, k] - mu[i, k]
-    # whitened[j,i,k] = {Σ_l centred[j,i,l]·lower[i,k,l] if l ≤ k - 1} + t3[i,k]·centred[j,i,k]
-    for j in range(rows):
+    # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
+    for j in range(0, rows - rows % 4, 4):
+        for i in range(K):
+            for k in range(d):
+                total = 0.0
+                total_1 = 0.0
+                total_2 = 0.0
+                total_3 = 0.0
+                for l in range(k):
+                    v = lower[i, k, l]
+                    total += centred[j, i, l] * v
+                    total_1 += centred[j + 1, i, l] * v
+                    total_2 += centred[j + 2, i, l] * v
+                    total_3 += centred[j + 3, i, l] * v
+                v2 = t3[i, k]
+                whitened[j, i, k] = v2 * centred[j, i, k] + total
+                whitened[j + 1, i, k] = v2 * centred[j + 1, i, k] + total_1
+                whitened[j + 2, i, k] = v2 * centred[j + 2, i, k] + total_2
+                whitened[j + 3, i, k] = v2 * centred[j + 3, i, k] + total_3
+    for j in range(rows - rows % 4, rows):
         for i in range(K):
             for k in range(d):
                 total = 0.0
                 for l in range(k):
                     total += centred[j, i, l] * lower[i, k, l]
                 whitened[j, i, k] = t3[i, k] * centred[j, i, k] + total
-    # t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]
+    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
     for j in range(rows):
         for i in range(K):
             total2 = 0.0
             for k in range(d):
-                v = whitened[j, i, k]
-                total2 += v * v
+                v3 = whitened[j, i, k]
+                total2 += v3 * v3
             t9[j, i] = t6[i] + total2 * (-0.5)
     # logsumexp2[j] = logsumexp_i (t9[j,i])
     for j in range(rows):
         largest = -np.inf
         for i in range(K):
-            v2 = t9[j, i]
-            largest = v2 if v2 > largest or v2 != v2 else largest
+            v4 = t9[j, i]
+            largest = v4 if v4 > largest or v4 != v4 else largest
         largest = _finite_or_zero(largest)
         total3 = 0.0
         for i in range(K):
@@ -217,7 +235,7 @@ def _log_posterior_grad_1(
         for k in range(d):
             total2 += q[i, k]
         t6[i] = alpha[i] - logsumexp1[0] - 0.9189385332046727 * d + total2
-    # frobenius = Σ_i,k t3[i,k]^2 + {Σ_i,k,l lower[i,k,l]^2 if l ≤ k - 1}
+    # frobenius = Σ_i,k t3[i,k]^2 + Σ_{i, k, l < k} lower[i,k,l]^2
     total3 = 0.0
     for i in range(K):
         for k in range(d):
@@ -271,28 +289,46 @@ def _log_posterior_grad_2(
         for i in range(K):
             for k in range(d):
                 centred[j, i, k] = X[j, k] - mu[i, k]
-    # whitened[j,i,k] = {Σ_l centred[j,i,l]·lower[i,k,l] if l ≤ k - 1} + t3[i,k]·centred[j,i,k]
-    for j in range(rows):
+    # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
+    for j in range(0, rows - rows % 4, 4):
+        for i in range(K):
+            for k in range(d):
+                total = 0.0
+                total_1 = 0.0
+                total_2 = 0.0
+                total_3 = 0.0
+                for l in range(k):
+                    v = lower[i, k, l]
+                    total += centred[j, i, l] * v
+                    total_1 += centred[j + 1, i, l] * v
+                    total_2 += centred[j + 2, i, l] * v
+                    total_3 += centred[j + 3, i, l] * v
+                v2 = t3[i, k]
+                whitened[j, i, k] = v2 * centred[j, i, k] + total
+                whitened[j + 1, i, k] = v2 * centred[j + 1, i, k] + total_1
+                whitened[j + 2, i, k] = v2 * centred[j + 2, i, k] + total_2
+                whitened[j + 3, i, k] = v2 * centred[j + 3, i, k] + total_3
+    for j in range(rows - rows % 4, rows):
         for i in range(K):
             for k in range(d):
                 total = 0.0
                 for l in range(k):
                     total += centred[j, i, l] * lower[i, k, l]
                 whitened[j, i, k] = t3[i, k] * centred[j, i, k] + total
-    # t9[j,i] = -(1/2)·Σ_k whitened[j,i,k]^2 + t6[i]
+    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
     for j in range(rows):
         for i in range(K):
             total2 = 0.0
             for k in range(d):
-                v = whitened[j, i, k]
-                total2 += v * v
+                v3 = whitened[j, i, k]
+                total2 += v3 * v3
             t9[j, i] = t6[i] + total2 * (-0.5)
     # logsumexp2[j] = logsumexp_i (t9[j,i])
     for j in range(rows):
         largest = -np.inf
         for i in range(K):
-            v2 = t9[j, i]
-            largest = v2 if v2 > largest or v2 != v2 else largest
+            v4 = t9[j, i]
+            largest = v4 if v4 > largest or v4 != v4 else largest
         largest = _finite_or_zero(largest)
         total3 = 0.0
         for i in range(K):
@@ -307,38 +343,71 @@ def _log_posterior_grad_2(
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
     for j in range(rows):
         for i in range(K):
-            v3 = math.exp(t9[j, i] - logsumexp2[j])
-            t9_bar[j, i] = v3
-            log_normaliser_bar[i] += v3
+            v5 = math.exp(t9[j, i] - logsumexp2[j])
+            t9_bar[j, i] = v5
+            log_normaliser_bar[i] += v5
     # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
-    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
     for j in range(rows):
         for i in range(K):
             for k in range(d):
-                v4 = -(t9_bar[j, i] * whitened[j, i, k])
-                t4_bar[j, i, k] = v4
-                t3_bar_total[i, k] += centred[j, i, k] * v4
-    # centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + {Σ_l lower[i,l,k]·t4_bar[j,i,l] if k ≤ l - 1}
+                t4_bar[j, i, k] = -(t9_bar[j, i] * whitened[j, i, k])
+    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
+    for i in range(K):
+        for j in range(0, rows - rows % 4, 4):
+            for k in range(d):
+                t3_bar_total[i, k] += (
+                    centred[j, i, k] * t4_bar[j, i, k]
+                    + centred[j + 1, i, k] * t4_bar[j + 1, i, k]
+                    + centred[j + 2, i, k] * t4_bar[j + 2, i, k]
+                    + centred[j + 3, i, k] * t4_bar[j + 3, i, k]
+                )
+        for j in range(rows - rows % 4, rows):
+            for k in range(d):
+                t3_bar_total[i, k] += centred[j, i, k] * t4_bar[j, i, k]
+    # centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_{l > k} lower[i,l,k]·t4_bar[j,i,l]
     for j in range(rows):
         for i in range(K):
             for k in range(d):
                 centred_bar[j, i, k] = t3[i, k] * t4_bar[j, i, k]
-    for j in range(rows):
+    for j in range(0, rows - rows % 2, 2):
         for i in range(K):
             for l in range(d):
+                t4_bar_here = t4_bar[j, i, l]
+                t4_bar_here1 = t4_bar[j + 1, i, l]
                 for k in range(l):
-                    centred_bar[j, i, k] += lower[i, l, k] * t4_bar[j, i, l]
+                    v6 = lower[i, l, k]
+                    centred_bar[j, i, k] += v6 * t4_bar_here
+                    centred_bar[j + 1, i, k] += v6 * t4_bar_here1
+    for j in range(rows - rows % 2, rows):
+        for i in range(K):
+            for l in range(d):
+                t4_bar_here = t4_bar[j, i, l]
+                for k in range(l):
+                    centred_bar[j, i, k] += lower[i, l, k] * t4_bar_here
     # mu_bar[i,k] = -Σ_j centred_bar[j,i,k]
     for j in range(rows):
         for i in range(K):
             for k in range(d):
                 mu_bar[i, k] += centred_bar[j, i, k]
-    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] if l ≤ k - 1} + {Σ_j centred[j,i,l]·t4_bar[j,i,k] if l ≤ k - 1}
+    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
         for k in range(d):
-            for j in range(rows):
+            for j in range(0, rows - rows % 4, 4):
+                t4_bar_here2 = t4_bar[j, i, k]
+                t4_bar_here12 = t4_bar[j + 1, i, k]
+                t4_bar_here22 = t4_bar[j + 2, i, k]
+                t4_bar_here3 = t4_bar[j + 3, i, k]
                 for l in range(k):
-                    lower_bar_total[i, k, l] += centred[j, i, l] * t4_bar[j, i, k]
+                    lower_bar_total[i, k, l] += (
+                        centred[j, i, l] * t4_bar_here2
+                        + centred[j + 1, i, l] * t4_bar_here12
+                        + centred[j + 2, i, l] * t4_bar_here22
+                        + centred[j + 3, i, l] * t4_bar_here3
+                    )
+            for j in range(rows - rows % 4, rows):
+                t4_bar_here2 = t4_bar[j, i, k]
+                for l in range(k):
+                    lower_bar_total[i, k, l] += centred[j, i, l] * t4_bar_here2
 
 
 @njit(
@@ -445,7 +514,7 @@ def _log_posterior_grad_3(
         alpha_bar[i] = (
             logsumexp1_bar[0] * math.exp(alpha[i] - logsumexp1[0]) + log_normaliser_bar[i]
         )
-    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] if l ≤ k - 1} + {Σ_j centred[j,i,l]·t4_bar[j,i,k] if l ≤ k - 1}
+    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
         for k in range(d):
             for l in range(d):

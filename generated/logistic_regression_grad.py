@@ -5,11 +5,11 @@ symgrad  0.1.0, target cpu
 
 loss (line 8) and its gradient by w, b:
 
-    z[i] = Σ_j w[j]·X[i,j] + b                       i < n, j < d
-    loss = (1/n)·Σ_i (softplus(z[i]) - y[i]·z[i])    i < n
-    z_bar[i] = (sigmoid(z[i]) - y[i])/n              i < n
-    w_bar[j] = Σ_i z_bar[i]·X[i,j]                   j < d, i < n
-    b_bar = Σ_i z_bar[i]                             i < n
+    z[i] = Σ_j w[j]·X[i,j] + b                     i < n, j < d
+    loss = 1/n·Σ_i (softplus(z[i]) - y[i]·z[i])    i < n
+    z_bar[i] = (sigmoid(z[i]) - y[i])/n            i < n
+    w_bar[j] = Σ_i z_bar[i]·X[i,j]                 j < d, i < n
+    b_bar = Σ_i z_bar[i]                           i < n
     stabilised: log(1 + exp(z[i])) → softplus(z[i]), examples/logistic_regression/model.py:17
 """
 
@@ -34,7 +34,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_89e7b1f0596a4346"
+__name__ = "symgrad_module_5965d140734d0355"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -61,16 +61,31 @@ def _softplus(x):
 )
 def _loss_1(rows, d, w, X, b, z, y, loss):
     # z[i] = Σ_j w[j]·X[i,j] + b
-    for i in range(rows):
+    for i in range(0, rows - rows % 4, 4):
+        total = 0.0
+        total_1 = 0.0
+        total_2 = 0.0
+        total_3 = 0.0
+        for j in range(d):
+            v = w[j]
+            total += v * X[i, j]
+            total_1 += v * X[i + 1, j]
+            total_2 += v * X[i + 2, j]
+            total_3 += v * X[i + 3, j]
+        z[i] = b + total
+        z[i + 1] = b + total_1
+        z[i + 2] = b + total_2
+        z[i + 3] = b + total_3
+    for i in range(rows - rows % 4, rows):
         total = 0.0
         for j in range(d):
             total += w[j] * X[i, j]
         z[i] = b + total
-    # loss = (1/n)·Σ_i (softplus(z[i]) - y[i]·z[i])
+    # loss = 1/n·Σ_i (softplus(z[i]) - y[i]·z[i])
     loss_sum = 0.0
     for i in range(rows):
-        v = z[i]
-        loss_sum += _softplus(v) - y[i] * v
+        v2 = z[i]
+        loss_sum += _softplus(v2) - y[i] * v2
     loss[0] += loss_sum
 
 
@@ -103,29 +118,57 @@ def _loss_1_blocks(blocks, n, d, w, X, b, z, y, loss):
 )
 def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
     # z[i] = Σ_j w[j]·X[i,j] + b
-    for i in range(rows):
+    for i in range(0, rows - rows % 4, 4):
+        total = 0.0
+        total_1 = 0.0
+        total_2 = 0.0
+        total_3 = 0.0
+        for j in range(d):
+            v = w[j]
+            total += v * X[i, j]
+            total_1 += v * X[i + 1, j]
+            total_2 += v * X[i + 2, j]
+            total_3 += v * X[i + 3, j]
+        z[i] = b + total
+        z[i + 1] = b + total_1
+        z[i + 2] = b + total_2
+        z[i + 3] = b + total_3
+    for i in range(rows - rows % 4, rows):
         total = 0.0
         for j in range(d):
             total += w[j] * X[i, j]
         z[i] = b + total
-    # loss = (1/n)·Σ_i (softplus(z[i]) - y[i]·z[i])
+    # loss = 1/n·Σ_i (softplus(z[i]) - y[i]·z[i])
     # z_bar[i] = (sigmoid(z[i]) - y[i])/n
     # b_bar = Σ_i z_bar[i]
     loss_sum = 0.0
     b_bar_sum = 0.0
     for i in range(rows):
-        v = z[i]
-        v2 = y[i]
-        v3 = (_sigmoid(v) - v2) / n
-        loss_sum += _softplus(v) - v2 * v
-        z_bar[i] = v3
-        b_bar_sum += v3
+        v2 = z[i]
+        v3 = y[i]
+        v4 = (_sigmoid(v2) - v3) / n
+        loss_sum += _softplus(v2) - v3 * v2
+        z_bar[i] = v4
+        b_bar_sum += v4
     loss[0] += loss_sum
     b_bar[0] += b_bar_sum
     # w_bar[j] = Σ_i z_bar[i]·X[i,j]
-    for i in range(rows):
+    for i in range(0, rows - rows % 4, 4):
+        z_bar_here = z_bar[i]
+        z_bar_here1 = z_bar[i + 1]
+        z_bar_here2 = z_bar[i + 2]
+        z_bar_here3 = z_bar[i + 3]
         for j in range(d):
-            w_bar[j] += z_bar[i] * X[i, j]
+            w_bar[j] += (
+                z_bar_here * X[i, j]
+                + z_bar_here1 * X[i + 1, j]
+                + z_bar_here2 * X[i + 2, j]
+                + z_bar_here3 * X[i + 3, j]
+            )
+    for i in range(rows - rows % 4, rows):
+        z_bar_here = z_bar[i]
+        for j in range(d):
+            w_bar[j] += z_bar_here * X[i, j]
 
 
 @njit(

@@ -5,13 +5,13 @@ symgrad  0.1.0, target cpu
 
 loss (line 13) and its gradient by U, V, b:
 
-    t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]                             i < n, k < p, j < r
-    t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2                                     i < n, j < r, k < p
-    loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2    i < n, k < p
-    matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)                    i < n, k < p
-    U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]                i < n, j < r, k < p
-    V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]                k < p, j < r, i < n
-    b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)                        k < p, i < n
+    t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]                           i < n, k < p, j < r
+    t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2                                   i < n, j < r, k < p
+    loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2    i < n, k < p
+    matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)                  i < n, k < p
+    U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]              i < n, j < r, k < p
+    V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]              k < p, j < r, i < n
+    b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)                      k < p, i < n
 """
 
 # ruff: noqa
@@ -34,7 +34,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_50e04df3da6312a7"
+__name__ = "symgrad_module_6e88986104304631"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # --- kernels of loss ---------------------------------------------------------------------------
@@ -46,7 +46,86 @@ sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 )
 def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
-    for i in range(rows):
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(0, p - p % 4, 4):
+            total = 0.0
+            total_1 = 0.0
+            total_2 = 0.0
+            total_3 = 0.0
+            total_1 = 0.0
+            total_1_1 = 0.0
+            total_1_2 = 0.0
+            total_1_3 = 0.0
+            total_2 = 0.0
+            total_2_1 = 0.0
+            total_2_2 = 0.0
+            total_2_3 = 0.0
+            total_3 = 0.0
+            total_3_1 = 0.0
+            total_3_2 = 0.0
+            total_3_3 = 0.0
+            for j in range(r):
+                v = U[i, j]
+                v2 = V[k, j]
+                v3 = U[i + 1, j]
+                v4 = U[i + 2, j]
+                v5 = U[i + 3, j]
+                v6 = V[k + 1, j]
+                v7 = V[k + 2, j]
+                v8 = V[k + 3, j]
+                total += v * v2
+                total_1 += v3 * v2 + v * v6
+                total_2 += v4 * v2 + v * v7
+                total_3 += v5 * v2 + v * v8
+                total_1_1 += v3 * v6
+                total_2_1 += v4 * v6
+                total_3_1 += v5 * v6
+                total_1_2 += v3 * v7
+                total_2_2 += v4 * v7
+                total_3_2 += v5 * v7
+                total_1_3 += v3 * v8
+                total_2_3 += v4 * v8
+                total_3_3 += v5 * v8
+            v9 = b[k]
+            v10 = total_1 * (-1.0)
+            v11 = total_2 * (-1.0)
+            v12 = total_3 * (-1.0)
+            v13 = b[k + 1]
+            v14 = b[k + 2]
+            v15 = b[k + 3]
+            t3[i, k] = Y[i, k] - v9 + total * (-1.0)
+            t3[i + 1, k] = Y[i + 1, k] - v9 + v10
+            t3[i + 2, k] = Y[i + 2, k] - v9 + v11
+            t3[i + 3, k] = Y[i + 3, k] - v9 + v12
+            t3[i, k + 1] = Y[i, k + 1] - v13 + v10
+            t3[i + 1, k + 1] = Y[i + 1, k + 1] - v13 + total_1_1 * (-1.0)
+            t3[i + 2, k + 1] = Y[i + 2, k + 1] - v13 + total_2_1 * (-1.0)
+            t3[i + 3, k + 1] = Y[i + 3, k + 1] - v13 + total_3_1 * (-1.0)
+            t3[i, k + 2] = Y[i, k + 2] - v14 + v11
+            t3[i + 1, k + 2] = Y[i + 1, k + 2] - v14 + total_1_2 * (-1.0)
+            t3[i + 2, k + 2] = Y[i + 2, k + 2] - v14 + total_2_2 * (-1.0)
+            t3[i + 3, k + 2] = Y[i + 3, k + 2] - v14 + total_3_2 * (-1.0)
+            t3[i, k + 3] = Y[i, k + 3] - v15 + v12
+            t3[i + 1, k + 3] = Y[i + 1, k + 3] - v15 + total_1_3 * (-1.0)
+            t3[i + 2, k + 3] = Y[i + 2, k + 3] - v15 + total_2_3 * (-1.0)
+            t3[i + 3, k + 3] = Y[i + 3, k + 3] - v15 + total_3_3 * (-1.0)
+        for k in range(p - p % 4, p):
+            total = 0.0
+            total_1 = 0.0
+            total_2 = 0.0
+            total_3 = 0.0
+            for j in range(r):
+                v16 = V[k, j]
+                total += U[i, j] * v16
+                total_1 += U[i + 1, j] * v16
+                total_2 += U[i + 2, j] * v16
+                total_3 += U[i + 3, j] * v16
+            v17 = b[k]
+            t3[i, k] = Y[i, k] - v17 + total * (-1.0)
+            t3[i + 1, k] = Y[i + 1, k] - v17 + total_1 * (-1.0)
+            t3[i + 2, k] = Y[i + 2, k] - v17 + total_2 * (-1.0)
+            t3[i + 3, k] = Y[i + 3, k] - v17 + total_3 * (-1.0)
+    for i in range(rows - rows % 4, rows):
         for k in range(p):
             total = 0.0
             for j in range(r):
@@ -56,15 +135,15 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     total2 = 0.0
     for i in range(rows):
         for j in range(r):
-            v = U[i, j]
-            total2 += v * v
+            v18 = U[i, j]
+            total2 += v18 * v18
     t9_total[0] += total2
-    # loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
     total3 = 0.0
     for i in range(rows):
         for k in range(p):
-            v2 = t3[i, k] if np.float64(observed[i, k]) else 0.0
-            total3 += v2 * v2
+            v19 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            total3 += v19 * v19
     loss_total[0] += total3
 
 
@@ -106,7 +185,7 @@ def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
             v = V[k, j]
             total += v * v
     t9[0] = t9_total[0] + total
-    # loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
     loss[0] = loss_total[0] + penalty * t9[0] / 2.0
 
 
@@ -133,7 +212,86 @@ def _loss_grad_1(
     b_bar,
 ):
     # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
-    for i in range(rows):
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(0, p - p % 4, 4):
+            total = 0.0
+            total_1 = 0.0
+            total_2 = 0.0
+            total_3 = 0.0
+            total_1 = 0.0
+            total_1_1 = 0.0
+            total_1_2 = 0.0
+            total_1_3 = 0.0
+            total_2 = 0.0
+            total_2_1 = 0.0
+            total_2_2 = 0.0
+            total_2_3 = 0.0
+            total_3 = 0.0
+            total_3_1 = 0.0
+            total_3_2 = 0.0
+            total_3_3 = 0.0
+            for j in range(r):
+                v = U[i, j]
+                v2 = V[k, j]
+                v3 = U[i + 1, j]
+                v4 = U[i + 2, j]
+                v5 = U[i + 3, j]
+                v6 = V[k + 1, j]
+                v7 = V[k + 2, j]
+                v8 = V[k + 3, j]
+                total += v * v2
+                total_1 += v3 * v2 + v * v6
+                total_2 += v4 * v2 + v * v7
+                total_3 += v5 * v2 + v * v8
+                total_1_1 += v3 * v6
+                total_2_1 += v4 * v6
+                total_3_1 += v5 * v6
+                total_1_2 += v3 * v7
+                total_2_2 += v4 * v7
+                total_3_2 += v5 * v7
+                total_1_3 += v3 * v8
+                total_2_3 += v4 * v8
+                total_3_3 += v5 * v8
+            v9 = b[k]
+            v10 = total_1 * (-1.0)
+            v11 = total_2 * (-1.0)
+            v12 = total_3 * (-1.0)
+            v13 = b[k + 1]
+            v14 = b[k + 2]
+            v15 = b[k + 3]
+            t3[i, k] = Y[i, k] - v9 + total * (-1.0)
+            t3[i + 1, k] = Y[i + 1, k] - v9 + v10
+            t3[i + 2, k] = Y[i + 2, k] - v9 + v11
+            t3[i + 3, k] = Y[i + 3, k] - v9 + v12
+            t3[i, k + 1] = Y[i, k + 1] - v13 + v10
+            t3[i + 1, k + 1] = Y[i + 1, k + 1] - v13 + total_1_1 * (-1.0)
+            t3[i + 2, k + 1] = Y[i + 2, k + 1] - v13 + total_2_1 * (-1.0)
+            t3[i + 3, k + 1] = Y[i + 3, k + 1] - v13 + total_3_1 * (-1.0)
+            t3[i, k + 2] = Y[i, k + 2] - v14 + v11
+            t3[i + 1, k + 2] = Y[i + 1, k + 2] - v14 + total_1_2 * (-1.0)
+            t3[i + 2, k + 2] = Y[i + 2, k + 2] - v14 + total_2_2 * (-1.0)
+            t3[i + 3, k + 2] = Y[i + 3, k + 2] - v14 + total_3_2 * (-1.0)
+            t3[i, k + 3] = Y[i, k + 3] - v15 + v12
+            t3[i + 1, k + 3] = Y[i + 1, k + 3] - v15 + total_1_3 * (-1.0)
+            t3[i + 2, k + 3] = Y[i + 2, k + 3] - v15 + total_2_3 * (-1.0)
+            t3[i + 3, k + 3] = Y[i + 3, k + 3] - v15 + total_3_3 * (-1.0)
+        for k in range(p - p % 4, p):
+            total = 0.0
+            total_1 = 0.0
+            total_2 = 0.0
+            total_3 = 0.0
+            for j in range(r):
+                v16 = V[k, j]
+                total += U[i, j] * v16
+                total_1 += U[i + 1, j] * v16
+                total_2 += U[i + 2, j] * v16
+                total_3 += U[i + 3, j] * v16
+            v17 = b[k]
+            t3[i, k] = Y[i, k] - v17 + total * (-1.0)
+            t3[i + 1, k] = Y[i + 1, k] - v17 + total_1 * (-1.0)
+            t3[i + 2, k] = Y[i + 2, k] - v17 + total_2 * (-1.0)
+            t3[i + 3, k] = Y[i + 3, k] - v17 + total_3 * (-1.0)
+    for i in range(rows - rows % 4, rows):
         for k in range(p):
             total = 0.0
             for j in range(r):
@@ -143,36 +301,115 @@ def _loss_grad_1(
     total2 = 0.0
     for i in range(rows):
         for j in range(r):
-            v = U[i, j]
-            total2 += v * v
+            v18 = U[i, j]
+            total2 += v18 * v18
     t9_total[0] += total2
-    # loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
     total3 = 0.0
     for i in range(rows):
         for k in range(p):
-            v2 = t3[i, k] if np.float64(observed[i, k]) else 0.0
-            total3 += v2 * v2
+            v19 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            total3 += v19 * v19
     loss_total[0] += total3
     # matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)
-    # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
     for i in range(rows):
         for k in range(p):
-            v3 = t3[i, k] if np.float64(observed[i, k]) else 0.0
-            matmul1_bar[i, k] = -v3
-            b_bar[k] += v3
+            matmul1_bar[i, k] = -(t3[i, k] if np.float64(observed[i, k]) else 0.0)
     # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
     for i in range(rows):
         for j in range(r):
             U_bar[i, j] = penalty * U[i, j]
-    for i in range(rows):
-        for k in range(p):
+    for i in range(0, rows - rows % 2, 2):
+        for k in range(0, p - p % 4, 4):
+            matmul1_bar_here = matmul1_bar[i, k]
+            matmul1_bar_here1 = matmul1_bar[i + 1, k]
+            matmul1_bar_here2 = matmul1_bar[i, k + 1]
+            matmul1_bar_here3 = matmul1_bar[i + 1, k + 1]
+            matmul1_bar_here4 = matmul1_bar[i, k + 2]
+            matmul1_bar_here5 = matmul1_bar[i + 1, k + 2]
+            matmul1_bar_here6 = matmul1_bar[i, k + 3]
+            matmul1_bar_here7 = matmul1_bar[i + 1, k + 3]
             for j in range(r):
-                U_bar[i, j] += V[k, j] * matmul1_bar[i, k]
+                v20 = V[k, j]
+                v21 = V[k + 1, j]
+                v22 = V[k + 2, j]
+                v23 = V[k + 3, j]
+                U_bar[i, j] += (
+                    v20 * matmul1_bar_here
+                    + v21 * matmul1_bar_here2
+                    + v22 * matmul1_bar_here4
+                    + v23 * matmul1_bar_here6
+                )
+                U_bar[i + 1, j] += (
+                    v20 * matmul1_bar_here1
+                    + v21 * matmul1_bar_here3
+                    + v22 * matmul1_bar_here5
+                    + v23 * matmul1_bar_here7
+                )
+        for k in range(p - p % 4, p):
+            matmul1_bar_here = matmul1_bar[i, k]
+            matmul1_bar_here1 = matmul1_bar[i + 1, k]
+            for j in range(r):
+                v24 = V[k, j]
+                U_bar[i, j] += v24 * matmul1_bar_here
+                U_bar[i + 1, j] += v24 * matmul1_bar_here1
+    for i in range(rows - rows % 2, rows):
+        for k in range(p):
+            matmul1_bar_here = matmul1_bar[i, k]
+            for j in range(r):
+                U_bar[i, j] += V[k, j] * matmul1_bar_here
     # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
-    for i in range(rows):
-        for k in range(p):
+    for k in range(0, p - p % 2, 2):
+        for i in range(0, rows - rows % 4, 4):
+            matmul1_bar_here8 = matmul1_bar[i, k]
+            matmul1_bar_here12 = matmul1_bar[i, k + 1]
+            matmul1_bar_here22 = matmul1_bar[i + 1, k]
+            matmul1_bar_here32 = matmul1_bar[i + 1, k + 1]
+            matmul1_bar_here42 = matmul1_bar[i + 2, k]
+            matmul1_bar_here52 = matmul1_bar[i + 2, k + 1]
+            matmul1_bar_here62 = matmul1_bar[i + 3, k]
+            matmul1_bar_here72 = matmul1_bar[i + 3, k + 1]
             for j in range(r):
-                V_bar_total[k, j] += U[i, j] * matmul1_bar[i, k]
+                v25 = U[i, j]
+                v26 = U[i + 1, j]
+                v27 = U[i + 2, j]
+                v28 = U[i + 3, j]
+                V_bar_total[k, j] += (
+                    v25 * matmul1_bar_here8
+                    + v26 * matmul1_bar_here22
+                    + v27 * matmul1_bar_here42
+                    + v28 * matmul1_bar_here62
+                )
+                V_bar_total[k + 1, j] += (
+                    v25 * matmul1_bar_here12
+                    + v26 * matmul1_bar_here32
+                    + v27 * matmul1_bar_here52
+                    + v28 * matmul1_bar_here72
+                )
+        for i in range(rows - rows % 4, rows):
+            matmul1_bar_here8 = matmul1_bar[i, k]
+            matmul1_bar_here12 = matmul1_bar[i, k + 1]
+            for j in range(r):
+                v29 = U[i, j]
+                V_bar_total[k, j] += v29 * matmul1_bar_here8
+                V_bar_total[k + 1, j] += v29 * matmul1_bar_here12
+    for k in range(p - p % 2, p):
+        for i in range(rows):
+            matmul1_bar_here8 = matmul1_bar[i, k]
+            for j in range(r):
+                V_bar_total[k, j] += U[i, j] * matmul1_bar_here8
+    # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(p):
+            b_bar[k] += (
+                (t3[i, k] if np.float64(observed[i, k]) else 0.0)
+                + (t3[i + 1, k] if np.float64(observed[i + 1, k]) else 0.0)
+                + (t3[i + 2, k] if np.float64(observed[i + 2, k]) else 0.0)
+                + (t3[i + 3, k] if np.float64(observed[i + 3, k]) else 0.0)
+            )
+    for i in range(rows - rows % 4, rows):
+        for k in range(p):
+            b_bar[k] += t3[i, k] if np.float64(observed[i, k]) else 0.0
 
 
 @njit(
@@ -236,7 +473,7 @@ def _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, 
             v = V[k, j]
             total += v * v
     t9[0] = t9_total[0] + total
-    # loss = (1/2)·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
     loss[0] = loss_total[0] + penalty * t9[0] / 2.0
     # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
     for k in range(p):

@@ -10,7 +10,7 @@ loss (line 15) and its gradient by W1, b1, W2, b2:
     scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]                               i < n, l < c, k < h
     index1 = index(label, c)
     logsumexp1[i] = logsumexp_l (scores[i,l])                                   i < n, l < c
-    loss = (1/n)·Σ_i (logsumexp1[i] - scores[i,index1[i]])                      i < n
+    loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])                        i < n
     scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}    i < n, l < c
     hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]                               i < n, k < h, l < c
     t1_bar[i,k] = (1 - hidden[i,k]^2)·hidden_bar[i,k]                           i < n, k < h
@@ -41,7 +41,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_4bff9739ab64d6b3"
+__name__ = "symgrad_module_d38c625d4a6c6a88"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -63,10 +63,35 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
     for i in range(rows):
         for k in range(h):
             t1[i, k] = b1[k]
-    for i in range(rows):
-        for j in range(d):
+    for i in range(0, rows - rows % 2, 2):
+        for j in range(0, d - d % 4, 4):
+            X_here = X[i, j]
+            X_here1 = X[i + 1, j]
+            X_here2 = X[i, j + 1]
+            X_here3 = X[i + 1, j + 1]
+            X_here4 = X[i, j + 2]
+            X_here5 = X[i + 1, j + 2]
+            X_here6 = X[i, j + 3]
+            X_here7 = X[i + 1, j + 3]
             for k in range(h):
-                t1[i, k] += W1[j, k] * X[i, j]
+                v = W1[j, k]
+                v2 = W1[j + 1, k]
+                v3 = W1[j + 2, k]
+                v4 = W1[j + 3, k]
+                t1[i, k] += v * X_here + v2 * X_here2 + v3 * X_here4 + v4 * X_here6
+                t1[i + 1, k] += v * X_here1 + v2 * X_here3 + v3 * X_here5 + v4 * X_here7
+        for j in range(d - d % 4, d):
+            X_here = X[i, j]
+            X_here1 = X[i + 1, j]
+            for k in range(h):
+                v5 = W1[j, k]
+                t1[i, k] += v5 * X_here
+                t1[i + 1, k] += v5 * X_here1
+    for i in range(rows - rows % 2, rows):
+        for j in range(d):
+            X_here = X[i, j]
+            for k in range(h):
+                t1[i, k] += W1[j, k] * X_here
     # hidden[i,k] = tanh(t1[i,k])
     for i in range(rows):
         for k in range(h):
@@ -75,22 +100,51 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
     for i in range(rows):
         for l in range(c):
             scores[i, l] = b2[l]
-    for i in range(rows):
-        for k in range(h):
+    for i in range(0, rows - rows % 2, 2):
+        for k in range(0, h - h % 4, 4):
+            hidden_here = hidden[i, k]
+            hidden_here1 = hidden[i + 1, k]
+            hidden_here2 = hidden[i, k + 1]
+            hidden_here3 = hidden[i + 1, k + 1]
+            hidden_here4 = hidden[i, k + 2]
+            hidden_here5 = hidden[i + 1, k + 2]
+            hidden_here6 = hidden[i, k + 3]
+            hidden_here7 = hidden[i + 1, k + 3]
             for l in range(c):
-                scores[i, l] += W2[k, l] * hidden[i, k]
+                v6 = W2[k, l]
+                v7 = W2[k + 1, l]
+                v8 = W2[k + 2, l]
+                v9 = W2[k + 3, l]
+                scores[i, l] += (
+                    v6 * hidden_here + v7 * hidden_here2 + v8 * hidden_here4 + v9 * hidden_here6
+                )
+                scores[i + 1, l] += (
+                    v6 * hidden_here1 + v7 * hidden_here3 + v8 * hidden_here5 + v9 * hidden_here7
+                )
+        for k in range(h - h % 4, h):
+            hidden_here = hidden[i, k]
+            hidden_here1 = hidden[i + 1, k]
+            for l in range(c):
+                v10 = W2[k, l]
+                scores[i, l] += v10 * hidden_here
+                scores[i + 1, l] += v10 * hidden_here1
+    for i in range(rows - rows % 2, rows):
+        for k in range(h):
+            hidden_here = hidden[i, k]
+            for l in range(c):
+                scores[i, l] += W2[k, l] * hidden_here
     # logsumexp1[i] = logsumexp_l (scores[i,l])
     for i in range(rows):
         largest = -np.inf
         for l in range(c):
-            v = scores[i, l]
-            largest = v if v > largest or v != v else largest
+            v11 = scores[i, l]
+            largest = v11 if v11 > largest or v11 != v11 else largest
         largest = _finite_or_zero(largest)
         total = 0.0
         for l in range(c):
             total += math.exp(scores[i, l] - largest)
         logsumexp1[i] = math.log(total) + largest
-    # loss = (1/n)·Σ_i (logsumexp1[i] - scores[i,index1[i]])
+    # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
     loss_sum = 0.0
     for i in range(rows):
         loss_sum += logsumexp1[i] - scores[i, index1[i]]
@@ -162,10 +216,35 @@ def _loss_grad_1(
     for i in range(rows):
         for k in range(h):
             t1[i, k] = b1[k]
-    for i in range(rows):
-        for j in range(d):
+    for i in range(0, rows - rows % 2, 2):
+        for j in range(0, d - d % 4, 4):
+            X_here = X[i, j]
+            X_here1 = X[i + 1, j]
+            X_here2 = X[i, j + 1]
+            X_here3 = X[i + 1, j + 1]
+            X_here4 = X[i, j + 2]
+            X_here5 = X[i + 1, j + 2]
+            X_here6 = X[i, j + 3]
+            X_here7 = X[i + 1, j + 3]
             for k in range(h):
-                t1[i, k] += W1[j, k] * X[i, j]
+                v = W1[j, k]
+                v2 = W1[j + 1, k]
+                v3 = W1[j + 2, k]
+                v4 = W1[j + 3, k]
+                t1[i, k] += v * X_here + v2 * X_here2 + v3 * X_here4 + v4 * X_here6
+                t1[i + 1, k] += v * X_here1 + v2 * X_here3 + v3 * X_here5 + v4 * X_here7
+        for j in range(d - d % 4, d):
+            X_here = X[i, j]
+            X_here1 = X[i + 1, j]
+            for k in range(h):
+                v5 = W1[j, k]
+                t1[i, k] += v5 * X_here
+                t1[i + 1, k] += v5 * X_here1
+    for i in range(rows - rows % 2, rows):
+        for j in range(d):
+            X_here = X[i, j]
+            for k in range(h):
+                t1[i, k] += W1[j, k] * X_here
     # hidden[i,k] = tanh(t1[i,k])
     for i in range(rows):
         for k in range(h):
@@ -174,22 +253,51 @@ def _loss_grad_1(
     for i in range(rows):
         for l in range(c):
             scores[i, l] = b2[l]
-    for i in range(rows):
-        for k in range(h):
+    for i in range(0, rows - rows % 2, 2):
+        for k in range(0, h - h % 4, 4):
+            hidden_here = hidden[i, k]
+            hidden_here1 = hidden[i + 1, k]
+            hidden_here2 = hidden[i, k + 1]
+            hidden_here3 = hidden[i + 1, k + 1]
+            hidden_here4 = hidden[i, k + 2]
+            hidden_here5 = hidden[i + 1, k + 2]
+            hidden_here6 = hidden[i, k + 3]
+            hidden_here7 = hidden[i + 1, k + 3]
             for l in range(c):
-                scores[i, l] += W2[k, l] * hidden[i, k]
+                v6 = W2[k, l]
+                v7 = W2[k + 1, l]
+                v8 = W2[k + 2, l]
+                v9 = W2[k + 3, l]
+                scores[i, l] += (
+                    v6 * hidden_here + v7 * hidden_here2 + v8 * hidden_here4 + v9 * hidden_here6
+                )
+                scores[i + 1, l] += (
+                    v6 * hidden_here1 + v7 * hidden_here3 + v8 * hidden_here5 + v9 * hidden_here7
+                )
+        for k in range(h - h % 4, h):
+            hidden_here = hidden[i, k]
+            hidden_here1 = hidden[i + 1, k]
+            for l in range(c):
+                v10 = W2[k, l]
+                scores[i, l] += v10 * hidden_here
+                scores[i + 1, l] += v10 * hidden_here1
+    for i in range(rows - rows % 2, rows):
+        for k in range(h):
+            hidden_here = hidden[i, k]
+            for l in range(c):
+                scores[i, l] += W2[k, l] * hidden_here
     # logsumexp1[i] = logsumexp_l (scores[i,l])
     for i in range(rows):
         largest = -np.inf
         for l in range(c):
-            v = scores[i, l]
-            largest = v if v > largest or v != v else largest
+            v11 = scores[i, l]
+            largest = v11 if v11 > largest or v11 != v11 else largest
         largest = _finite_or_zero(largest)
         total = 0.0
         for l in range(c):
             total += math.exp(scores[i, l] - largest)
         logsumexp1[i] = math.log(total) + largest
-    # loss = (1/n)·Σ_i (logsumexp1[i] - scores[i,index1[i]])
+    # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
     loss_sum = 0.0
     for i in range(rows):
         loss_sum += logsumexp1[i] - scores[i, index1[i]]
@@ -202,7 +310,78 @@ def _loss_grad_1(
         l = index1[i]
         scores_bar[i, l] += -(1.0 / n)
     # hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]
-    for i in range(rows):
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(0, h - h % 4, 4):
+            total2 = 0.0
+            total_1 = 0.0
+            total_2 = 0.0
+            total_3 = 0.0
+            total_1 = 0.0
+            total_1_1 = 0.0
+            total_1_2 = 0.0
+            total_1_3 = 0.0
+            total_2 = 0.0
+            total_2_1 = 0.0
+            total_2_2 = 0.0
+            total_2_3 = 0.0
+            total_3 = 0.0
+            total_3_1 = 0.0
+            total_3_2 = 0.0
+            total_3_3 = 0.0
+            for l in range(c):
+                v12 = W2[k, l]
+                v13 = scores_bar[i, l]
+                v14 = scores_bar[i + 1, l]
+                v15 = scores_bar[i + 2, l]
+                v16 = scores_bar[i + 3, l]
+                v17 = W2[k + 1, l]
+                v18 = W2[k + 2, l]
+                v19 = W2[k + 3, l]
+                total2 += v12 * v13
+                total_1 += v12 * v14 + v17 * v13
+                total_2 += v12 * v15 + v18 * v13
+                total_3 += v12 * v16 + v19 * v13
+                total_1_1 += v17 * v14
+                total_2_1 += v17 * v15
+                total_3_1 += v17 * v16
+                total_1_2 += v18 * v14
+                total_2_2 += v18 * v15
+                total_3_2 += v18 * v16
+                total_1_3 += v19 * v14
+                total_2_3 += v19 * v15
+                total_3_3 += v19 * v16
+            hidden_bar[i, k] = total2
+            hidden_bar[i + 1, k] = total_1
+            hidden_bar[i + 2, k] = total_2
+            hidden_bar[i + 3, k] = total_3
+            hidden_bar[i, k + 1] = total_1
+            hidden_bar[i + 1, k + 1] = total_1_1
+            hidden_bar[i + 2, k + 1] = total_2_1
+            hidden_bar[i + 3, k + 1] = total_3_1
+            hidden_bar[i, k + 2] = total_2
+            hidden_bar[i + 1, k + 2] = total_1_2
+            hidden_bar[i + 2, k + 2] = total_2_2
+            hidden_bar[i + 3, k + 2] = total_3_2
+            hidden_bar[i, k + 3] = total_3
+            hidden_bar[i + 1, k + 3] = total_1_3
+            hidden_bar[i + 2, k + 3] = total_2_3
+            hidden_bar[i + 3, k + 3] = total_3_3
+        for k in range(h - h % 4, h):
+            total2 = 0.0
+            total_1 = 0.0
+            total_2 = 0.0
+            total_3 = 0.0
+            for l in range(c):
+                v20 = W2[k, l]
+                total2 += v20 * scores_bar[i, l]
+                total_1 += v20 * scores_bar[i + 1, l]
+                total_2 += v20 * scores_bar[i + 2, l]
+                total_3 += v20 * scores_bar[i + 3, l]
+            hidden_bar[i, k] = total2
+            hidden_bar[i + 1, k] = total_1
+            hidden_bar[i + 2, k] = total_2
+            hidden_bar[i + 3, k] = total_3
+    for i in range(rows - rows % 4, rows):
         for k in range(h):
             total2 = 0.0
             for l in range(c):
@@ -212,20 +391,82 @@ def _loss_grad_1(
     # b1_bar[k] = Σ_i t1_bar[i,k]
     for i in range(rows):
         for k in range(h):
-            v2 = hidden[i, k]
-            v3 = (1.0 - v2 * v2) * hidden_bar[i, k]
-            t1_bar[i, k] = v3
-            b1_bar[k] += v3
+            v21 = hidden[i, k]
+            v22 = (1.0 - v21 * v21) * hidden_bar[i, k]
+            t1_bar[i, k] = v22
+            b1_bar[k] += v22
     # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
-    for i in range(rows):
-        for j in range(d):
+    for j in range(0, d - d % 2, 2):
+        for i in range(0, rows - rows % 4, 4):
+            X_here8 = X[i, j]
+            X_here12 = X[i, j + 1]
+            X_here22 = X[i + 1, j]
+            X_here32 = X[i + 1, j + 1]
+            X_here42 = X[i + 2, j]
+            X_here52 = X[i + 2, j + 1]
+            X_here62 = X[i + 3, j]
+            X_here72 = X[i + 3, j + 1]
             for k in range(h):
-                W1_bar[j, k] += X[i, j] * t1_bar[i, k]
+                v23 = t1_bar[i, k]
+                v24 = t1_bar[i + 1, k]
+                v25 = t1_bar[i + 2, k]
+                v26 = t1_bar[i + 3, k]
+                W1_bar[j, k] += X_here8 * v23 + X_here22 * v24 + X_here42 * v25 + X_here62 * v26
+                W1_bar[j + 1, k] += (
+                    X_here12 * v23 + X_here32 * v24 + X_here52 * v25 + X_here72 * v26
+                )
+        for i in range(rows - rows % 4, rows):
+            X_here8 = X[i, j]
+            X_here12 = X[i, j + 1]
+            for k in range(h):
+                v27 = t1_bar[i, k]
+                W1_bar[j, k] += X_here8 * v27
+                W1_bar[j + 1, k] += X_here12 * v27
+    for j in range(d - d % 2, d):
+        for i in range(rows):
+            X_here8 = X[i, j]
+            for k in range(h):
+                W1_bar[j, k] += X_here8 * t1_bar[i, k]
     # W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]
-    for i in range(rows):
-        for k in range(h):
+    for k in range(0, h - h % 2, 2):
+        for i in range(0, rows - rows % 4, 4):
+            hidden_here8 = hidden[i, k]
+            hidden_here12 = hidden[i, k + 1]
+            hidden_here22 = hidden[i + 1, k]
+            hidden_here32 = hidden[i + 1, k + 1]
+            hidden_here42 = hidden[i + 2, k]
+            hidden_here52 = hidden[i + 2, k + 1]
+            hidden_here62 = hidden[i + 3, k]
+            hidden_here72 = hidden[i + 3, k + 1]
             for l in range(c):
-                W2_bar[k, l] += hidden[i, k] * scores_bar[i, l]
+                v28 = scores_bar[i, l]
+                v29 = scores_bar[i + 1, l]
+                v30 = scores_bar[i + 2, l]
+                v31 = scores_bar[i + 3, l]
+                W2_bar[k, l] += (
+                    hidden_here8 * v28
+                    + hidden_here22 * v29
+                    + hidden_here42 * v30
+                    + hidden_here62 * v31
+                )
+                W2_bar[k + 1, l] += (
+                    hidden_here12 * v28
+                    + hidden_here32 * v29
+                    + hidden_here52 * v30
+                    + hidden_here72 * v31
+                )
+        for i in range(rows - rows % 4, rows):
+            hidden_here8 = hidden[i, k]
+            hidden_here12 = hidden[i, k + 1]
+            for l in range(c):
+                v32 = scores_bar[i, l]
+                W2_bar[k, l] += hidden_here8 * v32
+                W2_bar[k + 1, l] += hidden_here12 * v32
+    for k in range(h - h % 2, h):
+        for i in range(rows):
+            hidden_here8 = hidden[i, k]
+            for l in range(c):
+                W2_bar[k, l] += hidden_here8 * scores_bar[i, l]
     # b2_bar[l] = Σ_i scores_bar[i,l]
     for i in range(rows):
         for l in range(c):

@@ -5,11 +5,11 @@ symgrad  0.1.0, target cpu
 
 loss (line 9) and its gradient by beta:
 
-    eta[i] = Σ_j beta[j]·X[i,j] + offset[i]                       i < n, j < p
-    t1[i] = exp(eta[i])                                           i < n
-    loss = (1/n)·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])    i < n
-    matmul1_bar[i] = (t1[i] - y[i])/n                             i < n
-    beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]                       j < p, i < n
+    eta[i] = Σ_j beta[j]·X[i,j] + offset[i]                     i < n, j < p
+    t1[i] = exp(eta[i])                                         i < n
+    loss = 1/n·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])    i < n
+    matmul1_bar[i] = (t1[i] - y[i])/n                           i < n
+    beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]                     j < p, i < n
 """
 
 # ruff: noqa
@@ -33,7 +33,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_19d52558fa0d085d"
+__name__ = "symgrad_module_095d0ae9d8f6000e"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # --- kernels of loss ---------------------------------------------------------------------------
@@ -45,17 +45,32 @@ sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 )
 def _loss_1(rows, p, beta, X, offset, eta, y, loss):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
-    for i in range(rows):
+    for i in range(0, rows - rows % 4, 4):
+        total = 0.0
+        total_1 = 0.0
+        total_2 = 0.0
+        total_3 = 0.0
+        for j in range(p):
+            v = beta[j]
+            total += v * X[i, j]
+            total_1 += v * X[i + 1, j]
+            total_2 += v * X[i + 2, j]
+            total_3 += v * X[i + 3, j]
+        eta[i] = offset[i] + total
+        eta[i + 1] = offset[i + 1] + total_1
+        eta[i + 2] = offset[i + 2] + total_2
+        eta[i + 3] = offset[i + 3] + total_3
+    for i in range(rows - rows % 4, rows):
         total = 0.0
         for j in range(p):
             total += beta[j] * X[i, j]
         eta[i] = offset[i] + total
-    # loss = (1/n)·Σ_i (exp(eta[i]) + gammaln(1 + y[i]) - eta[i]·y[i])
+    # loss = 1/n·Σ_i (exp(eta[i]) + gammaln(1 + y[i]) - eta[i]·y[i])
     loss_sum = 0.0
     for i in range(rows):
-        v = eta[i]
-        v2 = y[i]
-        loss_sum += math.exp(v) + math.lgamma(1.0 + v2) - v * v2
+        v2 = eta[i]
+        v3 = y[i]
+        loss_sum += math.exp(v2) + math.lgamma(1.0 + v3) - v2 * v3
     loss[0] += loss_sum
 
 
@@ -88,26 +103,54 @@ def _loss_1_blocks(blocks, n, p, beta, X, offset, eta, y, loss):
 )
 def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
-    for i in range(rows):
+    for i in range(0, rows - rows % 4, 4):
+        total = 0.0
+        total_1 = 0.0
+        total_2 = 0.0
+        total_3 = 0.0
+        for j in range(p):
+            v = beta[j]
+            total += v * X[i, j]
+            total_1 += v * X[i + 1, j]
+            total_2 += v * X[i + 2, j]
+            total_3 += v * X[i + 3, j]
+        eta[i] = offset[i] + total
+        eta[i + 1] = offset[i + 1] + total_1
+        eta[i + 2] = offset[i + 2] + total_2
+        eta[i + 3] = offset[i + 3] + total_3
+    for i in range(rows - rows % 4, rows):
         total = 0.0
         for j in range(p):
             total += beta[j] * X[i, j]
         eta[i] = offset[i] + total
     # t1[i] = exp(eta[i])
-    # loss = (1/n)·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])
+    # loss = 1/n·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])
     # matmul1_bar[i] = (t1[i] - y[i])/n
     loss_sum = 0.0
     for i in range(rows):
-        v = eta[i]
-        v2 = math.exp(v)
-        v3 = y[i]
-        loss_sum += v2 + math.lgamma(1.0 + v3) - v * v3
-        matmul1_bar[i] = (v2 - v3) / n
+        v2 = eta[i]
+        v3 = math.exp(v2)
+        v4 = y[i]
+        loss_sum += v3 + math.lgamma(1.0 + v4) - v2 * v4
+        matmul1_bar[i] = (v3 - v4) / n
     loss[0] += loss_sum
     # beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]
-    for i in range(rows):
+    for i in range(0, rows - rows % 4, 4):
+        matmul1_bar_here = matmul1_bar[i]
+        matmul1_bar_here1 = matmul1_bar[i + 1]
+        matmul1_bar_here2 = matmul1_bar[i + 2]
+        matmul1_bar_here3 = matmul1_bar[i + 3]
         for j in range(p):
-            beta_bar[j] += matmul1_bar[i] * X[i, j]
+            beta_bar[j] += (
+                matmul1_bar_here * X[i, j]
+                + matmul1_bar_here1 * X[i + 1, j]
+                + matmul1_bar_here2 * X[i + 2, j]
+                + matmul1_bar_here3 * X[i + 3, j]
+            )
+    for i in range(rows - rows % 4, rows):
+        matmul1_bar_here = matmul1_bar[i]
+        for j in range(p):
+            beta_bar[j] += matmul1_bar_here * X[i, j]
 
 
 @njit(

@@ -19,19 +19,30 @@ from symgrad.api import load
 from symgrad.capture import CapturedModel, capture
 from symgrad.codegen import Target
 from symgrad.driver import Derived, Timings, derive, emit
-from symgrad.program import evaluate, is_floating
+from symgrad.program import (
+    Program,
+    evaluate,
+    evaluate_size,
+    format_statement,
+    is_floating,
+    verify,
+)
 from symgrad.schedule import ScheduleOptions
 
 __all__ = [
     "Built",
     "assert_close",
+    "assert_same_values",
     "build",
+    "captured",
     "central_difference",
     "compile_to_module",
     "complex_step_gradient",
     "difference_gradient",
     "flat",
+    "formulas",
     "magnitude",
+    "random_arguments",
     "weighted_total",
 ]
 
@@ -296,3 +307,42 @@ def magnitude(array: Any) -> float:
     values = np.abs(np.asarray(array, dtype=np.float64)).ravel()
     values = values[np.isfinite(values)]
     return float(values.max()) if values.size else 0.0
+
+
+# --- small programs ----------------------------------------------------------------------------
+
+
+def captured(function: Callable[..., Any], **shapes: str) -> Program:
+    """The program of a function, as capture leaves it."""
+    return capture(function, shapes=shapes, name="f").program
+
+
+def formulas(program: Program) -> list[str]:
+    """The definitions of a program as text."""
+    return [format_statement(statement) for statement in program.definitions]
+
+
+def random_arguments(program: Program, rng: np.random.Generator, **sizes: int) -> dict[str, Array]:
+    """Floating arguments in [0.2, 1.2), integers in [0, 2), at the given sizes."""
+    arguments = {}
+    for argument in program.arguments:
+        shape = tuple(evaluate_size(extent, sizes) for extent in argument.shape)
+        drawn = (
+            rng.uniform(0.2, 1.2, shape)
+            if is_floating(argument.dtype)
+            else rng.integers(0, 2, shape)
+        )
+        arguments[argument.name] = np.asarray(drawn).astype(argument.dtype)
+    return arguments
+
+
+def assert_same_values(
+    before: Program, after: Program, rng: np.random.Generator, **sizes: int
+) -> None:
+    """Both programs are legal and have equal outputs on random arguments."""
+    verify(after)
+    arguments = random_arguments(before, rng, **sizes)
+    first, second = evaluate(before, arguments), evaluate(after, arguments)
+    assert len(before.outputs) == len(after.outputs)
+    for old, new in zip(before.outputs, after.outputs, strict=True):
+        assert_close(second[new], first[old], 1e-12, atol=1e-13, what=old)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text
@@ -150,12 +150,12 @@ class _HostPrinter:
         if not sample.isidentifier():
             sample = self.allocate("samples")
             self.body.append(f"{sample} = {_clamped(step.sample)}")
-        self._define_blocks(step, printed, sample)
-        blocks = self.allocate("blocks")
-        options = self.schedule.options
-        self.body.append(
-            f"{blocks} = _count_blocks({sample}, {step.work}, {self._partial_size(step)})"
-        )
+        self._define_blocks(printed, sample)
+        tile, blocks = self.allocate("tile"), self.allocate("blocks")
+        self.body += [
+            f"{tile} = _count_rows({step.row_elements})",
+            f"{blocks} = _count_blocks({sample}, {step.work}, {self._block_size(step, tile)})",
+        ]
         for buffer in step.outputs:
             self.body.append(_allocation(buffer.name, buffer.shape, buffer))
         for accumulator in step.accumulators:
@@ -166,49 +166,49 @@ class _HostPrinter:
             )
         for buffer in step.scratch:
             if buffer.name in used:
-                name = tiles[buffer.name]
-                self.body.append(_allocation(name, (blocks, *buffer.shape), buffer))
+                extents = [blocks, *buffer.shape]
+                extents[1 + buffer.shape.index(step.sample)] = tile
+                self.body.append(_allocation(tiles[buffer.name], extents, buffer))
         arrays = {p.view.name: p.view.array for p in printed.parameters}
         names = {name: {**parts, **tiles}.get(array, array) for name, array in arrays.items()}
         arguments = [names[p.view.name] for p in printed.parameters]
         sizes = _sizes_passed(sample, printed)
         self.body += [
             f"if {blocks} > 1:",
-            f"    {printed.name}_blocks({', '.join([blocks, *sizes, *arguments])})",
+            f"    {printed.name}_blocks({', '.join([blocks, tile, *sizes, *arguments])})",
             "else:",
-            f"    for start in range(0, {sample}, {options.tile}):",
-            f"        rows = min({options.tile}, {sample} - start)",
+            f"    for start in range(0, {sample}, {tile}):",
+            f"        rows = min({tile}, {sample} - start)",
             f"        {printed.name}({', '.join(_tile_arguments(printed, names, '0'))})",
         ]
         for accumulator in step.accumulators:
             self.body.append(self._combination(accumulator, parts[accumulator.buffer.name]))
 
-    def _define_blocks(self, step: RunTiled, printed: PrintedKernel, sample: str) -> None:
+    def _define_blocks(self, printed: PrintedKernel, sample: str) -> None:
         """The thin parallel wrapper: a thread takes whole blocks, a block its tiles in order."""
         sizes = _sizes_passed(sample, printed)
-        types = ["int64"] * (1 + len(sizes))
+        types = ["int64"] * (2 + len(sizes))
         for parameter in printed.parameters:
             types.append(_blocked_type(parameter))
         names = [p.view.name for p in printed.parameters]
         own = {p.view.name: p.view.name for p in printed.parameters}
         call = _tile_arguments(printed, own, "block")
-        tile = self.schedule.options.tile
         lines = [
             f'@njit("void({", ".join(types)})", parallel=True, **{self.options})',
-            f"def {printed.name}_blocks({', '.join(['blocks', *sizes, *names])}):",
+            f"def {printed.name}_blocks({', '.join(['blocks', 'tile', *sizes, *names])}):",
             "    for block in prange(blocks):",
             f"        first = block * {sample} // blocks",
             f"        last = (block + 1) * {sample} // blocks",
-            f"        for start in range(first, last, {tile}):",
-            f"            rows = min({tile}, last - start)",
+            "        for start in range(first, last, tile):",
+            "            rows = min(tile, last - start)",
             f"            {printed.name}({', '.join(call)})",
         ]
         self.kernels.append("\n".join(lines))
 
     @staticmethod
-    def _partial_size(step: RunTiled) -> str:
-        """Elements of all partial sums of one block, a text over sizes."""
-        products = []
+    def _block_size(step: RunTiled, tile: str) -> str:
+        """Elements of the scratch and partial sums of one block, a text over sizes."""
+        products = [f"{tile} * ({step.row_elements})"] if step.scratch else []
         for accumulator in step.accumulators:
             factors = [e if e.isalnum() else f"({e})" for e in accumulator.buffer.shape]
             products.append(" * ".join(factors) or "1")
@@ -256,7 +256,7 @@ def _as_double(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
     return tuple(Operation(op.name, op.operands, "float64", op.value) for op in operations)
 
 
-def _allocation(name: str, shape: tuple[str, ...], buffer: Buffer) -> str:
+def _allocation(name: str, shape: Sequence[str], buffer: Buffer) -> str:
     return f"{name} = np.empty({shape_text(shape)}, np.{_numpy_type(buffer)})"
 
 

@@ -151,7 +151,11 @@ class _KernelPrinter:
         extent = "rows" if loop.tile else loop.extent
         start = self._limit(loop.lower, loop.tile, "0", "max")
         stop = self._limit(loop.upper, loop.tile, extent, "min")
-        if loop.reverse:
+        if loop.step > 1:
+            header = f"range(0, {extent} - {_grouped(extent)} % {loop.step}, {loop.step})"
+        elif loop.start_after > 1:
+            header = f"range({extent} - {_grouped(extent)} % {loop.start_after}, {extent})"
+        elif loop.reverse:
             header = f"range({stop} - 1, {start} - 1, -1)"
         elif start == "0":
             header = f"range({stop})"
@@ -277,6 +281,10 @@ class _KernelPrinter:
             if isinstance(subscript, Affine) and subscript.single_index in self.tile_indices:
                 return view
         return next((v for v in views if v.tile_axis is None), views[0])
+
+
+def _grouped(text: str) -> str:
+    return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
 def _indices_in(nodes: tuple[Node, ...]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from symgrad.codegen.doors import annotation, door_lines, numpy_type
@@ -70,8 +70,7 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "target": module.target,
         "functions": functions,
         "helpers": _helper_sources(helpers, module.target),
-        "most_blocks": chosen.most_blocks,
-        "work_per_block": chosen.work_per_block,
+        "schedule": asdict(chosen),
         "needs_blocks": any("_count_blocks(" in line for f in functions for line in f["lines"]),
         "needs_check_index": any("_check_index(" in line for f in functions for line in f["lines"]),
         "needs_gather": any("_gather(" in line for f in functions for line in f["lines"]),

@@ -15,7 +15,8 @@ from symgrad.schedule.frozen import (
     rename_subscript,
 )
 from symgrad.schedule.loops import Block, Declare, Fold, Local, Loop, Node, Store
-from symgrad.schedule.nests import NestContext, build_nests, is_pointwise
+from symgrad.schedule.nests import NestContext, build_nests, is_pointwise, reuses_elements
+from symgrad.schedule.pool import OperationPool
 
 __all__ = ["Group", "fuse", "group_nests"]
 
@@ -53,12 +54,17 @@ def fuse(definitions: list[tuple[FrozenDefinition, bool]], sample: str | None) -
 def _simple_loops(
     definition: FrozenDefinition, accumulates: bool, sample: str | None
 ) -> tuple[FrozenAxis, ...] | None:
-    """The loops of a definition that is straight-line code in each of their runs."""
+    """The loops of a definition that is straight-line code in each of their runs.
+
+    A sum of products of arrays keeps loops of its own: there its elements can be reused.
+    """
     if not accumulates:
         return definition.axes if is_pointwise(definition) else None
     if len(definition.terms) != 1:
         return None
     (term,) = definition.terms
+    if definition.axes and reuses_elements(term):
+        return None
     if term.guards or len(term.axes) != 1 or term.axes[0].extent != sample:
         return None
     return (term.axes[0], *definition.axes)
@@ -118,8 +124,7 @@ class _FusedNest:
         self.loops = loops
         self.context = context
         self.kept = kept
-        self.operations: list[Operation] = []
-        self.numbers: dict[tuple[str, Operation], int] = {}
+        self.pool = OperationPool()
         self.values: dict[str, int] = {}
         self.effects: list[Store | Fold] = []
         self.before: list[Node] = []
@@ -128,7 +133,7 @@ class _FusedNest:
     def build(self) -> tuple[Node, ...]:
         for definition, accumulates in self.group.members:
             self._add(definition, accumulates)
-        body: tuple[Node, ...] = (Block(tuple(self.operations), tuple(self.effects)),)
+        body: tuple[Node, ...] = (Block(tuple(self.pool.operations), tuple(self.effects)),)
         for axis in reversed(self.loops):
             tile = axis == self.loops[0] and axis.extent == self.context.sample
             if self.context.sample is not None and not tile:
@@ -146,10 +151,10 @@ class _FusedNest:
             value = (
                 number
                 if value < 0
-                else self._number(Operation("add", (value, number), definition.dtype))
+                else self.pool.number(Operation("add", (value, number), definition.dtype))
             )
         if value < 0:
-            value = self._number(Operation("constant", (), definition.dtype, 0))
+            value = self.pool.number(Operation("constant", (), definition.dtype, 0))
         subscripts = tuple(Affine(((names[a.index], 1),)) for a in definition.axes)
         target = Element(definition.name, subscripts)
         if not accumulates:
@@ -175,8 +180,8 @@ class _FusedNest:
         value = self._append_operations(term.operations, names)
         if term.scale:
             scale = self._append_operations(term.scale, names)
-            dtype = self.operations[value].dtype
-            value = self._number(Operation("multiply", (value, scale), dtype))
+            dtype = self.pool.operations[value].dtype
+            value = self.pool.number(Operation("multiply", (value, scale), dtype))
         return value
 
     def _append_operations(self, operations: tuple[Operation, ...], names: dict[str, str]) -> int:
@@ -187,7 +192,7 @@ class _FusedNest:
             computed = self._computed(operation)
             if computed is None:
                 operands = tuple(numbers[k] for k in operation.operands)
-                computed = self._number(replace(operation, operands=operands))
+                computed = self.pool.number(replace(operation, operands=operands))
             numbers.append(computed)
         return numbers[-1]
 
@@ -196,10 +201,3 @@ class _FusedNest:
         if operation.name != "load" or not isinstance(operation.value, Element):
             return None
         return self.values.get(operation.value.array)
-
-    def _number(self, operation: Operation) -> int:
-        key = (repr(operation.value), operation)
-        if key not in self.numbers:
-            self.numbers[key] = len(self.operations)
-            self.operations.append(operation)
-        return self.numbers[key]

@@ -43,7 +43,9 @@ class Bound:
 class Loop:
     """`for index in range(max(0, lower…), min(extent, upper…))`.
 
-    A `tile` loop runs over the rows of the tile, so its index is relative to the tile's start.
+    A `tile` loop runs over the rows of the tile, so its index is relative to the tile's start. With
+    a `step` above 1 it stops where fewer than `step` runs are left; a loop with `start_after` runs
+    what such a loop left.
     """
 
     index: str
@@ -53,6 +55,8 @@ class Loop:
     upper: tuple[Bound, ...] = ()
     tile: bool = False
     reverse: bool = False
+    step: int = 1
+    start_after: int = 1
 
 
 @dataclass(frozen=True, slots=True)

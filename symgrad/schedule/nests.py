@@ -22,10 +22,14 @@ from symgrad.schedule.frozen import (
     elements_of,
     indices_of,
 )
+from symgrad.schedule.jamming import hoist_invariants, jam
 from symgrad.schedule.loops import Bind, Block, Bound, Declare, Fold, Local, Loop, Node, Store, When
 from symgrad.schedule.scans import Scan, find_scan
 
-__all__ = ["NestContext", "build_nests", "guard_solution", "is_pointwise"]
+__all__ = ["NestContext", "build_nests", "guard_solution", "is_pointwise", "reuses_elements"]
+
+
+LONGEST_JAMMED = 8  # operations of a body that is still worth copying four or sixteen times
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,27 @@ class NestContext:
 def is_pointwise(definition: FrozenDefinition) -> bool:
     """Whether each element is computed by straight-line code from its own index."""
     return all(not term.axes and not term.guards for term in definition.terms)
+
+
+def reuses_elements(term: FrozenTerm) -> bool:
+    """Whether a sum reads several arrays, so that blocking its loops saves loads."""
+    loads = [op for op in term.operations if op.name == "load"]
+    short = len(term.operations) <= LONGEST_JAMMED
+    return bool(term.axes) and term.reduction == "sum" and len(loads) > 1 and short
+
+
+def _leaves_unchanged(term: FrozenTerm, index: str) -> bool:
+    """Whether some element that the term reads is the same in every run of a loop."""
+    return any(index not in indices_of(element) for element in elements_of(term))
+
+
+def _batch_first(axes: tuple[FrozenAxis, ...], terms: list[FrozenTerm]) -> tuple[FrozenAxis, ...]:
+    """Axes along which every element changes outermost: nothing can be reused across them."""
+    if not all(reuses_elements(term) for term in terms):
+        return axes
+    elements = [element for term in terms for element in elements_of(term)]
+    batch = [a for a in axes if all(a.index in indices_of(e) for e in elements)]
+    return (*batch, *(a for a in axes if a not in batch))
 
 
 def build_nests(definition: FrozenDefinition, context: NestContext) -> tuple[Node, ...]:
@@ -125,7 +150,17 @@ class _NestBuilder:
             else:
                 value = scaled
         inner.append(Block(tuple(chain), (Store(self.target, value),)))
-        return self._loops(self.definition.axes, (), tuple(inner))
+        axes = _batch_first(self.definition.axes, sums)
+        nest = self._loops(axes, (), tuple(inner))
+        return jam(nest, self._dot_factors(sums)) if len(sums) == 1 else nest
+
+    def _dot_factors(self, sums: list[FrozenTerm]) -> list[tuple[str, int]]:
+        """Up to two output loops, the innermost that leave some element of the sum unchanged."""
+        (term,) = sums
+        if not reuses_elements(term):
+            return []
+        loops = [a.index for a in self.definition.axes if _leaves_unchanged(term, a.index)]
+        return [(index, 4) for index in loops[-2:]]
 
     def _accumulator_type(self) -> DType:
         return "float64" if self.definition.dtype == "float32" else self.definition.dtype
@@ -140,10 +175,24 @@ class _NestBuilder:
             return self._scalar_sum(term)
         block = Block(operations, (Store(self.target, value, add=True),))
         vector = self._vector_axis(term)
-        axes = [a for a in self.definition.axes if a.index != vector]
+        outputs = _batch_first(self.definition.axes, [term])
+        axes = [a for a in outputs if a.index != vector]
         axes += [a for a in term.axes if a.index != vector]
         axes += [a for a in (*self.definition.axes, *term.axes) if a.index == vector]
-        return self._loops(tuple(axes), term.guards, (block,))
+        nest = self._loops(tuple(axes), term.guards, (block,))
+        if not reuses_elements(term):
+            return nest
+        return hoist_invariants(jam(nest, self._axpy_factors(term, vector)))
+
+    def _axpy_factors(self, term: FrozenTerm, vector: str) -> list[tuple[str, int]]:
+        """One output loop by 2, and the summed loop inside it by 4."""
+        outer = [
+            a.index
+            for a in self.definition.axes
+            if a.index != vector and _leaves_unchanged(term, a.index)
+        ]
+        summed = [a.index for a in term.axes if a.index != vector]
+        return [(index, 2) for index in outer[-1:]] + [(index, 4) for index in summed[-1:]]
 
     def _scalar_sum(self, term: FrozenTerm) -> tuple[Node, ...]:
         """A total over everything: summed in a local, then added to the target."""

@@ -30,14 +30,19 @@ __all__ = [
 class ScheduleOptions:
     """Choices of the scheduler, fixed so that the emitted text is reproducible.
 
-    `tile` rows are computed at a time, so that scratch stays in cache. Rows are divided into at
-    most `most_blocks` blocks, each worth at least `work_per_block` operations, whose partial sums
-    are combined in order: the block count depends on sizes alone, never on the thread count.
+    As many rows are computed at a time as `tile_elements` hold, so that scratch stays in cache, but
+    at least `least_tile` and at most `most_tile`. Rows are divided into at most `most_blocks`
+    blocks, each worth at least `work_per_block` operations and all of them within
+    `block_elements` of memory; partial sums of blocks are combined in order. Tiles and blocks
+    depend on sizes alone, never on the thread count.
     """
 
-    tile: int = 256
+    tile_elements: int = 131_072
+    least_tile: int = 32
+    most_tile: int = 256
     most_blocks: int = 16
     work_per_block: int = 200_000
+    block_elements: int = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,11 @@ class Accumulator:
 
 @dataclass(frozen=True, slots=True)
 class RunTiled:
-    """Runs a kernel over all tiles of the sample axis, blocks in parallel."""
+    """Runs a kernel over all tiles of the sample axis, blocks in parallel.
+
+    `work` and `row_elements` are texts over sizes: loop runs and scratch elements for each row.
+    The shapes of `scratch` leave the sample axis as it is; a tile's rows stand in its place.
+    """
 
     kernel: Kernel
     sample: str
@@ -67,6 +76,7 @@ class RunTiled:
     scratch: tuple[Buffer, ...]
     accumulators: tuple[Accumulator, ...]
     work: str
+    row_elements: str
 
 
 @dataclass(frozen=True, slots=True)

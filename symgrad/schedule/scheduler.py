@@ -135,9 +135,10 @@ class _Scheduler:
                 kernel,
                 self.sample,
                 tuple(self._buffer(name) for name in stored),
-                tuple(self._scratch_buffer(name) for name in scratch),
+                tuple(self._buffer(name) for name in scratch),
                 tuple(accumulators),
                 _work(definitions, self.sample),
+                self._row_elements(scratch),
             )
         )
 
@@ -216,12 +217,14 @@ class _Scheduler:
     def _buffer(self, name: str) -> Buffer:
         return Buffer(name, self.shapes[name], self.dtypes[name])
 
-    def _scratch_buffer(self, name: str) -> Buffer:
-        shape = list(self.shapes[name])
-        axis = sample_axis(self.shapes[name], self.sample)
-        if axis is not None:
-            shape[axis] = str(self.options.tile)
-        return Buffer(name, tuple(shape), self.dtypes[name])
+    def _row_elements(self, scratch: list[str]) -> str:
+        """Scratch elements for each row, as a text over sizes."""
+        shapes = []
+        for name in scratch:
+            shape = list(self.shapes[name])
+            shape.remove(str(self.sample))
+            shapes.append(tuple(shape))
+        return _sum_of_products(shapes)
 
     def _parameter(
         self, name: str, role: Role, tile_axis: int | None, alias: str | None = None
@@ -284,14 +287,22 @@ def _index_ranges(program: FrozenProgram) -> dict[str, str]:
 
 def _work(definitions: list[FrozenDefinition], sample: str) -> str:
     """Loop runs for each sample, as a text over sizes."""
-    counts: dict[str, int] = {}
+    shapes = []
     for definition in definitions:
         for term in definition.terms:
             extents = [a.extent for a in (*definition.axes, *term.axes)]
             if sample in extents:
                 extents.remove(sample)
-            product = " * ".join(e if e.isalnum() else f"({e})" for e in extents) or "1"
-            counts[product] = counts.get(product, 0) + 1
+            shapes.append(tuple(extents))
+    return _sum_of_products(shapes)
+
+
+def _sum_of_products(shapes: list[tuple[str, ...]]) -> str:
+    """`2 * n * m + n + 3`: the elements of arrays of these shapes, together."""
+    counts: dict[str, int] = {}
+    for shape in shapes:
+        product = " * ".join(e if e.isalnum() else f"({e})" for e in shape) or "1"
+        counts[product] = counts.get(product, 0) + 1
     constant = counts.pop("1", 0)
     parts = [f"{count} * {text}" if count > 1 else text for text, count in counts.items()]
     return " + ".join([*parts, *([str(constant)] if constant or not parts else [])])

@@ -146,7 +146,10 @@ VALUES = [
     Case(
         "a loop over an array",
         body("s = 0.0", "for v in x:  # here", "    s = s + v", "return s"),
-        ("iteration", "'x'", "one array operation over the whole axis"),
+        (
+            "iteration: a loop over 'x' would run 'n' times",
+            "one array operation over the whole axis",
+        ),
     ),
     Case(
         "int of a size",
@@ -222,12 +225,12 @@ VALUES = [
 ]
 
 OPERATIONS = [
-    Case("sort", body("return np.sort(x)  # here"), ("np.sort", "captured")),
+    Case("sort", body("return np.sort(x)  # here"), ("np.sort: ", "an index array")),
     Case("fft", body("return np.fft.fft(x)  # here"), ("np.fft.fft: ", "cannot be captured")),
     Case(
         "solve",
         body("return np.linalg.solve(A, A)  # here", arguments='A: Float64[Array, "n n"]'),
-        ("np.linalg.solve: ", "cannot be captured"),
+        ("np.linalg.solve: ", "cannot be captured", "factorisations are not captured"),
     ),
     Case(
         "gamma",
@@ -344,6 +347,22 @@ SIGNATURES = [
             "constant",
             'annotate it to differentiate by it: a: Float64[Array, ""]',
         ),
+    ),
+    Case(
+        "unused wrt",
+        '@program(wrt=("x", "y"))  # here\n'
+        'def f(x: Float64[Array, "n"], y: Float64[Array, "n"]):\n    return np.sum(x)\n',
+        ("'f' does not use 'y', so its gradient is zero everywhere; leave it out of wrt",),
+    ),
+    Case(
+        "no floating argument",
+        head('x: Int64[Array, "n"]'),
+        ("'f' has no floating argument to differentiate by; its arguments are: x (int64)",),
+    ),
+    Case(
+        "no floating result",
+        head('x: Float64[Array, "n"]', "np.argmax(x)"),
+        ("'f' returns only integers or booleans; a derivative needs a floating output",),
     ),
     Case(
         "wrt given twice",

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from examples.readmes import EXAMPLES, NAMES, fresh_readmes
+from examples.readmes import EXAMPLES, NAMES, with_blocks
 
 ROOT = EXAMPLES.parent
 HASH_SEEDS = ("0", "1")
@@ -64,5 +64,5 @@ def test_generated_module_is_fresh(compiled, name, seed):
 
 def test_blocks_of_the_readmes_are_fresh():
     """Formulas and excerpts of modules; the figures around them are not checked here."""
-    for path, text in fresh_readmes():
+    for path, text in with_blocks():
         assert path.read_text(encoding="utf-8") == text, f"{path}: run make examples"

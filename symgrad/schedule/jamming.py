@@ -1,0 +1,182 @@
+"""Unroll-and-jam: several runs of an outer loop share one run of the loops inside it.
+
+    for j: for k: c[j,k] += a[j]·b[k]     ->     for j by 4: for k: c[j..j+3,k] += a[j..j+3]·b[k]
+
+An element that does not depend on j is then loaded once for four uses, and sums over j need one
+store for four additions. What is left over runs in a plain loop behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from symgrad.schedule.frozen import Element, Operation, indices_of
+from symgrad.schedule.loops import Bind, Block, Declare, Fold, Local, Loop, Node, Store, When
+from symgrad.schedule.pool import OperationPool, shift_operation, shift_subscript
+
+__all__ = ["hoist_invariants", "jam"]
+
+
+def jam(nodes: tuple[Node, ...], factors: Sequence[tuple[str, int]]) -> tuple[Node, ...]:
+    """The nest with each of the named loops, outermost first, unrolled and jammed by its factor.
+
+    A loop on whose index an inner bound or condition depends is left as it is.
+    """
+    result: list[Node] = []
+    for node in nodes:
+        if not isinstance(node, Loop):
+            result.append(node)
+            continue
+        factor = next((f for index, f in factors if index == node.index), 1)
+        rest = [(index, f) for index, f in factors if index != node.index]
+        if factor > 1 and _can_jam(node):
+            body = jam(_copies(node.body, node.index, factor, _declared(node.body)), rest)
+            result.append(replace(node, body=body, step=factor))
+            result.append(replace(node, start_after=factor))
+        else:
+            result.append(replace(node, body=jam(node.body, rest)))
+    return tuple(result)
+
+
+def _can_jam(loop: Loop) -> bool:
+    if loop.lower or loop.upper or loop.reverse or loop.step != 1:
+        return False
+    return not _bounds_depend(loop.body, loop.index)
+
+
+def _bounds_depend(nodes: tuple[Node, ...], index: str) -> bool:
+    for node in nodes:
+        if isinstance(node, (Bind, When)):
+            return True
+        if isinstance(node, Loop):
+            bounds = (*node.lower, *node.upper)
+            if any(index in indices_of(bound.value) for bound in bounds):
+                return True
+            if _bounds_depend(node.body, index):
+                return True
+    return False
+
+
+def _declared(nodes: tuple[Node, ...]) -> set[str]:
+    """Locals that live inside one run of the loop: each copy needs its own."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, Declare):
+            found.add(node.local.name)
+        elif isinstance(node, Loop):
+            found |= _declared(node.body)
+    return found
+
+
+def _copies(nodes: tuple[Node, ...], index: str, factor: int, own: set[str]) -> tuple[Node, ...]:
+    result: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Loop):
+            result.append(replace(node, body=_copies(node.body, index, factor, own)))
+        elif isinstance(node, Declare):
+            for shift in range(factor):
+                result.append(replace(node, local=_local_copy(node.local, index, shift, own)))
+        elif isinstance(node, Block):
+            result.append(_jammed_block(node, index, factor, own))
+    return tuple(result)
+
+
+def _local_copy(local: Local, index: str, shift: int, own: set[str]) -> Local:
+    if shift == 0 or local.name not in own:
+        return local
+    return Local(f"{local.name}_{index}{shift}", local.dtype)
+
+
+def _jammed_block(block: Block, index: str, factor: int, own: set[str]) -> Block:
+    """All copies of a block in one, equal loads shared, additions to one place joined."""
+    pool = OperationPool()
+    effects: list[Store | Fold] = []
+    sums: dict[Element | Local, int] = {}
+    for shift in range(factor):
+        numbers: list[int] = []
+        for operation in block.operations:
+            moved = _copied_operation(operation, index, shift, own)
+            operands = tuple(numbers[k] for k in moved.operands)
+            numbers.append(pool.number(replace(moved, operands=operands)))
+        for effect in block.effects:
+            value = numbers[effect.value]
+            if isinstance(effect, Fold):
+                position = effect.position and _local_copy(effect.position, index, shift, own)
+                local = _local_copy(effect.local, index, shift, own)
+                effects.append(replace(effect, local=local, position=position, value=value))
+                continue
+            target = _copied_target(effect.target, index, shift, own)
+            if not effect.add or target not in sums:
+                sums[target] = len(effects)
+                effects.append(replace(effect, target=target, value=value))
+                continue
+            earlier = effects[sums[target]]
+            dtype = pool.operations[value].dtype
+            total = pool.number(Operation("add", (earlier.value, value), dtype))
+            effects[sums[target]] = replace(earlier, value=total)
+    return Block(tuple(pool.operations), tuple(effects))
+
+
+def _copied_operation(operation: Operation, index: str, shift: int, own: set[str]) -> Operation:
+    if operation.name == "local" and shift and operation.value in own:
+        return replace(operation, value=f"{operation.value}_{index}{shift}")
+    return shift_operation(operation, {index: shift})
+
+
+def _copied_target(
+    target: Element | Local, index: str, shift: int, own: set[str]
+) -> Element | Local:
+    if isinstance(target, Local):
+        return _local_copy(target, index, shift, own)
+    moved = shift_subscript(target, {index: shift})
+    assert isinstance(moved, Element)
+    return moved
+
+
+# --- invariants ----------------------------------------------------------------------------------
+
+
+def hoist_invariants(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Loads that an innermost loop repeats are done once before it.
+
+    The compiler cannot do it: for all it knows a store in the loop may change what is loaded.
+    """
+    result: list[Node] = []
+    for node in nodes:
+        if isinstance(node, (Loop, Bind, When)):
+            inner = hoist_invariants(node.body)
+            node = replace(node, body=inner)
+            if isinstance(node, Loop) and len(inner) == 1 and isinstance(inner[0], Block):
+                before, body = _split_block(inner[0], node.index)
+                result.extend(before)
+                node = replace(node, body=(body,))
+        result.append(node)
+    return tuple(result)
+
+
+def _split_block(block: Block, index: str) -> tuple[list[Node], Block]:
+    """Assignments of the loads that do not depend on `index`, and the block that uses them."""
+    before: list[Node] = []
+    operations: list[Operation] = []
+    written = {
+        e.target.array
+        for e in block.effects
+        if isinstance(e, Store) and isinstance(e.target, Element)
+    }
+    for operation in block.operations:
+        value = operation.value
+        fixed = (
+            operation.name == "load"
+            and isinstance(value, Element)
+            and bool(value.subscripts)
+            and index not in indices_of(value)
+            and value.array not in written
+        )
+        if fixed:
+            assert isinstance(value, Element)
+            local = Local(f"{value.array}_here{len(before) or ''}", operation.dtype)
+            before.append(Block((operation,), (Store(local, 0),)))
+            operation = Operation("local", (), operation.dtype, local.name)
+        operations.append(operation)
+    return before, replace(block, operations=tuple(operations))
