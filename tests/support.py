@@ -94,7 +94,7 @@ class Built:
 
     def in_small_tiles(self) -> Built:
         """The same with tiles of two rows and blocks of few, so that small sizes need several."""
-        small = ScheduleOptions(tile=2, most_blocks=3, work_per_block=1)
+        small = ScheduleOptions(least_tile=2, most_tile=2, most_blocks=3, work_per_block=1)
         return Built(self.model, self.derived, small)
 
     def module(self, target: Target, jit: bool = False) -> ModuleType:

@@ -142,13 +142,13 @@ def _compile(program: Program) -> Run:
     returned = [name if shapes[name] else f"{name}.reshape(())" for name in program.outputs]
     positions = {a.name: k for k, a in enumerate(program.arguments)}
     words = set(_WORD.findall("\n".join(line for line in body if not line.startswith("#"))))
-    lines = [f"{a.name} = a[{k}]" for a, k in _used(program, words)]
+    lines = [f"{a.name} = _arguments[{k}]" for a, k in _used(program, words)]
     lines += _size_lines(freeze_sizes(program.name, program.arguments), positions, words)
     lines += [*body, f"return ({', '.join(returned)},)"]
     namespace = rule_namespace(helpers)
     for constant in program.constants:
         namespace[constant.name] = constant.array()
-    text = "def rule(a):\n" + "\n".join(f"    {line}" for line in lines)
+    text = "def rule(_arguments):\n" + "\n".join(f"    {line}" for line in lines)
     exec(compile(text, f"<rule {program.name}>", "exec"), namespace)
     function: Run = namespace["rule"]
     function.__doc__ = text
@@ -168,7 +168,7 @@ def _size_lines(
     for rule in reversed(rules):
         if rule.kind == "check" or rule.size not in needed:
             continue
-        length = f"a[{positions[rule.argument]}].shape[{rule.axis}]"
+        length = f"_arguments[{positions[rule.argument]}].shape[{rule.axis}]"
         if rule.kind == "bind":
             lines.append(f"{rule.size} = {length}")
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 
 from symgrad.differentiate.linearise import linearise
-from symgrad.differentiate.scalar import is_total
+from symgrad.differentiate.masks import mask_of, pull_selection
 from symgrad.program import (
     Access,
     Argument,
@@ -80,8 +80,7 @@ def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
 
 
 def _masked_product(coefficient: sympy.Expr, tangent: Access) -> sympy.Expr:
-    """c·ẋ with the selection of c outermost: an infinite ẋ in the branch not taken stays out."""
-    if isinstance(coefficient, f.select) and not is_total(coefficient):
-        condition, a, b = coefficient.args
-        return f.select(condition, a * tangent, b * tangent)
-    return coefficient * tangent
+    """c·ẋ that is exactly 0 where c is masked: an infinite ẋ of the branch not taken stays out."""
+    product = pull_selection(coefficient * tangent)
+    mask = mask_of(coefficient)
+    return product if mask is None else f.select(mask, product, sympy.S.Zero)

@@ -129,6 +129,9 @@ def _format_call(expression: sympy.Expr) -> tuple[str, int]:
     if sign is not None:
         left, right = (_wrap(argument, _ADD) for argument in expression.args)
         return f"[{left} {sign} {right}]", _ATOM
+    if isinstance(expression, sympy.floor):
+        numerator, denominator = sympy.together(expression.args[0]).as_numer_denom()
+        return f"⌊{_wrap(numerator, _MUL)}/{_wrap(denominator, _POW)}⌋", _ATOM
     name = {"exp_polar": "exp"}.get(type(expression).__name__, type(expression).__name__)
     arguments = ", ".join(format_expression(argument) for argument in expression.args)
     return f"{name}({arguments})", _ATOM
@@ -171,8 +174,11 @@ def _format_sign(term: Term) -> tuple[str, tuple[Guard, ...]]:
     if not inner:
         return f"{SUM_SIGNS[term.reduction]}_{','.join(names)}", outer
     conditions = [_format_guard(guard, bound) for guard in inner]
-    free = [name for name in names if not any(c.startswith(f"{name} ") for c in conditions)]
-    return f"{SUM_SIGNS[term.reduction]}_{{{', '.join([*free, *conditions])}}}", outer
+    limits = {name: [c for c in conditions if c.startswith(f"{name} ")] for name in names}
+    shown = ", ".join(" and ".join(limits[name]) or name for name in names)
+    others = [c for c in conditions if not any(c in limit for limit in limits.values())]
+    where = f": {', '.join(others)}" if others else ""
+    return f"{SUM_SIGNS[term.reduction]}_{{{shown}{where}}}", outer
 
 
 def _format_term(term: Term) -> tuple[str, tuple[Guard, ...]]:

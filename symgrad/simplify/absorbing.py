@@ -72,9 +72,10 @@ def _absorb(definition: Definition, known: dict[str, Definition], absorbed: set[
             terms.append(term)
             continue
         rest = []
-        for part in sympy.Add.make_args(term.body):
+        parts = sympy.Add.make_args(term.body)
+        for part in parts:
             found = _absorbable(definition, part, known)
-            if found is None:
+            if found is None or sum(other.has(found[1]) for other in parts) > 1:
                 rest.append(part)
                 continue
             source, access, factor = found

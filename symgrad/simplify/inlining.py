@@ -26,7 +26,13 @@ from symgrad.program import (
     term_accesses,
 )
 from symgrad.simplify.operations import count_functions, operations_in
-from symgrad.simplify.rewriting import has_pole, merge_terms, substitute_indices, with_definitions
+from symgrad.simplify.rewriting import (
+    has_pole,
+    merge_terms,
+    subscripts_are_legal,
+    substitute_indices,
+    with_definitions,
+)
 
 __all__ = ["inline_definitions"]
 
@@ -78,6 +84,8 @@ def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DTyp
     if not uses or len(definition.terms) != 1:
         return False
     (term,) = definition.terms
+    if not all(_keeps_subscripts(definition, term, use) for use in uses):
+        return False
     exact = not accesses(term.body)
     if term.axes or not (exact or all(_same_arithmetic(definition, use) for use in uses)):
         return False
@@ -108,6 +116,15 @@ def _is_monomial(body: sympy.Expr) -> bool:
         return operations_in(body) <= CHEAP_BODY
     outermost = [factor for factor in sympy.Mul.make_args(body) if factor.has(Access)]
     return len(outermost) == 1 and isinstance(outermost[0], Access)
+
+
+def _keeps_subscripts(definition: Definition, term: Term, use: _Use) -> bool:
+    """Whether x[2·k] read at an element k = e[i] stays legal: 2·e[i] is no subscript."""
+    if not any(subscript.has(Access) for subscript in use.access.subscripts):
+        return True
+    if term.guards:
+        return False
+    return subscripts_are_legal(substitute_indices(term.body, definition, use.access))
 
 
 def _is_power(body: sympy.Expr) -> bool:

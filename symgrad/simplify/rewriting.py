@@ -30,6 +30,7 @@ __all__ = [
     "rename_definitions",
     "rename_sizes",
     "replace_accesses",
+    "subscripts_are_legal",
     "substitute_indices",
     "with_definitions",
 ]
@@ -48,6 +49,15 @@ def substitute_indices(body: sympy.Expr, definition: Definition, access: Access)
 def has_pole(expression: sympy.Basic) -> bool:
     """Whether SymPy folded a division by zero into the expression: such a fold is not used."""
     return bool(expression.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo))
+
+
+def subscripts_are_legal(expression: sympy.Basic) -> bool:
+    """Whether each subscript is affine in indices or one element, not arithmetic on an element."""
+    return all(
+        isinstance(subscript, Access) or not subscript.has(Access)
+        for access in expression.atoms(Access)
+        for subscript in access.subscripts
+    )
 
 
 def replace_accesses(term: Term, rule: Callable[[Access], sympy.Expr | None]) -> Term:

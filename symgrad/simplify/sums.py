@@ -19,7 +19,7 @@ from symgrad.program import (
 )
 from symgrad.program.affine import coefficient, extents_by_index, proves
 from symgrad.program.naming import FreshNames
-from symgrad.simplify.rewriting import merge_terms, with_definitions
+from symgrad.simplify.rewriting import merge_terms, subscripts_are_legal, with_definitions
 
 __all__ = ["eliminate_deltas", "factor_bodies", "hoist_factors"]
 
@@ -63,7 +63,10 @@ def _eliminate(definition: Definition, term: Term, ranges: dict[str, sympy.Expr]
             axis, value = solved
             others = tuple(g for g in term.guards if g != guard)
             rest = tuple(a for a in term.axes if a != axis)
-            term = Term(term.body, rest, "sum", others).xreplace({axis.index: value})
+            solved_term = Term(term.body, rest, "sum", others).xreplace({axis.index: value})
+            if isinstance(value, Access) and not _is_legal(solved_term):
+                continue
+            term = solved_term
             extents = extents_by_index(definition.axes + rest)
             if not (isinstance(value, Access) and ranges.get(value.name) == axis.extent):
                 for bound in (Guard(sympy.S.Zero, "<=", value), Guard(value, "<", axis.extent)):
@@ -72,6 +75,13 @@ def _eliminate(definition: Definition, term: Term, ranges: dict[str, sympy.Expr]
             changed = True
             break
     return term
+
+
+def _is_legal(term: Term) -> bool:
+    """Whether an element put in for an index left no arithmetic on it in subscripts or guards."""
+    sides = [side for guard in term.guards for side in (guard.left, guard.right)]
+    whole = all(isinstance(side, Access) or not side.has(Access) for side in sides)
+    return whole and all(subscripts_are_legal(part) for part in (term.body, *sides))
 
 
 def _solve_delta(term: Term, guard: Guard) -> tuple[Axis, sympy.Expr] | None:
