@@ -56,8 +56,8 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
     t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]    k < m, l < 3
     camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}    k < m, r < 9
-    cameras_bar[i,r] = Σ_{k, i = index1[k]} camera_bar[k,r]                     i < c, r < 9, k < m
-    points_bar[j,l] = Σ_{k, j = index2[k]} t2_bar[k,l]                          j < p, l < 3, k < m
+    cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]                     i < c, r < 9, k < m
+    points_bar[j,l] = Σ_{k: j = index2[k]} t2_bar[k,l]                          j < p, l < 3, k < m
 """
 
 # ruff: noqa
@@ -81,7 +81,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_2520aff8ee328b99"
+__name__ = "symgrad_module_9fd7134106cf0cf2"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # --- kernels of residuals ----------------------------------------------------------------------
@@ -223,12 +223,13 @@ def _residuals_1(
 
 
 @njit(
-    "void(int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _residuals_1_blocks(
     blocks,
+    tile,
     m,
     cameras,
     index1,
@@ -255,8 +256,8 @@ def _residuals_1_blocks(
     for block in prange(blocks):
         first = block * m // blocks
         last = (block + 1) * m // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _residuals_1(
                 rows,
                 cameras,
@@ -658,12 +659,12 @@ def _residuals_grad_1(
     for k in range(rows):
         for r in range(min(9, 3)):
             camera_bar[k, r] += t1_bar[k, r]
-    # cameras_bar[i,r] = Σ_{k, i = index1[k]} camera_bar[k,r]
+    # cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]
     for k in range(rows):
         i = index1[k]
         for r in range(9):
             cameras_bar[i, r] += camera_bar[k, r]
-    # points_bar[j,l] = Σ_{k, j = index2[k]} t2_bar[k,l]
+    # points_bar[j,l] = Σ_{k: j = index2[k]} t2_bar[k,l]
     for k in range(rows):
         j = index2[k]
         for l in range(3):
@@ -671,12 +672,13 @@ def _residuals_grad_1(
 
 
 @njit(
-    "void(int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _residuals_grad_1_blocks(
     blocks,
+    tile,
     m,
     cameras,
     index1,
@@ -735,8 +737,8 @@ def _residuals_grad_1_blocks(
     for block in prange(blocks):
         first = block * m // blocks
         last = (block + 1) * m // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _residuals_grad_1(
                 rows,
                 cameras,
@@ -843,26 +845,28 @@ def _check_residuals(cameras, points, camera_index, point_index, observed):
 def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed):
     index1 = _check_index("residuals", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals", point_index, p, "point_index", "points", 0)
-    blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, 0)
+    tile = _count_rows(3 * 3 + 2 + 11)
+    blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, tile * (3 * 3 + 2 + 11))
     residuals = np.empty((m, 2), np.float64)
-    theta2_tile = np.empty((blocks2, 256), np.float64)
-    first__tile = np.empty((blocks2, 256), np.float64)
-    second_tile = np.empty((blocks2, 256), np.float64)
-    t27_tile = np.empty((blocks2, 256), np.float64)
-    t34_tile = np.empty((blocks2, 256), np.float64)
-    t41_tile = np.empty((blocks2, 256), np.float64)
-    rx_tile = np.empty((blocks2, 256, 3), np.float64)
-    t50_tile = np.empty((blocks2, 256), np.float64)
-    t57_tile = np.empty((blocks2, 256), np.float64)
-    t64_tile = np.empty((blocks2, 256), np.float64)
-    t65_tile = np.empty((blocks2, 256, 3), np.float64)
-    in_camera_tile = np.empty((blocks2, 256, 3), np.float64)
-    image_tile = np.empty((blocks2, 256, 2), np.float64)
-    radius2_tile = np.empty((blocks2, 256), np.float64)
-    t79_tile = np.empty((blocks2, 256), np.float64)
+    theta2_tile = np.empty((blocks2, tile), np.float64)
+    first__tile = np.empty((blocks2, tile), np.float64)
+    second_tile = np.empty((blocks2, tile), np.float64)
+    t27_tile = np.empty((blocks2, tile), np.float64)
+    t34_tile = np.empty((blocks2, tile), np.float64)
+    t41_tile = np.empty((blocks2, tile), np.float64)
+    rx_tile = np.empty((blocks2, tile, 3), np.float64)
+    t50_tile = np.empty((blocks2, tile), np.float64)
+    t57_tile = np.empty((blocks2, tile), np.float64)
+    t64_tile = np.empty((blocks2, tile), np.float64)
+    t65_tile = np.empty((blocks2, tile, 3), np.float64)
+    in_camera_tile = np.empty((blocks2, tile, 3), np.float64)
+    image_tile = np.empty((blocks2, tile, 2), np.float64)
+    radius2_tile = np.empty((blocks2, tile), np.float64)
+    t79_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _residuals_1_blocks(
             blocks2,
+            tile,
             m,
             cameras,
             index1,
@@ -887,8 +891,8 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
             residuals,
         )
     else:
-        for start in range(0, m, 256):
-            rows = min(256, m - start)
+        for start in range(0, m, tile):
+            rows = min(tile, m - start)
             _residuals_1(
                 rows,
                 cameras,
@@ -921,57 +925,63 @@ def _run_residuals_grad(
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
-    blocks2 = _count_blocks(m, 24 * 3 + 6 * 2 + 5 * 9 + c * 9 + p * 3 + 32, c * 9 + p * 3)
+    tile = _count_rows(7 * 3 + 2 * 2 + 9 + 34)
+    blocks2 = _count_blocks(
+        m,
+        24 * 3 + 6 * 2 + 5 * 9 + c * 9 + p * 3 + 32,
+        tile * (7 * 3 + 2 * 2 + 9 + 34) + c * 9 + p * 3,
+    )
     residuals = np.empty((m, 2), np.float64)
     cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
     points_bar_blocks = np.zeros((blocks2, p, 3), np.float64)
-    theta2_tile = np.empty((blocks2, 256), np.float64)
-    theta_tile = np.empty((blocks2, 256), np.float64)
-    t6_tile = np.empty((blocks2, 256), np.float64)
-    half_tile = np.empty((blocks2, 256), np.float64)
-    t12_tile = np.empty((blocks2, 256), np.float64)
-    first__tile = np.empty((blocks2, 256), np.float64)
-    second_tile = np.empty((blocks2, 256), np.float64)
-    t27_tile = np.empty((blocks2, 256), np.float64)
-    t34_tile = np.empty((blocks2, 256), np.float64)
-    t41_tile = np.empty((blocks2, 256), np.float64)
-    rx_tile = np.empty((blocks2, 256, 3), np.float64)
-    t50_tile = np.empty((blocks2, 256), np.float64)
-    t57_tile = np.empty((blocks2, 256), np.float64)
-    t64_tile = np.empty((blocks2, 256), np.float64)
-    t65_tile = np.empty((blocks2, 256, 3), np.float64)
-    in_camera_tile = np.empty((blocks2, 256, 3), np.float64)
-    image_tile = np.empty((blocks2, 256, 2), np.float64)
-    radius2_tile = np.empty((blocks2, 256), np.float64)
-    t78_tile = np.empty((blocks2, 256), np.float64)
-    t79_tile = np.empty((blocks2, 256), np.float64)
-    scale_bar_tile = np.empty((blocks2, 256), np.float64)
-    t75_bar_tile = np.empty((blocks2, 256), np.float64)
-    radius2_bar_tile = np.empty((blocks2, 256), np.float64)
-    k2_bar_tile = np.empty((blocks2, 256), np.float64)
-    t72_bar_tile = np.empty((blocks2, 256), np.float64)
-    image_bar_tile = np.empty((blocks2, 256, 2), np.float64)
-    t71_bar_tile = np.empty((blocks2, 256), np.float64)
-    in_camera_bar_tile = np.empty((blocks2, 256, 3), np.float64)
-    t52_bar_tile = np.empty((blocks2, 256), np.float64)
-    t48_bar_tile = np.empty((blocks2, 256), np.float64)
-    t45_bar_tile = np.empty((blocks2, 256), np.float64)
-    rx_bar_tile = np.empty((blocks2, 256, 3), np.float64)
-    t31_bar_tile = np.empty((blocks2, 256), np.float64)
-    t29_bar_tile = np.empty((blocks2, 256), np.float64)
-    t25_bar_tile = np.empty((blocks2, 256), np.float64)
-    t24_bar_tile = np.empty((blocks2, 256), np.float64)
-    t22_bar_tile = np.empty((blocks2, 256), np.float64)
-    t21_bar_tile = np.empty((blocks2, 256), np.float64)
-    second_bar_tile = np.empty((blocks2, 256), np.float64)
-    first_bar_tile = np.empty((blocks2, 256), np.float64)
-    theta2_bar_tile = np.empty((blocks2, 256), np.float64)
-    t2_bar_tile = np.empty((blocks2, 256, 3), np.float64)
-    t1_bar_tile = np.empty((blocks2, 256, 3), np.float64)
-    camera_bar_tile = np.empty((blocks2, 256, 9), np.float64)
+    theta2_tile = np.empty((blocks2, tile), np.float64)
+    theta_tile = np.empty((blocks2, tile), np.float64)
+    t6_tile = np.empty((blocks2, tile), np.float64)
+    half_tile = np.empty((blocks2, tile), np.float64)
+    t12_tile = np.empty((blocks2, tile), np.float64)
+    first__tile = np.empty((blocks2, tile), np.float64)
+    second_tile = np.empty((blocks2, tile), np.float64)
+    t27_tile = np.empty((blocks2, tile), np.float64)
+    t34_tile = np.empty((blocks2, tile), np.float64)
+    t41_tile = np.empty((blocks2, tile), np.float64)
+    rx_tile = np.empty((blocks2, tile, 3), np.float64)
+    t50_tile = np.empty((blocks2, tile), np.float64)
+    t57_tile = np.empty((blocks2, tile), np.float64)
+    t64_tile = np.empty((blocks2, tile), np.float64)
+    t65_tile = np.empty((blocks2, tile, 3), np.float64)
+    in_camera_tile = np.empty((blocks2, tile, 3), np.float64)
+    image_tile = np.empty((blocks2, tile, 2), np.float64)
+    radius2_tile = np.empty((blocks2, tile), np.float64)
+    t78_tile = np.empty((blocks2, tile), np.float64)
+    t79_tile = np.empty((blocks2, tile), np.float64)
+    scale_bar_tile = np.empty((blocks2, tile), np.float64)
+    t75_bar_tile = np.empty((blocks2, tile), np.float64)
+    radius2_bar_tile = np.empty((blocks2, tile), np.float64)
+    k2_bar_tile = np.empty((blocks2, tile), np.float64)
+    t72_bar_tile = np.empty((blocks2, tile), np.float64)
+    image_bar_tile = np.empty((blocks2, tile, 2), np.float64)
+    t71_bar_tile = np.empty((blocks2, tile), np.float64)
+    in_camera_bar_tile = np.empty((blocks2, tile, 3), np.float64)
+    t52_bar_tile = np.empty((blocks2, tile), np.float64)
+    t48_bar_tile = np.empty((blocks2, tile), np.float64)
+    t45_bar_tile = np.empty((blocks2, tile), np.float64)
+    rx_bar_tile = np.empty((blocks2, tile, 3), np.float64)
+    t31_bar_tile = np.empty((blocks2, tile), np.float64)
+    t29_bar_tile = np.empty((blocks2, tile), np.float64)
+    t25_bar_tile = np.empty((blocks2, tile), np.float64)
+    t24_bar_tile = np.empty((blocks2, tile), np.float64)
+    t22_bar_tile = np.empty((blocks2, tile), np.float64)
+    t21_bar_tile = np.empty((blocks2, tile), np.float64)
+    second_bar_tile = np.empty((blocks2, tile), np.float64)
+    first_bar_tile = np.empty((blocks2, tile), np.float64)
+    theta2_bar_tile = np.empty((blocks2, tile), np.float64)
+    t2_bar_tile = np.empty((blocks2, tile, 3), np.float64)
+    t1_bar_tile = np.empty((blocks2, tile, 3), np.float64)
+    camera_bar_tile = np.empty((blocks2, tile, 9), np.float64)
     if blocks2 > 1:
         _residuals_grad_1_blocks(
             blocks2,
+            tile,
             m,
             cameras,
             index1,
@@ -1028,8 +1038,8 @@ def _run_residuals_grad(
             points_bar_blocks,
         )
     else:
-        for start in range(0, m, 256):
-            rows = min(256, m - start)
+        for start in range(0, m, tile):
+            rows = min(tile, m - start)
             _residuals_grad_1(
                 rows,
                 cameras,
@@ -1236,10 +1246,16 @@ def _check_index(function, index, extent, name, array, axis):
     return np.ascontiguousarray(index).reshape(index.shape or (1,))
 
 
-def _count_blocks(samples, work, partial):
+def _count_rows(row_elements):
+    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
+    fitting = 131072 // max(row_elements, 1)
+    return max(32, min(256, fitting))
+
+
+def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 4_000_000 // max(partial, 1)
+    by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_6ccbf6f82468426f"
+__name__ = "symgrad_module_39363f2c917cbfc4"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -121,26 +121,25 @@ def _log_posterior_2(
             for k in range(d):
                 centred[j, i, k] = X[j, k] - mu[i, k]
     # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
-    for j in range(0, rows - rows % 4, 4):
-        for i in range(K):
+    for i in range(K):
+        for j in range(0, rows - rows % 4, 4):
             for k in range(d):
                 total = 0.0
-                total_1 = 0.0
-                total_2 = 0.0
-                total_3 = 0.0
+                total_j1 = 0.0
+                total_j2 = 0.0
+                total_j3 = 0.0
                 for l in range(k):
                     v = lower[i, k, l]
                     total += centred[j, i, l] * v
-                    total_1 += centred[j + 1, i, l] * v
-                    total_2 += centred[j + 2, i, l] * v
-                    total_3 += centred[j + 3, i, l] * v
+                    total_j1 += centred[j + 1, i, l] * v
+                    total_j2 += centred[j + 2, i, l] * v
+                    total_j3 += centred[j + 3, i, l] * v
                 v2 = t3[i, k]
                 whitened[j, i, k] = v2 * centred[j, i, k] + total
-                whitened[j + 1, i, k] = v2 * centred[j + 1, i, k] + total_1
-                whitened[j + 2, i, k] = v2 * centred[j + 2, i, k] + total_2
-                whitened[j + 3, i, k] = v2 * centred[j + 3, i, k] + total_3
-    for j in range(rows - rows % 4, rows):
-        for i in range(K):
+                whitened[j + 1, i, k] = v2 * centred[j + 1, i, k] + total_j1
+                whitened[j + 2, i, k] = v2 * centred[j + 2, i, k] + total_j2
+                whitened[j + 3, i, k] = v2 * centred[j + 3, i, k] + total_j3
+        for j in range(rows - rows % 4, rows):
             for k in range(d):
                 total = 0.0
                 for l in range(k):
@@ -173,18 +172,32 @@ def _log_posterior_2(
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_2_blocks(
-    blocks, n, K, d, X, mu, centred, lower, t3, whitened, t6, t9, logsumexp2, log_posterior_total
+    blocks,
+    tile,
+    n,
+    K,
+    d,
+    X,
+    mu,
+    centred,
+    lower,
+    t3,
+    whitened,
+    t6,
+    t9,
+    logsumexp2,
+    log_posterior_total,
 ):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _log_posterior_2(
                 rows,
                 K,
@@ -290,26 +303,25 @@ def _log_posterior_grad_2(
             for k in range(d):
                 centred[j, i, k] = X[j, k] - mu[i, k]
     # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
-    for j in range(0, rows - rows % 4, 4):
-        for i in range(K):
+    for i in range(K):
+        for j in range(0, rows - rows % 4, 4):
             for k in range(d):
                 total = 0.0
-                total_1 = 0.0
-                total_2 = 0.0
-                total_3 = 0.0
+                total_j1 = 0.0
+                total_j2 = 0.0
+                total_j3 = 0.0
                 for l in range(k):
                     v = lower[i, k, l]
                     total += centred[j, i, l] * v
-                    total_1 += centred[j + 1, i, l] * v
-                    total_2 += centred[j + 2, i, l] * v
-                    total_3 += centred[j + 3, i, l] * v
+                    total_j1 += centred[j + 1, i, l] * v
+                    total_j2 += centred[j + 2, i, l] * v
+                    total_j3 += centred[j + 3, i, l] * v
                 v2 = t3[i, k]
                 whitened[j, i, k] = v2 * centred[j, i, k] + total
-                whitened[j + 1, i, k] = v2 * centred[j + 1, i, k] + total_1
-                whitened[j + 2, i, k] = v2 * centred[j + 2, i, k] + total_2
-                whitened[j + 3, i, k] = v2 * centred[j + 3, i, k] + total_3
-    for j in range(rows - rows % 4, rows):
-        for i in range(K):
+                whitened[j + 1, i, k] = v2 * centred[j + 1, i, k] + total_j1
+                whitened[j + 2, i, k] = v2 * centred[j + 2, i, k] + total_j2
+                whitened[j + 3, i, k] = v2 * centred[j + 3, i, k] + total_j3
+        for j in range(rows - rows % 4, rows):
             for k in range(d):
                 total = 0.0
                 for l in range(k):
@@ -369,8 +381,8 @@ def _log_posterior_grad_2(
         for i in range(K):
             for k in range(d):
                 centred_bar[j, i, k] = t3[i, k] * t4_bar[j, i, k]
-    for j in range(0, rows - rows % 2, 2):
-        for i in range(K):
+    for i in range(K):
+        for j in range(0, rows - rows % 2, 2):
             for l in range(d):
                 t4_bar_here = t4_bar[j, i, l]
                 t4_bar_here1 = t4_bar[j + 1, i, l]
@@ -378,8 +390,7 @@ def _log_posterior_grad_2(
                     v6 = lower[i, l, k]
                     centred_bar[j, i, k] += v6 * t4_bar_here
                     centred_bar[j + 1, i, k] += v6 * t4_bar_here1
-    for j in range(rows - rows % 2, rows):
-        for i in range(K):
+        for j in range(rows - rows % 2, rows):
             for l in range(d):
                 t4_bar_here = t4_bar[j, i, l]
                 for k in range(l):
@@ -411,12 +422,13 @@ def _log_posterior_grad_2(
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
     blocks,
+    tile,
     n,
     K,
     d,
@@ -441,8 +453,8 @@ def _log_posterior_grad_2_blocks(
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _log_posterior_grad_2(
                 rows,
                 K,
@@ -589,15 +601,17 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
     _log_posterior_1(K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5)
-    blocks2 = _count_blocks(n, 3 * K * d + K * d * d + 2 * K + 1, 1)
+    tile = _count_rows(2 * K * d + K + 1)
+    blocks2 = _count_blocks(n, 3 * K * d + K * d * d + 2 * K + 1, tile * (2 * K * d + K + 1) + 1)
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
-    centred_tile = np.empty((blocks2, 256, K, d), np.float64)
-    whitened_tile = np.empty((blocks2, 256, K, d), np.float64)
-    t9_tile = np.empty((blocks2, 256, K), np.float64)
-    logsumexp2_tile = np.empty((blocks2, 256), np.float64)
+    centred_tile = np.empty((blocks2, tile, K, d), np.float64)
+    whitened_tile = np.empty((blocks2, tile, K, d), np.float64)
+    t9_tile = np.empty((blocks2, tile, K), np.float64)
+    logsumexp2_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _log_posterior_2_blocks(
             blocks2,
+            tile,
             n,
             K,
             d,
@@ -613,8 +627,8 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
             log_posterior_total_blocks,
         )
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _log_posterior_2(
                 rows,
                 K,
@@ -646,24 +660,28 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     _log_posterior_grad_1(
         K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5, gamma, sum4_bar
     )
+    tile = _count_rows(4 * K * d + 2 * K + 1)
     blocks2 = _count_blocks(
-        n, 7 * K * d + 3 * K * d * d + 4 * K + 1, 1 + K + K * d + K * d + K * d * d
+        n,
+        7 * K * d + 3 * K * d * d + 4 * K + 1,
+        tile * (4 * K * d + 2 * K + 1) + 1 + K + K * d + K * d + K * d * d,
     )
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
     log_normaliser_bar_blocks = np.zeros((blocks2, K), np.float64)
     t3_bar_total_blocks = np.zeros((blocks2, K, d), np.float64)
     mu_bar_blocks = np.zeros((blocks2, K, d), np.float64)
     lower_bar_total_blocks = np.zeros((blocks2, K, d, d), np.float64)
-    centred_tile = np.empty((blocks2, 256, K, d), np.float64)
-    whitened_tile = np.empty((blocks2, 256, K, d), np.float64)
-    t9_tile = np.empty((blocks2, 256, K), np.float64)
-    logsumexp2_tile = np.empty((blocks2, 256), np.float64)
-    t9_bar_tile = np.empty((blocks2, 256, K), np.float64)
-    t4_bar_tile = np.empty((blocks2, 256, K, d), np.float64)
-    centred_bar_tile = np.empty((blocks2, 256, K, d), np.float64)
+    centred_tile = np.empty((blocks2, tile, K, d), np.float64)
+    whitened_tile = np.empty((blocks2, tile, K, d), np.float64)
+    t9_tile = np.empty((blocks2, tile, K), np.float64)
+    logsumexp2_tile = np.empty((blocks2, tile), np.float64)
+    t9_bar_tile = np.empty((blocks2, tile, K), np.float64)
+    t4_bar_tile = np.empty((blocks2, tile, K, d), np.float64)
+    centred_bar_tile = np.empty((blocks2, tile, K, d), np.float64)
     if blocks2 > 1:
         _log_posterior_grad_2_blocks(
             blocks2,
+            tile,
             n,
             K,
             d,
@@ -686,8 +704,8 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
             lower_bar_total_blocks,
         )
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _log_posterior_grad_2(
                 rows,
                 K,
@@ -926,10 +944,16 @@ def _deliver(function, names, gradients, single, out, accumulate):
     return out
 
 
-def _count_blocks(samples, work, partial):
+def _count_rows(row_elements):
+    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
+    fitting = 131072 // max(row_elements, 1)
+    return max(32, min(256, fitting))
+
+
+def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 4_000_000 // max(partial, 1)
+    by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

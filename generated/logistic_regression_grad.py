@@ -34,7 +34,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_5965d140734d0355"
+__name__ = "symgrad_module_74f101f9af50f04f"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -63,19 +63,19 @@ def _loss_1(rows, d, w, X, b, z, y, loss):
     # z[i] = Σ_j w[j]·X[i,j] + b
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
-        total_1 = 0.0
-        total_2 = 0.0
-        total_3 = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
         for j in range(d):
             v = w[j]
             total += v * X[i, j]
-            total_1 += v * X[i + 1, j]
-            total_2 += v * X[i + 2, j]
-            total_3 += v * X[i + 3, j]
+            total_i1 += v * X[i + 1, j]
+            total_i2 += v * X[i + 2, j]
+            total_i3 += v * X[i + 3, j]
         z[i] = b + total
-        z[i + 1] = b + total_1
-        z[i + 2] = b + total_2
-        z[i + 3] = b + total_3
+        z[i + 1] = b + total_i1
+        z[i + 2] = b + total_i2
+        z[i + 3] = b + total_i3
     for i in range(rows - rows % 4, rows):
         total = 0.0
         for j in range(d):
@@ -90,16 +90,16 @@ def _loss_1(rows, d, w, X, b, z, y, loss):
 
 
 @njit(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(blocks, n, d, w, X, b, z, y, loss):
+def _loss_1_blocks(blocks, tile, n, d, w, X, b, z, y, loss):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _loss_1(
                 rows,
                 d,
@@ -120,19 +120,19 @@ def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
     # z[i] = Σ_j w[j]·X[i,j] + b
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
-        total_1 = 0.0
-        total_2 = 0.0
-        total_3 = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
         for j in range(d):
             v = w[j]
             total += v * X[i, j]
-            total_1 += v * X[i + 1, j]
-            total_2 += v * X[i + 2, j]
-            total_3 += v * X[i + 3, j]
+            total_i1 += v * X[i + 1, j]
+            total_i2 += v * X[i + 2, j]
+            total_i3 += v * X[i + 3, j]
         z[i] = b + total
-        z[i + 1] = b + total_1
-        z[i + 2] = b + total_2
-        z[i + 3] = b + total_3
+        z[i + 1] = b + total_i1
+        z[i + 2] = b + total_i2
+        z[i + 3] = b + total_i3
     for i in range(rows - rows % 4, rows):
         total = 0.0
         for j in range(d):
@@ -172,16 +172,16 @@ def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
 
 
 @njit(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_grad_1_blocks(blocks, n, d, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
+def _loss_grad_1_blocks(blocks, tile, n, d, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _loss_grad_1(
                 rows,
                 d,
@@ -230,14 +230,15 @@ def _check_loss(w, b, X, y):
 
 
 def _run_loss(d, n, w, b, X, y):
-    blocks2 = _count_blocks(n, d + 2, 1)
+    tile = _count_rows(1)
+    blocks2 = _count_blocks(n, d + 2, tile * (1) + 1)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
-    z_tile = np.empty((blocks2, 256), np.float64)
+    z_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks(blocks2, n, d, w, X, b, z_tile, y, loss_blocks)
+        _loss_1_blocks(blocks2, tile, n, d, w, X, b, z_tile, y, loss_blocks)
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _loss_1(
                 rows,
                 d,
@@ -253,19 +254,32 @@ def _run_loss(d, n, w, b, X, y):
 
 
 def _run_loss_grad(d, n, w, b, X, y):
-    blocks2 = _count_blocks(n, 2 * d + 4, 1 + d + 1)
+    tile = _count_rows(2)
+    blocks2 = _count_blocks(n, 2 * d + 4, tile * (2) + 1 + d + 1)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     w_bar_blocks = np.zeros((blocks2, d), np.float64)
     b_bar_blocks = np.zeros((blocks2, 1), np.float64)
-    z_tile = np.empty((blocks2, 256), np.float64)
-    z_bar_tile = np.empty((blocks2, 256), np.float64)
+    z_tile = np.empty((blocks2, tile), np.float64)
+    z_bar_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
-            blocks2, n, d, w, X, b, z_tile, y, loss_blocks, z_bar_tile, w_bar_blocks, b_bar_blocks
+            blocks2,
+            tile,
+            n,
+            d,
+            w,
+            X,
+            b,
+            z_tile,
+            y,
+            loss_blocks,
+            z_bar_tile,
+            w_bar_blocks,
+            b_bar_blocks,
         )
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _loss_grad_1(
                 rows,
                 d,
@@ -438,10 +452,16 @@ def _deliver(function, names, gradients, single, out, accumulate):
     return out
 
 
-def _count_blocks(samples, work, partial):
+def _count_rows(row_elements):
+    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
+    fitting = 131072 // max(row_elements, 1)
+    return max(32, min(256, fitting))
+
+
+def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 4_000_000 // max(partial, 1)
+    by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

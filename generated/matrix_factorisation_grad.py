@@ -34,7 +34,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_6e88986104304631"
+__name__ = "symgrad_module_067bb18f1383806b"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # --- kernels of loss ---------------------------------------------------------------------------
@@ -49,21 +49,21 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, p - p % 4, 4):
             total = 0.0
-            total_1 = 0.0
-            total_2 = 0.0
-            total_3 = 0.0
-            total_1 = 0.0
-            total_1_1 = 0.0
-            total_1_2 = 0.0
-            total_1_3 = 0.0
-            total_2 = 0.0
-            total_2_1 = 0.0
-            total_2_2 = 0.0
-            total_2_3 = 0.0
-            total_3 = 0.0
-            total_3_1 = 0.0
-            total_3_2 = 0.0
-            total_3_3 = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k3 = 0.0
+            total_i1 = 0.0
+            total_i1_k1 = 0.0
+            total_i1_k2 = 0.0
+            total_i1_k3 = 0.0
+            total_i2 = 0.0
+            total_i2_k1 = 0.0
+            total_i2_k2 = 0.0
+            total_i2_k3 = 0.0
+            total_i3 = 0.0
+            total_i3_k1 = 0.0
+            total_i3_k2 = 0.0
+            total_i3_k3 = 0.0
             for j in range(r):
                 v = U[i, j]
                 v2 = V[k, j]
@@ -74,57 +74,57 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
                 v7 = V[k + 2, j]
                 v8 = V[k + 3, j]
                 total += v * v2
-                total_1 += v3 * v2 + v * v6
-                total_2 += v4 * v2 + v * v7
-                total_3 += v5 * v2 + v * v8
-                total_1_1 += v3 * v6
-                total_2_1 += v4 * v6
-                total_3_1 += v5 * v6
-                total_1_2 += v3 * v7
-                total_2_2 += v4 * v7
-                total_3_2 += v5 * v7
-                total_1_3 += v3 * v8
-                total_2_3 += v4 * v8
-                total_3_3 += v5 * v8
+                total_i1 += v3 * v2
+                total_i2 += v4 * v2
+                total_i3 += v5 * v2
+                total_k1 += v * v6
+                total_i1_k1 += v3 * v6
+                total_i2_k1 += v4 * v6
+                total_i3_k1 += v5 * v6
+                total_k2 += v * v7
+                total_i1_k2 += v3 * v7
+                total_i2_k2 += v4 * v7
+                total_i3_k2 += v5 * v7
+                total_k3 += v * v8
+                total_i1_k3 += v3 * v8
+                total_i2_k3 += v4 * v8
+                total_i3_k3 += v5 * v8
             v9 = b[k]
-            v10 = total_1 * (-1.0)
-            v11 = total_2 * (-1.0)
-            v12 = total_3 * (-1.0)
-            v13 = b[k + 1]
-            v14 = b[k + 2]
-            v15 = b[k + 3]
+            v10 = b[k + 1]
+            v11 = b[k + 2]
+            v12 = b[k + 3]
             t3[i, k] = Y[i, k] - v9 + total * (-1.0)
-            t3[i + 1, k] = Y[i + 1, k] - v9 + v10
-            t3[i + 2, k] = Y[i + 2, k] - v9 + v11
-            t3[i + 3, k] = Y[i + 3, k] - v9 + v12
-            t3[i, k + 1] = Y[i, k + 1] - v13 + v10
-            t3[i + 1, k + 1] = Y[i + 1, k + 1] - v13 + total_1_1 * (-1.0)
-            t3[i + 2, k + 1] = Y[i + 2, k + 1] - v13 + total_2_1 * (-1.0)
-            t3[i + 3, k + 1] = Y[i + 3, k + 1] - v13 + total_3_1 * (-1.0)
-            t3[i, k + 2] = Y[i, k + 2] - v14 + v11
-            t3[i + 1, k + 2] = Y[i + 1, k + 2] - v14 + total_1_2 * (-1.0)
-            t3[i + 2, k + 2] = Y[i + 2, k + 2] - v14 + total_2_2 * (-1.0)
-            t3[i + 3, k + 2] = Y[i + 3, k + 2] - v14 + total_3_2 * (-1.0)
-            t3[i, k + 3] = Y[i, k + 3] - v15 + v12
-            t3[i + 1, k + 3] = Y[i + 1, k + 3] - v15 + total_1_3 * (-1.0)
-            t3[i + 2, k + 3] = Y[i + 2, k + 3] - v15 + total_2_3 * (-1.0)
-            t3[i + 3, k + 3] = Y[i + 3, k + 3] - v15 + total_3_3 * (-1.0)
+            t3[i + 1, k] = Y[i + 1, k] - v9 + total_i1 * (-1.0)
+            t3[i + 2, k] = Y[i + 2, k] - v9 + total_i2 * (-1.0)
+            t3[i + 3, k] = Y[i + 3, k] - v9 + total_i3 * (-1.0)
+            t3[i, k + 1] = Y[i, k + 1] - v10 + total_k1 * (-1.0)
+            t3[i + 1, k + 1] = Y[i + 1, k + 1] - v10 + total_i1_k1 * (-1.0)
+            t3[i + 2, k + 1] = Y[i + 2, k + 1] - v10 + total_i2_k1 * (-1.0)
+            t3[i + 3, k + 1] = Y[i + 3, k + 1] - v10 + total_i3_k1 * (-1.0)
+            t3[i, k + 2] = Y[i, k + 2] - v11 + total_k2 * (-1.0)
+            t3[i + 1, k + 2] = Y[i + 1, k + 2] - v11 + total_i1_k2 * (-1.0)
+            t3[i + 2, k + 2] = Y[i + 2, k + 2] - v11 + total_i2_k2 * (-1.0)
+            t3[i + 3, k + 2] = Y[i + 3, k + 2] - v11 + total_i3_k2 * (-1.0)
+            t3[i, k + 3] = Y[i, k + 3] - v12 + total_k3 * (-1.0)
+            t3[i + 1, k + 3] = Y[i + 1, k + 3] - v12 + total_i1_k3 * (-1.0)
+            t3[i + 2, k + 3] = Y[i + 2, k + 3] - v12 + total_i2_k3 * (-1.0)
+            t3[i + 3, k + 3] = Y[i + 3, k + 3] - v12 + total_i3_k3 * (-1.0)
         for k in range(p - p % 4, p):
             total = 0.0
-            total_1 = 0.0
-            total_2 = 0.0
-            total_3 = 0.0
+            total_i1 = 0.0
+            total_i2 = 0.0
+            total_i3 = 0.0
             for j in range(r):
-                v16 = V[k, j]
-                total += U[i, j] * v16
-                total_1 += U[i + 1, j] * v16
-                total_2 += U[i + 2, j] * v16
-                total_3 += U[i + 3, j] * v16
-            v17 = b[k]
-            t3[i, k] = Y[i, k] - v17 + total * (-1.0)
-            t3[i + 1, k] = Y[i + 1, k] - v17 + total_1 * (-1.0)
-            t3[i + 2, k] = Y[i + 2, k] - v17 + total_2 * (-1.0)
-            t3[i + 3, k] = Y[i + 3, k] - v17 + total_3 * (-1.0)
+                v13 = V[k, j]
+                total += U[i, j] * v13
+                total_i1 += U[i + 1, j] * v13
+                total_i2 += U[i + 2, j] * v13
+                total_i3 += U[i + 3, j] * v13
+            v14 = b[k]
+            t3[i, k] = Y[i, k] - v14 + total * (-1.0)
+            t3[i + 1, k] = Y[i + 1, k] - v14 + total_i1 * (-1.0)
+            t3[i + 2, k] = Y[i + 2, k] - v14 + total_i2 * (-1.0)
+            t3[i + 3, k] = Y[i + 3, k] - v14 + total_i3 * (-1.0)
     for i in range(rows - rows % 4, rows):
         for k in range(p):
             total = 0.0
@@ -135,29 +135,29 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     total2 = 0.0
     for i in range(rows):
         for j in range(r):
-            v18 = U[i, j]
-            total2 += v18 * v18
+            v15 = U[i, j]
+            total2 += v15 * v15
     t9_total[0] += total2
     # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
     total3 = 0.0
     for i in range(rows):
         for k in range(p):
-            v19 = t3[i, k] if np.float64(observed[i, k]) else 0.0
-            total3 += v19 * v19
+            v16 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            total3 += v16 * v16
     loss_total[0] += total3
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(blocks, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
+def _loss_1_blocks(blocks, tile, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _loss_1(
                 rows,
                 r,
@@ -215,21 +215,21 @@ def _loss_grad_1(
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, p - p % 4, 4):
             total = 0.0
-            total_1 = 0.0
-            total_2 = 0.0
-            total_3 = 0.0
-            total_1 = 0.0
-            total_1_1 = 0.0
-            total_1_2 = 0.0
-            total_1_3 = 0.0
-            total_2 = 0.0
-            total_2_1 = 0.0
-            total_2_2 = 0.0
-            total_2_3 = 0.0
-            total_3 = 0.0
-            total_3_1 = 0.0
-            total_3_2 = 0.0
-            total_3_3 = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k3 = 0.0
+            total_i1 = 0.0
+            total_i1_k1 = 0.0
+            total_i1_k2 = 0.0
+            total_i1_k3 = 0.0
+            total_i2 = 0.0
+            total_i2_k1 = 0.0
+            total_i2_k2 = 0.0
+            total_i2_k3 = 0.0
+            total_i3 = 0.0
+            total_i3_k1 = 0.0
+            total_i3_k2 = 0.0
+            total_i3_k3 = 0.0
             for j in range(r):
                 v = U[i, j]
                 v2 = V[k, j]
@@ -240,57 +240,57 @@ def _loss_grad_1(
                 v7 = V[k + 2, j]
                 v8 = V[k + 3, j]
                 total += v * v2
-                total_1 += v3 * v2 + v * v6
-                total_2 += v4 * v2 + v * v7
-                total_3 += v5 * v2 + v * v8
-                total_1_1 += v3 * v6
-                total_2_1 += v4 * v6
-                total_3_1 += v5 * v6
-                total_1_2 += v3 * v7
-                total_2_2 += v4 * v7
-                total_3_2 += v5 * v7
-                total_1_3 += v3 * v8
-                total_2_3 += v4 * v8
-                total_3_3 += v5 * v8
+                total_i1 += v3 * v2
+                total_i2 += v4 * v2
+                total_i3 += v5 * v2
+                total_k1 += v * v6
+                total_i1_k1 += v3 * v6
+                total_i2_k1 += v4 * v6
+                total_i3_k1 += v5 * v6
+                total_k2 += v * v7
+                total_i1_k2 += v3 * v7
+                total_i2_k2 += v4 * v7
+                total_i3_k2 += v5 * v7
+                total_k3 += v * v8
+                total_i1_k3 += v3 * v8
+                total_i2_k3 += v4 * v8
+                total_i3_k3 += v5 * v8
             v9 = b[k]
-            v10 = total_1 * (-1.0)
-            v11 = total_2 * (-1.0)
-            v12 = total_3 * (-1.0)
-            v13 = b[k + 1]
-            v14 = b[k + 2]
-            v15 = b[k + 3]
+            v10 = b[k + 1]
+            v11 = b[k + 2]
+            v12 = b[k + 3]
             t3[i, k] = Y[i, k] - v9 + total * (-1.0)
-            t3[i + 1, k] = Y[i + 1, k] - v9 + v10
-            t3[i + 2, k] = Y[i + 2, k] - v9 + v11
-            t3[i + 3, k] = Y[i + 3, k] - v9 + v12
-            t3[i, k + 1] = Y[i, k + 1] - v13 + v10
-            t3[i + 1, k + 1] = Y[i + 1, k + 1] - v13 + total_1_1 * (-1.0)
-            t3[i + 2, k + 1] = Y[i + 2, k + 1] - v13 + total_2_1 * (-1.0)
-            t3[i + 3, k + 1] = Y[i + 3, k + 1] - v13 + total_3_1 * (-1.0)
-            t3[i, k + 2] = Y[i, k + 2] - v14 + v11
-            t3[i + 1, k + 2] = Y[i + 1, k + 2] - v14 + total_1_2 * (-1.0)
-            t3[i + 2, k + 2] = Y[i + 2, k + 2] - v14 + total_2_2 * (-1.0)
-            t3[i + 3, k + 2] = Y[i + 3, k + 2] - v14 + total_3_2 * (-1.0)
-            t3[i, k + 3] = Y[i, k + 3] - v15 + v12
-            t3[i + 1, k + 3] = Y[i + 1, k + 3] - v15 + total_1_3 * (-1.0)
-            t3[i + 2, k + 3] = Y[i + 2, k + 3] - v15 + total_2_3 * (-1.0)
-            t3[i + 3, k + 3] = Y[i + 3, k + 3] - v15 + total_3_3 * (-1.0)
+            t3[i + 1, k] = Y[i + 1, k] - v9 + total_i1 * (-1.0)
+            t3[i + 2, k] = Y[i + 2, k] - v9 + total_i2 * (-1.0)
+            t3[i + 3, k] = Y[i + 3, k] - v9 + total_i3 * (-1.0)
+            t3[i, k + 1] = Y[i, k + 1] - v10 + total_k1 * (-1.0)
+            t3[i + 1, k + 1] = Y[i + 1, k + 1] - v10 + total_i1_k1 * (-1.0)
+            t3[i + 2, k + 1] = Y[i + 2, k + 1] - v10 + total_i2_k1 * (-1.0)
+            t3[i + 3, k + 1] = Y[i + 3, k + 1] - v10 + total_i3_k1 * (-1.0)
+            t3[i, k + 2] = Y[i, k + 2] - v11 + total_k2 * (-1.0)
+            t3[i + 1, k + 2] = Y[i + 1, k + 2] - v11 + total_i1_k2 * (-1.0)
+            t3[i + 2, k + 2] = Y[i + 2, k + 2] - v11 + total_i2_k2 * (-1.0)
+            t3[i + 3, k + 2] = Y[i + 3, k + 2] - v11 + total_i3_k2 * (-1.0)
+            t3[i, k + 3] = Y[i, k + 3] - v12 + total_k3 * (-1.0)
+            t3[i + 1, k + 3] = Y[i + 1, k + 3] - v12 + total_i1_k3 * (-1.0)
+            t3[i + 2, k + 3] = Y[i + 2, k + 3] - v12 + total_i2_k3 * (-1.0)
+            t3[i + 3, k + 3] = Y[i + 3, k + 3] - v12 + total_i3_k3 * (-1.0)
         for k in range(p - p % 4, p):
             total = 0.0
-            total_1 = 0.0
-            total_2 = 0.0
-            total_3 = 0.0
+            total_i1 = 0.0
+            total_i2 = 0.0
+            total_i3 = 0.0
             for j in range(r):
-                v16 = V[k, j]
-                total += U[i, j] * v16
-                total_1 += U[i + 1, j] * v16
-                total_2 += U[i + 2, j] * v16
-                total_3 += U[i + 3, j] * v16
-            v17 = b[k]
-            t3[i, k] = Y[i, k] - v17 + total * (-1.0)
-            t3[i + 1, k] = Y[i + 1, k] - v17 + total_1 * (-1.0)
-            t3[i + 2, k] = Y[i + 2, k] - v17 + total_2 * (-1.0)
-            t3[i + 3, k] = Y[i + 3, k] - v17 + total_3 * (-1.0)
+                v13 = V[k, j]
+                total += U[i, j] * v13
+                total_i1 += U[i + 1, j] * v13
+                total_i2 += U[i + 2, j] * v13
+                total_i3 += U[i + 3, j] * v13
+            v14 = b[k]
+            t3[i, k] = Y[i, k] - v14 + total * (-1.0)
+            t3[i + 1, k] = Y[i + 1, k] - v14 + total_i1 * (-1.0)
+            t3[i + 2, k] = Y[i + 2, k] - v14 + total_i2 * (-1.0)
+            t3[i + 3, k] = Y[i + 3, k] - v14 + total_i3 * (-1.0)
     for i in range(rows - rows % 4, rows):
         for k in range(p):
             total = 0.0
@@ -301,15 +301,15 @@ def _loss_grad_1(
     total2 = 0.0
     for i in range(rows):
         for j in range(r):
-            v18 = U[i, j]
-            total2 += v18 * v18
+            v15 = U[i, j]
+            total2 += v15 * v15
     t9_total[0] += total2
     # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
     total3 = 0.0
     for i in range(rows):
         for k in range(p):
-            v19 = t3[i, k] if np.float64(observed[i, k]) else 0.0
-            total3 += v19 * v19
+            v16 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            total3 += v16 * v16
     loss_total[0] += total3
     # matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)
     for i in range(rows):
@@ -330,29 +330,29 @@ def _loss_grad_1(
             matmul1_bar_here6 = matmul1_bar[i, k + 3]
             matmul1_bar_here7 = matmul1_bar[i + 1, k + 3]
             for j in range(r):
-                v20 = V[k, j]
-                v21 = V[k + 1, j]
-                v22 = V[k + 2, j]
-                v23 = V[k + 3, j]
+                v17 = V[k, j]
+                v18 = V[k + 1, j]
+                v19 = V[k + 2, j]
+                v20 = V[k + 3, j]
                 U_bar[i, j] += (
-                    v20 * matmul1_bar_here
-                    + v21 * matmul1_bar_here2
-                    + v22 * matmul1_bar_here4
-                    + v23 * matmul1_bar_here6
+                    v17 * matmul1_bar_here
+                    + v18 * matmul1_bar_here2
+                    + v19 * matmul1_bar_here4
+                    + v20 * matmul1_bar_here6
                 )
                 U_bar[i + 1, j] += (
-                    v20 * matmul1_bar_here1
-                    + v21 * matmul1_bar_here3
-                    + v22 * matmul1_bar_here5
-                    + v23 * matmul1_bar_here7
+                    v17 * matmul1_bar_here1
+                    + v18 * matmul1_bar_here3
+                    + v19 * matmul1_bar_here5
+                    + v20 * matmul1_bar_here7
                 )
         for k in range(p - p % 4, p):
             matmul1_bar_here = matmul1_bar[i, k]
             matmul1_bar_here1 = matmul1_bar[i + 1, k]
             for j in range(r):
-                v24 = V[k, j]
-                U_bar[i, j] += v24 * matmul1_bar_here
-                U_bar[i + 1, j] += v24 * matmul1_bar_here1
+                v21 = V[k, j]
+                U_bar[i, j] += v21 * matmul1_bar_here
+                U_bar[i + 1, j] += v21 * matmul1_bar_here1
     for i in range(rows - rows % 2, rows):
         for k in range(p):
             matmul1_bar_here = matmul1_bar[i, k]
@@ -370,29 +370,29 @@ def _loss_grad_1(
             matmul1_bar_here62 = matmul1_bar[i + 3, k]
             matmul1_bar_here72 = matmul1_bar[i + 3, k + 1]
             for j in range(r):
-                v25 = U[i, j]
-                v26 = U[i + 1, j]
-                v27 = U[i + 2, j]
-                v28 = U[i + 3, j]
+                v22 = U[i, j]
+                v23 = U[i + 1, j]
+                v24 = U[i + 2, j]
+                v25 = U[i + 3, j]
                 V_bar_total[k, j] += (
-                    v25 * matmul1_bar_here8
-                    + v26 * matmul1_bar_here22
-                    + v27 * matmul1_bar_here42
-                    + v28 * matmul1_bar_here62
+                    v22 * matmul1_bar_here8
+                    + v23 * matmul1_bar_here22
+                    + v24 * matmul1_bar_here42
+                    + v25 * matmul1_bar_here62
                 )
                 V_bar_total[k + 1, j] += (
-                    v25 * matmul1_bar_here12
-                    + v26 * matmul1_bar_here32
-                    + v27 * matmul1_bar_here52
-                    + v28 * matmul1_bar_here72
+                    v22 * matmul1_bar_here12
+                    + v23 * matmul1_bar_here32
+                    + v24 * matmul1_bar_here52
+                    + v25 * matmul1_bar_here72
                 )
         for i in range(rows - rows % 4, rows):
             matmul1_bar_here8 = matmul1_bar[i, k]
             matmul1_bar_here12 = matmul1_bar[i, k + 1]
             for j in range(r):
-                v29 = U[i, j]
-                V_bar_total[k, j] += v29 * matmul1_bar_here8
-                V_bar_total[k + 1, j] += v29 * matmul1_bar_here12
+                v26 = U[i, j]
+                V_bar_total[k, j] += v26 * matmul1_bar_here8
+                V_bar_total[k + 1, j] += v26 * matmul1_bar_here12
     for k in range(p - p % 2, p):
         for i in range(rows):
             matmul1_bar_here8 = matmul1_bar[i, k]
@@ -413,12 +413,13 @@ def _loss_grad_1(
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     blocks,
+    tile,
     n,
     r,
     p,
@@ -439,8 +440,8 @@ def _loss_grad_1_blocks(
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _loss_grad_1(
                 rows,
                 r,
@@ -533,17 +534,30 @@ def _check_loss(U, V, b, Y, observed, penalty):
 
 
 def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
-    blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
+    tile = _count_rows(p)
+    blocks2 = _count_blocks(n, p * r + 2 * p + r, tile * (p) + 1 + 1)
     t9_total_blocks = np.zeros((blocks2, 1), np.float64)
     loss_total_blocks = np.zeros((blocks2, 1), np.float64)
-    t3_tile = np.empty((blocks2, 256, p), np.float64)
+    t3_tile = np.empty((blocks2, tile, p), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
-            blocks2, n, r, p, U, V, Y, b, t3_tile, t9_total_blocks, observed, loss_total_blocks
+            blocks2,
+            tile,
+            n,
+            r,
+            p,
+            U,
+            V,
+            Y,
+            b,
+            t3_tile,
+            t9_total_blocks,
+            observed,
+            loss_total_blocks,
         )
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _loss_1(
                 rows,
                 r,
@@ -566,17 +580,21 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
 
 
 def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
-    blocks2 = _count_blocks(n, 2 * p * r + 4 * p + 2 * r + r * p, 1 + 1 + p * r + p)
+    tile = _count_rows(2 * p)
+    blocks2 = _count_blocks(
+        n, 2 * p * r + 4 * p + 2 * r + r * p, tile * (2 * p) + 1 + 1 + p * r + p
+    )
     U_bar = np.empty((n, r), np.float64)
     t9_total_blocks = np.zeros((blocks2, 1), np.float64)
     loss_total_blocks = np.zeros((blocks2, 1), np.float64)
     V_bar_total_blocks = np.zeros((blocks2, p, r), np.float64)
     b_bar_blocks = np.zeros((blocks2, p), np.float64)
-    t3_tile = np.empty((blocks2, 256, p), np.float64)
-    matmul1_bar_tile = np.empty((blocks2, 256, p), np.float64)
+    t3_tile = np.empty((blocks2, tile, p), np.float64)
+    matmul1_bar_tile = np.empty((blocks2, tile, p), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             blocks2,
+            tile,
             n,
             r,
             p,
@@ -595,8 +613,8 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
             b_bar_blocks,
         )
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _loss_grad_1(
                 rows,
                 r,
@@ -789,10 +807,16 @@ def _deliver(function, names, gradients, single, out, accumulate):
     return out
 
 
-def _count_blocks(samples, work, partial):
+def _count_rows(row_elements):
+    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
+    fitting = 131072 // max(row_elements, 1)
+    return max(32, min(256, fitting))
+
+
+def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 4_000_000 // max(partial, 1)
+    by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

@@ -41,7 +41,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_d38c625d4a6c6a88"
+__name__ = "symgrad_module_9e64d94f6c7ef964"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -152,18 +152,18 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_1_blocks(
-    blocks, n, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss
+    blocks, tile, n, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss
 ):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _loss_1(
                 rows,
                 d,
@@ -313,21 +313,21 @@ def _loss_grad_1(
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, h - h % 4, 4):
             total2 = 0.0
-            total_1 = 0.0
-            total_2 = 0.0
-            total_3 = 0.0
-            total_1 = 0.0
-            total_1_1 = 0.0
-            total_1_2 = 0.0
-            total_1_3 = 0.0
-            total_2 = 0.0
-            total_2_1 = 0.0
-            total_2_2 = 0.0
-            total_2_3 = 0.0
-            total_3 = 0.0
-            total_3_1 = 0.0
-            total_3_2 = 0.0
-            total_3_3 = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k3 = 0.0
+            total_i1 = 0.0
+            total_i1_k1 = 0.0
+            total_i1_k2 = 0.0
+            total_i1_k3 = 0.0
+            total_i2 = 0.0
+            total_i2_k1 = 0.0
+            total_i2_k2 = 0.0
+            total_i2_k3 = 0.0
+            total_i3 = 0.0
+            total_i3_k1 = 0.0
+            total_i3_k2 = 0.0
+            total_i3_k3 = 0.0
             for l in range(c):
                 v12 = W2[k, l]
                 v13 = scores_bar[i, l]
@@ -338,49 +338,52 @@ def _loss_grad_1(
                 v18 = W2[k + 2, l]
                 v19 = W2[k + 3, l]
                 total2 += v12 * v13
-                total_1 += v12 * v14 + v17 * v13
-                total_2 += v12 * v15 + v18 * v13
-                total_3 += v12 * v16 + v19 * v13
-                total_1_1 += v17 * v14
-                total_2_1 += v17 * v15
-                total_3_1 += v17 * v16
-                total_1_2 += v18 * v14
-                total_2_2 += v18 * v15
-                total_3_2 += v18 * v16
-                total_1_3 += v19 * v14
-                total_2_3 += v19 * v15
-                total_3_3 += v19 * v16
+                total_i1 += v12 * v14
+                total_i2 += v12 * v15
+                total_i3 += v12 * v16
+                total_k1 += v17 * v13
+                total_i1_k1 += v17 * v14
+                total_i2_k1 += v17 * v15
+                total_i3_k1 += v17 * v16
+                total_k2 += v18 * v13
+                total_i1_k2 += v18 * v14
+                total_i2_k2 += v18 * v15
+                total_i3_k2 += v18 * v16
+                total_k3 += v19 * v13
+                total_i1_k3 += v19 * v14
+                total_i2_k3 += v19 * v15
+                total_i3_k3 += v19 * v16
             hidden_bar[i, k] = total2
-            hidden_bar[i + 1, k] = total_1
-            hidden_bar[i + 2, k] = total_2
-            hidden_bar[i + 3, k] = total_3
-            hidden_bar[i, k + 1] = total_1
-            hidden_bar[i + 1, k + 1] = total_1_1
-            hidden_bar[i + 2, k + 1] = total_2_1
-            hidden_bar[i + 3, k + 1] = total_3_1
-            hidden_bar[i, k + 2] = total_2
-            hidden_bar[i + 1, k + 2] = total_1_2
-            hidden_bar[i + 2, k + 2] = total_2_2
-            hidden_bar[i + 3, k + 2] = total_3_2
-            hidden_bar[i, k + 3] = total_3
-            hidden_bar[i + 1, k + 3] = total_1_3
-            hidden_bar[i + 2, k + 3] = total_2_3
-            hidden_bar[i + 3, k + 3] = total_3_3
+            hidden_bar[i + 1, k] = total_i1
+            hidden_bar[i + 2, k] = total_i2
+            hidden_bar[i + 3, k] = total_i3
+            hidden_bar[i, k + 1] = total_k1
+            hidden_bar[i + 1, k + 1] = total_i1_k1
+            hidden_bar[i + 2, k + 1] = total_i2_k1
+            hidden_bar[i + 3, k + 1] = total_i3_k1
+            hidden_bar[i, k + 2] = total_k2
+            hidden_bar[i + 1, k + 2] = total_i1_k2
+            hidden_bar[i + 2, k + 2] = total_i2_k2
+            hidden_bar[i + 3, k + 2] = total_i3_k2
+            hidden_bar[i, k + 3] = total_k3
+            hidden_bar[i + 1, k + 3] = total_i1_k3
+            hidden_bar[i + 2, k + 3] = total_i2_k3
+            hidden_bar[i + 3, k + 3] = total_i3_k3
         for k in range(h - h % 4, h):
             total2 = 0.0
-            total_1 = 0.0
-            total_2 = 0.0
-            total_3 = 0.0
+            total_i1 = 0.0
+            total_i2 = 0.0
+            total_i3 = 0.0
             for l in range(c):
                 v20 = W2[k, l]
                 total2 += v20 * scores_bar[i, l]
-                total_1 += v20 * scores_bar[i + 1, l]
-                total_2 += v20 * scores_bar[i + 2, l]
-                total_3 += v20 * scores_bar[i + 3, l]
+                total_i1 += v20 * scores_bar[i + 1, l]
+                total_i2 += v20 * scores_bar[i + 2, l]
+                total_i3 += v20 * scores_bar[i + 3, l]
             hidden_bar[i, k] = total2
-            hidden_bar[i + 1, k] = total_1
-            hidden_bar[i + 2, k] = total_2
-            hidden_bar[i + 3, k] = total_3
+            hidden_bar[i + 1, k] = total_i1
+            hidden_bar[i + 2, k] = total_i2
+            hidden_bar[i + 3, k] = total_i3
     for i in range(rows - rows % 4, rows):
         for k in range(h):
             total2 = 0.0
@@ -474,12 +477,13 @@ def _loss_grad_1(
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     blocks,
+    tile,
     n,
     d,
     h,
@@ -506,8 +510,8 @@ def _loss_grad_1_blocks(
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _loss_grad_1(
                 rows,
                 d,
@@ -586,15 +590,17 @@ def _check_loss(W1, b1, W2, b2, X, label):
 
 def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss", label, c, "label", "scores", 1)
-    blocks2 = _count_blocks(n, h * d + 2 * h + c * h + 2 * c + 1, 1)
+    tile = _count_rows(2 * h + c + 1)
+    blocks2 = _count_blocks(n, h * d + 2 * h + c * h + 2 * c + 1, tile * (2 * h + c + 1) + 1)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
-    t1_tile = np.empty((blocks2, 256, h), np.float64)
-    hidden_tile = np.empty((blocks2, 256, h), np.float64)
-    scores_tile = np.empty((blocks2, 256, c), np.float64)
-    logsumexp1_tile = np.empty((blocks2, 256), np.float64)
+    t1_tile = np.empty((blocks2, tile, h), np.float64)
+    hidden_tile = np.empty((blocks2, tile, h), np.float64)
+    scores_tile = np.empty((blocks2, tile, c), np.float64)
+    logsumexp1_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
             blocks2,
+            tile,
             n,
             d,
             h,
@@ -612,8 +618,8 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
             loss_blocks,
         )
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _loss_1(
                 rows,
                 d,
@@ -637,24 +643,28 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
 
 def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
+    tile = _count_rows(4 * h + 2 * c + 1)
     blocks2 = _count_blocks(
-        n, h * d + 4 * h + c * h + 5 * c + 2 * h * c + d * h + 1, 1 + d * h + h + h * c + c
+        n,
+        h * d + 4 * h + c * h + 5 * c + 2 * h * c + d * h + 1,
+        tile * (4 * h + 2 * c + 1) + 1 + d * h + h + h * c + c,
     )
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     W1_bar_blocks = np.zeros((blocks2, d, h), np.float64)
     b1_bar_blocks = np.zeros((blocks2, h), np.float64)
     W2_bar_blocks = np.zeros((blocks2, h, c), np.float64)
     b2_bar_blocks = np.zeros((blocks2, c), np.float64)
-    t1_tile = np.empty((blocks2, 256, h), np.float64)
-    hidden_tile = np.empty((blocks2, 256, h), np.float64)
-    scores_tile = np.empty((blocks2, 256, c), np.float64)
-    logsumexp1_tile = np.empty((blocks2, 256), np.float64)
-    scores_bar_tile = np.empty((blocks2, 256, c), np.float64)
-    hidden_bar_tile = np.empty((blocks2, 256, h), np.float64)
-    t1_bar_tile = np.empty((blocks2, 256, h), np.float64)
+    t1_tile = np.empty((blocks2, tile, h), np.float64)
+    hidden_tile = np.empty((blocks2, tile, h), np.float64)
+    scores_tile = np.empty((blocks2, tile, c), np.float64)
+    logsumexp1_tile = np.empty((blocks2, tile), np.float64)
+    scores_bar_tile = np.empty((blocks2, tile, c), np.float64)
+    hidden_bar_tile = np.empty((blocks2, tile, h), np.float64)
+    t1_bar_tile = np.empty((blocks2, tile, h), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             blocks2,
+            tile,
             n,
             d,
             h,
@@ -679,8 +689,8 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
             b2_bar_blocks,
         )
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _loss_grad_1(
                 rows,
                 d,
@@ -894,10 +904,16 @@ def _check_index(function, index, extent, name, array, axis):
     return np.ascontiguousarray(index).reshape(index.shape or (1,))
 
 
-def _count_blocks(samples, work, partial):
+def _count_rows(row_elements):
+    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
+    fitting = 131072 // max(row_elements, 1)
+    return max(32, min(256, fitting))
+
+
+def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 4_000_000 // max(partial, 1)
+    by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

@@ -33,7 +33,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_095d0ae9d8f6000e"
+__name__ = "symgrad_module_0544395e82915bfc"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # --- kernels of loss ---------------------------------------------------------------------------
@@ -47,19 +47,19 @@ def _loss_1(rows, p, beta, X, offset, eta, y, loss):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
-        total_1 = 0.0
-        total_2 = 0.0
-        total_3 = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
         for j in range(p):
             v = beta[j]
             total += v * X[i, j]
-            total_1 += v * X[i + 1, j]
-            total_2 += v * X[i + 2, j]
-            total_3 += v * X[i + 3, j]
+            total_i1 += v * X[i + 1, j]
+            total_i2 += v * X[i + 2, j]
+            total_i3 += v * X[i + 3, j]
         eta[i] = offset[i] + total
-        eta[i + 1] = offset[i + 1] + total_1
-        eta[i + 2] = offset[i + 2] + total_2
-        eta[i + 3] = offset[i + 3] + total_3
+        eta[i + 1] = offset[i + 1] + total_i1
+        eta[i + 2] = offset[i + 2] + total_i2
+        eta[i + 3] = offset[i + 3] + total_i3
     for i in range(rows - rows % 4, rows):
         total = 0.0
         for j in range(p):
@@ -75,16 +75,16 @@ def _loss_1(rows, p, beta, X, offset, eta, y, loss):
 
 
 @njit(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(blocks, n, p, beta, X, offset, eta, y, loss):
+def _loss_1_blocks(blocks, tile, n, p, beta, X, offset, eta, y, loss):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _loss_1(
                 rows,
                 p,
@@ -105,19 +105,19 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_ba
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
-        total_1 = 0.0
-        total_2 = 0.0
-        total_3 = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
         for j in range(p):
             v = beta[j]
             total += v * X[i, j]
-            total_1 += v * X[i + 1, j]
-            total_2 += v * X[i + 2, j]
-            total_3 += v * X[i + 3, j]
+            total_i1 += v * X[i + 1, j]
+            total_i2 += v * X[i + 2, j]
+            total_i3 += v * X[i + 3, j]
         eta[i] = offset[i] + total
-        eta[i + 1] = offset[i + 1] + total_1
-        eta[i + 2] = offset[i + 2] + total_2
-        eta[i + 3] = offset[i + 3] + total_3
+        eta[i + 1] = offset[i + 1] + total_i1
+        eta[i + 2] = offset[i + 2] + total_i2
+        eta[i + 3] = offset[i + 3] + total_i3
     for i in range(rows - rows % 4, rows):
         total = 0.0
         for j in range(p):
@@ -154,16 +154,16 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_ba
 
 
 @njit(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_grad_1_blocks(blocks, n, p, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar):
+def _loss_grad_1_blocks(blocks, tile, n, p, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
-        for start in range(first, last, 256):
-            rows = min(256, last - start)
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
             _loss_grad_1(
                 rows,
                 p,
@@ -214,14 +214,15 @@ def _check_loss(beta, X, offset, y):
 
 
 def _run_loss(p, n, beta, X, offset, y):
-    blocks2 = _count_blocks(n, p + 2, 1)
+    tile = _count_rows(1)
+    blocks2 = _count_blocks(n, p + 2, tile * (1) + 1)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
-    eta_tile = np.empty((blocks2, 256), np.float64)
+    eta_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks(blocks2, n, p, beta, X, offset, eta_tile, y, loss_blocks)
+        _loss_1_blocks(blocks2, tile, n, p, beta, X, offset, eta_tile, y, loss_blocks)
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _loss_1(
                 rows,
                 p,
@@ -237,14 +238,16 @@ def _run_loss(p, n, beta, X, offset, y):
 
 
 def _run_loss_grad(p, n, beta, X, offset, y):
-    blocks2 = _count_blocks(n, 2 * p + 4, 1 + p)
+    tile = _count_rows(2)
+    blocks2 = _count_blocks(n, 2 * p + 4, tile * (2) + 1 + p)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     beta_bar_blocks = np.zeros((blocks2, p), np.float64)
-    eta_tile = np.empty((blocks2, 256), np.float64)
-    matmul1_bar_tile = np.empty((blocks2, 256), np.float64)
+    eta_tile = np.empty((blocks2, tile), np.float64)
+    matmul1_bar_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             blocks2,
+            tile,
             n,
             p,
             beta,
@@ -257,8 +260,8 @@ def _run_loss_grad(p, n, beta, X, offset, y):
             beta_bar_blocks,
         )
     else:
-        for start in range(0, n, 256):
-            rows = min(256, n - start)
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
             _loss_grad_1(
                 rows,
                 p,
@@ -426,10 +429,16 @@ def _deliver(function, names, gradients, single, out, accumulate):
     return out
 
 
-def _count_blocks(samples, work, partial):
+def _count_rows(row_elements):
+    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
+    fitting = 131072 // max(row_elements, 1)
+    return max(32, min(256, fitting))
+
+
+def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 4_000_000 // max(partial, 1)
+    by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

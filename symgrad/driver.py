@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from symgrad.capture import CapturedModel
 from symgrad.codegen import FunctionCode, ModuleCode, Target, emit_module
-from symgrad.codegen.names import rename_reserved, settle_names
+from symgrad.settling import rename_reserved, settle_names
 from symgrad.differentiate import Gradient, pull_back
 from symgrad.errors import ModelError
 from symgrad.program import Program, dependencies, format_program, is_floating

@@ -19,7 +19,7 @@ import numpy as np
 
 from symgrad.autograd.statements import print_rule
 from symgrad.autograd.support import rule_namespace
-from symgrad.codegen.names import rename_reserved
+from symgrad.settling import rename_reserved
 from symgrad.differentiate import pull_back
 from symgrad.program import Argument, Program, dependencies
 from symgrad.schedule import freeze

@@ -80,8 +80,9 @@ def simplify(program: Program, *, without: Collection[str] = (), inline: bool = 
     if "stabilise" not in skipped:
         start = time.perf_counter()
         before = count_operations(program)
+        old = program
         program, notes = stabilise(program)
-        records["stabilise"].note(len(notes), before, program, start, notes)
+        records["stabilise"].note(int(program != old), before, program, start, notes)
     for _ in range(_MOST_ROUNDS):
         first = program
         for name, run in _REPEATED:

@@ -21,6 +21,7 @@ from symgrad.program import (
 )
 from symgrad.program import functions as f
 from symgrad.program.naming import FreshNames
+from symgrad.simplify.cleaning import merge_equal
 from symgrad.simplify.rewriting import substitute_indices, with_definitions
 
 __all__ = ["stabilise"]
@@ -33,6 +34,7 @@ def stabilise(program: Program) -> tuple[Program, tuple[str, ...]]:
     sigmoid(u) · log sigmoid(u) -> −softplus(−u) · log Σ eᵘ -> logsumexp(u) · eᵘ/Σ eᵘ ->
     exp(u − logsumexp(u)) · sqrt(Σ u²) -> norm.
     """
+    program = merge_equal(program)  # exp(x) written twice is one exponential
     worker = _Stabiliser(program)
     kept: list[Statement] = []
     for statement in program.definitions:

@@ -37,7 +37,7 @@ def test_program_reads_as_the_model() -> None:
         "t3[i] = log(t2[i])",
         "t4[i] = y[i]·z[i]",
         "t5[i] = t3[i] - t4[i]",
-        "loss = (1/n)·Σ_i t5[i]",
+        "loss = 1/n·Σ_i t5[i]",
     ]
     assert captured.wrt == ("w", "b")
     assert not captured.single_wrt

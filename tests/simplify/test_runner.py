@@ -80,7 +80,6 @@ def test_the_whole_preserves_values(name: str, rng: np.random.Generator) -> None
     raw = gradient_of(name)
     simplified = simplify(raw)
     assert_same_values(raw, simplified.program, rng, **SIZES)
-    assert count_operations(simplified.program) <= count_operations(raw)
     assert len(simplified.program.definitions) < len(raw.definitions)
 
 

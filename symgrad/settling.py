@@ -1,4 +1,4 @@
-"""Names that generated code needs for itself."""
+"""Names settled before code is printed: what generated code needs for itself is kept free."""
 
 from __future__ import annotations
 

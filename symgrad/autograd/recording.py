@@ -1,0 +1,274 @@
+"""Recording: values by NumPy at once, and a node if an input requires grad.
+
+What is kept is the operation, its inputs with the version they had, and its static parameters:
+no symbolic work happens here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.autograd.dtypes import default_numpy, promoted
+from symgrad.autograd.modes import MODES
+from symgrad.autograd.nodes import OperationNode
+from symgrad.autograd.operations import Operation
+from symgrad.autograd.rules import Rule, Unread
+from symgrad.autograd.tensor import Tensor, wrap
+
+__all__ = [
+    "apply",
+    "binary",
+    "edge_of",
+    "node_type_of",
+    "operation",
+    "record",
+    "run_rule",
+    "saved_tensor",
+    "unary",
+]
+
+Array = np.ndarray
+NO_PARAMETERS: dict[str, Any] = {}
+_asarray = np.asarray
+_NUMBERS = (bool, int, float, complex)
+
+
+def operation(
+    name: str, function: Callable[..., Any], *, type_name: str = "", **options: Any
+) -> Operation:
+    """An operation with its node type; see `Operation` for the options."""
+    made = Operation(name, function, **options)
+    made.node_type = node_type_of(name)
+    return made
+
+
+_NODE_TYPES: dict[str, type[OperationNode]] = {}
+
+
+def node_type_of(name: str) -> type[OperationNode]:
+    """The class of the nodes of this name."""
+    found = _NODE_TYPES.get(name)
+    if found is None:
+        found = type(name, (OperationNode,), {"__slots__": (), "__module__": __name__})
+        found = _NODE_TYPES.setdefault(name, found)
+    return found
+
+
+def edge_of(tensor: Tensor) -> Any:
+    """Where a gradient of this tensor goes: None, the leaf itself, or (node, output)."""
+    if tensor._base is not None:
+        tensor._refresh()
+    edge = tensor._edge
+    if edge is not None:
+        return edge
+    return tensor if tensor._requires else None
+
+
+# --- the common cases, written out ---------------------------------------------------------------
+
+
+def unary(op: Operation, x: Tensor, static: dict[str, Any] = NO_PARAMETERS) -> Tensor:
+    """Apply an operation to one floating tensor; integers become the default type first."""
+    data = x._data
+    if data.dtype.kind not in "fc":
+        return unary(op, wrap(data.astype(default_numpy())), static)
+    value = op.function(data, **static)
+    if type(value) is not np.ndarray:
+        value = _asarray(value)
+    result = wrap(value)
+    if MODES.enabled:
+        edge = edge_of(x)
+        if edge is not None:
+            node = op.node_type(
+                op, (data,), static, (edge,), (x._version,), value, result._version
+            )
+            result._edge = (node, 0)
+    return result
+
+
+def binary(op: Operation, x: Any, y: Any) -> Tensor:
+    """Apply an arithmetic operation to two tensors, or a tensor and a number."""
+    numbers = False
+    if isinstance(x, Tensor):
+        a: Any = x._data
+        if isinstance(y, Tensor):
+            b: Any = y._data
+            if a.dtype is not b.dtype or a.dtype.kind not in "fc":
+                return apply(op, (x, y))
+        else:
+            if a.dtype.kind != "f" or type(y) not in (float, int):
+                return apply(op, (x, y))
+            b, numbers = y, True
+    else:
+        b = y._data
+        if b.dtype.kind != "f" or type(x) not in (float, int):
+            return apply(op, (x, y))
+        a, numbers = x, True
+    value = op.function(a, b)
+    if type(value) is not np.ndarray:
+        value = _asarray(value)
+    result = wrap(value)
+    if MODES.enabled:
+        if numbers:
+            if b is y:
+                first, second = edge_of(x), None
+                counters: Any = (x._version, None)
+            else:
+                first, second = None, edge_of(y)
+                counters = (None, y._version)
+        else:
+            first, second = edge_of(x), edge_of(y)
+            counters = (x._version, y._version)
+        if first is not None or second is not None:
+            node = op.node_type(
+                op, (a, b), NO_PARAMETERS, (first, second), counters, value, result._version
+            )
+            result._edge = (node, 0)
+    return result
+
+
+# --- the general case ------------------------------------------------------------------------------
+
+
+def apply(
+    op: Operation,
+    operands: Sequence[Any],
+    static: dict[str, Any] = NO_PARAMETERS,
+    *,
+    promote: bool = True,
+    floating: bool = False,
+) -> Tensor:
+    """Apply an operation to tensors, arrays and numbers.
+
+    Args:
+        op: the operation.
+        operands: tensors and Python numbers; None is passed on.
+        static: parameters that the formula is made for.
+        promote: bring all operands to one type first.
+        floating: a result of integers has the default floating type.
+    """
+    arrays: list[Any] = [x._data if isinstance(x, Tensor) else plain_number(x) for x in operands]
+    casts = False
+    if promote:
+        arrays, casts = _promote(arrays, floating)
+    value = op.function(*arrays, **static)
+    if type(value) is not np.ndarray:
+        value = _asarray(value)
+    return record(op, operands, arrays, static, value, casts)
+
+
+def record(
+    op: Operation,
+    operands: Sequence[Any],
+    arrays: Sequence[Any],
+    static: dict[str, Any],
+    value: Array,
+    casts: bool = False,
+) -> Tensor:
+    """The tensor of a computed value, with a node if an operand requires grad."""
+    result = wrap(value)
+    if not MODES.enabled or value.dtype.kind not in "fc":
+        return result
+    edges = tuple([edge_of(x) if isinstance(x, Tensor) else None for x in operands])
+    for edge in edges:
+        if edge is not None:
+            break
+    else:
+        return result
+    _refuse_inference(operands)
+    edges = tuple(
+        None if edge is None or operands[k]._data.dtype.kind not in "fc" else edge
+        for k, edge in enumerate(edges)
+    )
+    counters = tuple([x._version if isinstance(x, Tensor) else None for x in operands])
+    node = op.node_type(op, tuple(arrays), static, edges, counters, value, result._version)
+    node.casts = casts
+    result._edge = (node, 0)
+    return result
+
+
+def _refuse_inference(operands: Sequence[Any]) -> None:
+    for x in operands:
+        if isinstance(x, Tensor) and x._inference and not x._requires:
+            raise RuntimeError(
+                "Inference tensors cannot be saved for backward. To work around you can make a "
+                "clone to get a normal tensor and use it in autograd."
+            )
+
+
+def plain_number(value: Any) -> Any:
+    """A NumPy scalar as a Python number; anything else as it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def _promote(arrays: list[Any], floating: bool) -> tuple[list[Any], bool]:
+    """All operands in one type: arrays are converted, numbers are made to fit."""
+    tensors = [a for a in arrays if isinstance(a, np.ndarray)]
+    numbers = [a for a in arrays if isinstance(a, _NUMBERS)]
+    common = promoted(tensors, numbers)
+    if floating and common.kind not in "fc":
+        common = default_numpy()
+    casts = False
+    for k, a in enumerate(arrays):
+        if isinstance(a, np.ndarray):
+            if a.dtype is not common and a.dtype != common:
+                arrays[k] = a.astype(common)
+                casts = True
+        elif common.kind in "fc" and isinstance(a, (bool, int)):
+            arrays[k] = float(a)
+        elif isinstance(a, _NUMBERS) and not tensors:
+            arrays[k] = np.asarray(a, common)
+    return arrays, casts
+
+
+# --- derivatives as operations ---------------------------------------------------------------------
+
+
+def saved_tensor(array: Array, counter: list[int] | None, edge: Any) -> Tensor:
+    """A saved value as a tensor with its place in the graph."""
+    if isinstance(edge, Tensor):
+        if edge._data is array:
+            return edge
+        if edge._data.dtype != array.dtype:
+            return edge.to(array.dtype)
+        edge = None if edge._edge is None and not edge._requires else edge
+    tensor = wrap(array)
+    if counter is not None:
+        tensor._version = counter
+    if isinstance(edge, Tensor):
+        tensor._alias = edge
+    elif edge is not None:
+        tensor._edge = edge
+    return tensor
+
+
+def run_rule(rule: Rule, arguments: Sequence[Any], name: str) -> list[Tensor]:
+    """Run a rule on tensors; its results are recorded, so they can be differentiated again."""
+    arrays = [x._data if isinstance(x, Tensor) else x for x in arguments]
+    values = rule.run(arrays)
+    results = [wrap(value if type(value) is np.ndarray else _asarray(value)) for value in values]
+    if not MODES.enabled:
+        return results
+    edges = tuple(
+        edge_of(x) if isinstance(x, Tensor) and k in rule.reads and x._data.dtype.kind == "f"
+        else None
+        for k, x in enumerate(arguments)
+    )
+    if all(edge is None for edge in edges):
+        return results
+    from symgrad.autograd.rule_nodes import RuleNode
+
+    counters = tuple(x._version if isinstance(x, Tensor) else None for x in arguments)
+    kept = [
+        a if k in rule.reads or not hasattr(a, "shape") else Unread(a.shape, a.dtype)
+        for k, a in enumerate(arrays)
+    ]
+    node = RuleNode(rule, name, kept, edges, counters, results)
+    for number, result in enumerate(results):
+        result._edge = (node, number)
+    return results
