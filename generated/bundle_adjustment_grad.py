@@ -1096,8 +1096,8 @@ def _run_residuals_grad(
                 cameras_bar_blocks[0],
                 points_bar_blocks[0],
             )
-    cameras_bar = np.sum(cameras_bar_blocks, axis=0)
-    points_bar = np.sum(points_bar_blocks, axis=0)
+    cameras_bar = _combine(cameras_bar_blocks)
+    points_bar = _combine(points_bar_blocks)
     values = (residuals,)
     return values, (
         cameras_bar,
@@ -1247,9 +1247,9 @@ def _check_index(function, index, extent, name, array, axis):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
-    fitting = 131072 // max(row_elements, 1)
-    return max(32, min(256, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
+    fitting = 65536 // max(row_elements, 1)
+    return max(32, min(1024, fitting))
 
 
 def _count_blocks(samples, work, block_elements):
@@ -1257,6 +1257,11 @@ def _count_blocks(samples, work, block_elements):
     by_work = samples * work // 200000
     by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
+
+
+def _combine(partial):
+    """The sum of the blocks' partial sums, in order."""
+    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -644,7 +644,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 logsumexp2_tile[0],
                 log_posterior_total_blocks[0],
             )
-    log_posterior_total = np.sum(log_posterior_total_blocks, axis=0)
+    log_posterior_total = _combine(log_posterior_total_blocks)
     log_posterior = np.empty((1,), np.float64)
     _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior)
     return (log_posterior[0],)
@@ -728,11 +728,11 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 mu_bar_blocks[0],
                 lower_bar_total_blocks[0],
             )
-    log_posterior_total = np.sum(log_posterior_total_blocks, axis=0)
-    log_normaliser_bar = np.sum(log_normaliser_bar_blocks, axis=0)
-    t3_bar_total = np.sum(t3_bar_total_blocks, axis=0)
-    mu_bar = np.sum(mu_bar_blocks, axis=0) * (-1.0)
-    lower_bar_total = np.sum(lower_bar_total_blocks, axis=0)
+    log_posterior_total = _combine(log_posterior_total_blocks)
+    log_normaliser_bar = _combine(log_normaliser_bar_blocks)
+    t3_bar_total = _combine(t3_bar_total_blocks)
+    mu_bar = _combine(mu_bar_blocks) * (-1.0)
+    lower_bar_total = _combine(lower_bar_total_blocks)
     log_posterior = np.empty((1,), np.float64)
     logsumexp1_bar = np.empty((1,), np.float64)
     t3_bar = np.empty((K, d), np.float64)
@@ -945,9 +945,9 @@ def _deliver(function, names, gradients, single, out, accumulate):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
-    fitting = 131072 // max(row_elements, 1)
-    return max(32, min(256, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
+    fitting = 65536 // max(row_elements, 1)
+    return max(32, min(1024, fitting))
 
 
 def _count_blocks(samples, work, block_elements):
@@ -955,6 +955,11 @@ def _count_blocks(samples, work, block_elements):
     by_work = samples * work // 200000
     by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
+
+
+def _combine(partial):
+    """The sum of the blocks' partial sums, in order."""
+    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

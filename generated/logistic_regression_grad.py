@@ -249,7 +249,7 @@ def _run_loss(d, n, w, b, X, y):
                 y[start : start + rows],
                 loss_blocks[0],
             )
-    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
+    loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
 
 
@@ -294,9 +294,9 @@ def _run_loss_grad(d, n, w, b, X, y):
                 w_bar_blocks[0],
                 b_bar_blocks[0],
             )
-    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
-    w_bar = np.sum(w_bar_blocks, axis=0)
-    b_bar = np.sum(b_bar_blocks, axis=0)
+    loss = _combine(loss_blocks) * (np.divide(1.0, n))
+    w_bar = _combine(w_bar_blocks)
+    b_bar = _combine(b_bar_blocks)
     values = (loss[0],)
     return values, (
         w_bar,
@@ -453,9 +453,9 @@ def _deliver(function, names, gradients, single, out, accumulate):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
-    fitting = 131072 // max(row_elements, 1)
-    return max(32, min(256, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
+    fitting = 65536 // max(row_elements, 1)
+    return max(32, min(1024, fitting))
 
 
 def _count_blocks(samples, work, block_elements):
@@ -463,6 +463,11 @@ def _count_blocks(samples, work, block_elements):
     by_work = samples * work // 200000
     by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
+
+
+def _combine(partial):
+    """The sum of the blocks' partial sums, in order."""
+    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

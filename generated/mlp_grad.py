@@ -637,7 +637,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
                 index1[start : start + rows],
                 loss_blocks[0],
             )
-    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
+    loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
 
 
@@ -716,11 +716,11 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
                 W2_bar_blocks[0],
                 b2_bar_blocks[0],
             )
-    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
-    W1_bar = np.sum(W1_bar_blocks, axis=0)
-    b1_bar = np.sum(b1_bar_blocks, axis=0)
-    W2_bar = np.sum(W2_bar_blocks, axis=0)
-    b2_bar = np.sum(b2_bar_blocks, axis=0)
+    loss = _combine(loss_blocks) * (np.divide(1.0, n))
+    W1_bar = _combine(W1_bar_blocks)
+    b1_bar = _combine(b1_bar_blocks)
+    W2_bar = _combine(W2_bar_blocks)
+    b2_bar = _combine(b2_bar_blocks)
     values = (loss[0],)
     return values, (
         W1_bar,
@@ -905,9 +905,9 @@ def _check_index(function, index, extent, name, array, axis):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
-    fitting = 131072 // max(row_elements, 1)
-    return max(32, min(256, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
+    fitting = 65536 // max(row_elements, 1)
+    return max(32, min(1024, fitting))
 
 
 def _count_blocks(samples, work, block_elements):
@@ -915,6 +915,11 @@ def _count_blocks(samples, work, block_elements):
     by_work = samples * work // 200000
     by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
+
+
+def _combine(partial):
+    """The sum of the blocks' partial sums, in order."""
+    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

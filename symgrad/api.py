@@ -40,6 +40,7 @@ class Module:
     source: str
     formulas: str
     notes: tuple[str, ...]
+    arguments: tuple[str, ...]
     python: ModuleType
 
     def __getattr__(self, attribute: str) -> Any:
@@ -128,7 +129,8 @@ def load(derived: Derived, source: str) -> Module:
     if not path.exists():
         write_atomically(path, source)
     python = import_file(path)
-    return Module(derived.name, path, source, derived.formulas(), derived.notes, python)
+    arguments = tuple(argument.name for argument in derived.forward.arguments)
+    return Module(derived.name, path, source, derived.formulas(), derived.notes, arguments, python)
 
 
 def cache_folder() -> Path:
@@ -173,36 +175,49 @@ class _Compiled:
         update_wrapper(self, self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        module, names = self._module(args, kwargs)
-        return getattr(module, f"{module.name}_{self.suffix}")(*names[0], **names[1])
+        own, extra, options = self._split(args, kwargs)
+        module = self._find(own)
+        arrays = [own[name] for name in module.arguments if name in own]
+        return getattr(module, f"{module.name}_{self.suffix}")(*arrays, *extra, **options)
 
     def module(self, *args: Any, **kwargs: Any) -> Module:
         """The module that a call with these arguments would run."""
-        return self._module(args, kwargs)[0]
+        return self._find(self._split(args, kwargs)[0])
 
-    def _module(
+    def _split(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Module, tuple[tuple[Any, ...], dict[str, Any]]]:
-        own = {k: v for k, v in kwargs.items() if k in self.signature.parameters}
-        count = len(self.signature.parameters)
-        bound = self.signature.bind(*args[:count], **own)
-        key = tuple((name, _kind(value)) for name, value in bound.arguments.items())
+    ) -> tuple[Mapping[str, Any], tuple[Any, ...], dict[str, Any]]:
+        """The function's own arguments by name, what follows them, and keyword options."""
+        parameters = self.signature.parameters
+        named = {name: value for name, value in kwargs.items() if name in parameters}
+        options = {name: value for name, value in kwargs.items() if name not in parameters}
+        count = len(parameters) - len(named)
+        bound = self.signature.bind(*args[:count], **named)
+        return bound.arguments, args[count:], options
+
+    def _find(self, own: Mapping[str, Any]) -> Module:
+        key = tuple((name, self._kind(name, value)) for name, value in own.items())
         module = self.modules.get(key)
         if module is None:
             with self.lock:
-                module = self.modules.get(key) or self._compile(bound.arguments)
+                module = self.modules.get(key) or self._compile(own)
                 self.modules[key] = module
-        return module, (args, kwargs)
+        return module
+
+    def _kind(self, name: str, value: Any) -> object:
+        """What of an argument decides the program: its type, and which axes have length 1.
+
+        A number given for a parameter with a default is a constant of the program.
+        """
+        array = np.asarray(value)
+        has_default = self.signature.parameters[name].default is not inspect.Parameter.empty
+        if has_default and not isinstance(value, np.ndarray):
+            return repr(value)
+        return (array.dtype.str, tuple(length == 1 for length in array.shape))
 
     def _compile(self, arguments: Mapping[str, Any]) -> Module:
         model = capture(self.function, wrt=self.wrt, examples=arguments)
         return _build(model, self.function, self.target, ())
-
-
-def _kind(value: Any) -> object:
-    """What of an argument decides the program: its type, rank, and which axes have length 1."""
-    array = np.asarray(value)
-    return (array.dtype.str, tuple(length == 1 for length in array.shape))
 
 
 def _wrapper(

@@ -74,6 +74,7 @@ class Walk:
             self._deliver(edge, gradient if self.create else gradient._data)
         for node in order:
             if self.needed is not None and node not in self.needed and not self._is_wanted(node):
+                self._skip(node)
                 continue
             gradients = self.buffers.pop(node, None)
             if gradients is not None:
@@ -170,6 +171,7 @@ class Walk:
         if node.hooks is not None or node.retained is not None or self.wanted:
             self._before(node, gradients)
             if self.needed is not None and node not in self.needed:
+                self._skip(node)
                 return
         if node.prehooks:
             gradients = self._call_prehooks(node, gradients)
@@ -301,7 +303,7 @@ class Walk:
             tensor._grad = wrap(old._data + gradient)
         else:
             np.add(old._data, gradient, out=old._data, casting="same_kind")
-            old._version[0] += 1
+            old._counter[0] += 1
 
 
 class _hook_mode:

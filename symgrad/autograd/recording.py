@@ -64,7 +64,7 @@ def edge_of(tensor: Tensor) -> Any:
     edge = tensor._edge
     if edge is not None:
         return edge
-    return tensor if tensor._requires else None
+    return tensor if tensor._requires else tensor._alias
 
 
 # --- the common cases, written out ---------------------------------------------------------------
@@ -83,7 +83,7 @@ def unary(op: Operation, x: Tensor, static: dict[str, Any] = NO_PARAMETERS) -> T
         edge = edge_of(x)
         if edge is not None:
             node = op.node_type(
-                op, (data,), static, (edge,), (x._version,), value, result._version
+                op, (data,), static, (edge,), (x._counter,), value, result._counter
             )
             result._edge = (node, 0)
     return result
@@ -115,16 +115,16 @@ def binary(op: Operation, x: Any, y: Any) -> Tensor:
         if numbers:
             if b is y:
                 first, second = edge_of(x), None
-                counters: Any = (x._version, None)
+                counters: Any = (x._counter, None)
             else:
                 first, second = None, edge_of(y)
-                counters = (None, y._version)
+                counters = (None, y._counter)
         else:
             first, second = edge_of(x), edge_of(y)
-            counters = (x._version, y._version)
+            counters = (x._counter, y._counter)
         if first is not None or second is not None:
             node = op.node_type(
-                op, (a, b), NO_PARAMETERS, (first, second), counters, value, result._version
+                op, (a, b), NO_PARAMETERS, (first, second), counters, value, result._counter
             )
             result._edge = (node, 0)
     return result
@@ -183,8 +183,8 @@ def record(
         None if edge is None or operands[k]._data.dtype.kind not in "fc" else edge
         for k, edge in enumerate(edges)
     )
-    counters = tuple([x._version if isinstance(x, Tensor) else None for x in operands])
-    node = op.node_type(op, tuple(arrays), static, edges, counters, value, result._version)
+    counters = tuple([x._counter if isinstance(x, Tensor) else None for x in operands])
+    node = op.node_type(op, tuple(arrays), static, edges, counters, value, result._counter)
     node.casts = casts
     result._edge = (node, 0)
     return result
@@ -239,7 +239,7 @@ def saved_tensor(array: Array, counter: list[int] | None, edge: Any) -> Tensor:
         edge = None if edge._edge is None and not edge._requires else edge
     tensor = wrap(array)
     if counter is not None:
-        tensor._version = counter
+        tensor._counter = counter
     if isinstance(edge, Tensor):
         tensor._alias = edge
     elif edge is not None:
@@ -263,7 +263,7 @@ def run_rule(rule: Rule, arguments: Sequence[Any], name: str) -> list[Tensor]:
         return results
     from symgrad.autograd.rule_nodes import RuleNode
 
-    counters = tuple(x._version if isinstance(x, Tensor) else None for x in arguments)
+    counters = tuple(x._counter if isinstance(x, Tensor) else None for x in arguments)
     kept = [
         a if k in rule.reads or not hasattr(a, "shape") else Unread(a.shape, a.dtype)
         for k, a in enumerate(arrays)

@@ -215,7 +215,7 @@ class _HostPrinter:
         return " + ".join(products) or "0"
 
     def _combination(self, accumulator: Accumulator, parts: str) -> str:
-        text = f"np.sum({parts}, axis=0)"
+        text = f"_combine({parts})"
         if accumulator.scale:
             printer = BlockPrinter(
                 {**NUMPY, **_DIVIDE}, lambda e: e.array, affine_text, self.allocate, {}

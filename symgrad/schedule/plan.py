@@ -37,9 +37,9 @@ class ScheduleOptions:
     depend on sizes alone, never on the thread count.
     """
 
-    tile_elements: int = 131_072
+    tile_elements: int = 65_536
     least_tile: int = 32
-    most_tile: int = 256
+    most_tile: int = 1024
     most_blocks: int = 16
     work_per_block: int = 200_000
     block_elements: int = 16_000_000
