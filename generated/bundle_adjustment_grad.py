@@ -81,8 +81,76 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_9fd7134106cf0cf2"
+__name__ = "symgrad_module_1b3c40d4756e41c9"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+# For functions whose steps must stay as they stand: a rounding error is computed by subtracting
+# what was added, and rewriting that as algebra would give 0.
+_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _sin_cos(u):
+    """sin(r), cos(r) and k with u = k·pi/2 + r, |r| <= pi/4 and a little, |u| <= 2^46.
+
+    pi/2 is cut into parts of 26 bits and k into two halves, so that their products are exact;
+    r is carried as r + low, so that it keeps its digits next to a multiple of pi/2.
+    """
+    k = np.rint(u * 0.6366197723675814)
+    # 1.5*2^78 rounds to a multiple of 2^26.
+    upper = (k + 4.5335999339665595e23) - 4.5335999339665595e23
+    lower = k - upper
+    near = (
+        (u - upper * 1.5707963109016418) - lower * 1.5707963109016418
+    ) - upper * 1.5893254712295857e-08
+    near = (near - lower * 1.5893254712295857e-08) - upper * 6.123233601181349e-17
+    part = lower * 6.123233601181349e-17 + upper * 3.945554081778929e-24
+    far = near - part
+    low = (near - far) - part
+    part = lower * 3.945554081778929e-24 + upper * 8.478427566216846e-32
+    near = far - part
+    low += (far - near) - part
+    low -= lower * 8.478427566216846e-32 + upper * 9.415205271428978e-40
+    low -= lower * 9.415205271428978e-40 + upper * 1.1687494729364403e-47
+    r = near + low
+    low = (near - r) + low
+    z = r * r
+    s = 1.590920350380264e-10
+    s = s * z - 2.5051004013548807e-08
+    s = (s * z + 2.7557315469490136e-06) * z - 0.00019841269835498498
+    s = (s * z + 0.008333333333330088) * z - 0.16666666666666663
+    s = r + (low + z * (r * s - 0.5 * low))
+    c = -1.1377048360571915e-11
+    c = c * z + 2.087606629630959e-09
+    c = (c * z - 2.755731687568584e-07) * z + 2.4801587297977393e-05
+    c = (c * z - 0.001388888888888686) * z + 0.041666666666666664
+    half = 0.5 * z
+    c = z * z * c - r * low
+    rest = 1.0 - half
+    c = rest + (((1.0 - rest) - half) + c)
+    # In the lowest bits of 1.5*2^52 + k: k modulo 4.
+    return s, c, np.float64(lower + 6755399441055744.0).view(np.int64)
+
+
+@njit(**_EXACT)
+def _cos(x):
+    """cos(x) = ±cos(r) or ±sin(r), r = x - k·pi/2. Error <= 1 ulp; NaN where |x| > 2^46."""
+    u = np.float64(x)
+    s, c, k = _sin_cos(u)
+    y = s if k & 1 else c
+    y = -y if (k + 1) & 2 else y
+    return type(x)(y if abs(u) <= 70368744177664.0 else np.nan)
+
+
+@njit(**_EXACT)
+def _sin(x):
+    """sin(x) = ±sin(r) or ±cos(r), r = x - k·pi/2. Error <= 1 ulp; NaN where |x| > 2^46."""
+    u = np.float64(x)
+    s, c, k = _sin_cos(u)
+    y = c if k & 1 else s
+    y = -y if k & 2 else y
+    return type(x)(u if u == 0.0 else (y if abs(u) <= 70368744177664.0 else np.nan))
+
 
 # --- kernels of residuals ----------------------------------------------------------------------
 
@@ -133,14 +201,14 @@ def _residuals_1(
         v3 = v2 < 1e-06
         v4 = math.sqrt(1.0 if v3 else v2)
         v5 = v2 * v2
-        v6 = math.sin(v4 / 2.0)
+        v6 = _sin(v4 / 2.0)
         v7 = cameras[index1[k], 1]
         v8 = points[index2[k], 2]
         v9 = cameras[index1[k], 2]
         v10 = points[index2[k], 1]
         v11 = points[index2[k], 0]
         v12 = cameras[index1[k], 0]
-        first_[k] = 1.0 + v5 / 120.0 - v2 / 6.0 if v3 else math.sin(v4) / v4
+        first_[k] = 1.0 + v5 / 120.0 - v2 / 6.0 if v3 else _sin(v4) / v4
         second[k] = 0.5 + v5 / 720.0 - v2 / 24.0 if v3 else 2.0 * v6 * v6 / (v4 * v4)
         t27[k] = v7 * v8 - v9 * v10
         t34[k] = v9 * v11 - v12 * v8
@@ -364,9 +432,9 @@ def _residuals_grad_1(
         v2 = theta2[k]
         v3 = v2 < 1e-06
         v4 = math.sqrt(1.0 if v3 else v2)
-        v5 = math.sin(v4 / 2.0)
+        v5 = _sin(v4 / 2.0)
         v6 = v5 / v4
-        v7 = math.sin(v4)
+        v7 = _sin(v4)
         v8 = v2 * v2
         v9 = cameras[index1[k], 1]
         v10 = points[index2[k], 2]
@@ -595,8 +663,8 @@ def _residuals_grad_1(
                 0.0
                 if v54
                 else (
-                    math.cos(v55 / 2.0) * (0.0 if v54 else v58 / v55) / 2.0
-                    + (0.0 if v54 else v56 / v55) * math.cos(v55)
+                    _cos(v55 / 2.0) * (0.0 if v54 else v58 / v55) / 2.0
+                    + (0.0 if v54 else v56 / v55) * _cos(v55)
                     + (0.0 if v54 else -(v56 * t12[k] / v59))
                     + (0.0 if v54 else -(v58 * t6[k] / v59))
                 )
@@ -1144,10 +1212,13 @@ def residuals_vjp(
     Arguments as for `residuals`, then
         the cotangent of residuals: float64[m, 2]
     """
-    inner = _check_residuals(cameras, points, camera_index, point_index, observed)
-    c, p, m = inner[:3]
+    c, p, m, cameras, points, camera_index, point_index, observed = _check_residuals(
+        cameras, points, camera_index, point_index, observed
+    )
     seeds = (_cotangent("residuals_vjp", "residuals", cotangent, np.float64, (m, 2), "[m, 2]"),)
-    values, gradients = _run_residuals_grad(*inner, *seeds)
+    values, gradients = _run_residuals_grad(
+        c, p, m, cameras, points, camera_index, point_index, observed, *seeds
+    )
     delivered = _deliver("residuals", ResidualsGradients, gradients, False, out, accumulate)
     return values[0], delivered
 

@@ -31,7 +31,6 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
 # ruff: noqa
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -49,8 +48,68 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_39363f2c917cbfc4"
+__name__ = "symgrad_module_67f964500bf09f4a"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+# For functions whose steps must stay as they stand: a rounding error is computed by subtracting
+# what was added, and rewriting that as algebra would give 0.
+_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _power_of_two(k):
+    """2^k, |k| <= 1022: k + 1023 comes to stand in the low bits of 1.5*2^52, then in the exponent."""
+    low = np.float64(k + 6755399441056767.0).view(np.int64)
+    return np.int64(low << 52).view(np.float64)
+
+
+@njit(**_EXACT)
+def _exp(x):
+    """e^x = 2^k·e^r, k = round(x/log(2)), |r| <= log(2)/2; e^r a polynomial. Error <= 1 ulp."""
+    u = np.float64(x)
+    u = 1000.0 if u > 1000.0 else (-1000.0 if u < -1000.0 else u)
+    k = np.rint(u * 1.4426950408889634)
+    r = (u - k * 0.6931471805598903) - k * 5.497923018708371e-14
+    p = 2.091467944897855e-09
+    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
+    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
+    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
+    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
+    p = (p * r + 0.1666666666666667) * r + 0.5
+    p = 1.0 + (r + r * r * p)
+    half = np.floor(0.5 * k)
+    return type(x)(p * _power_of_two(half) * _power_of_two(k - half))
+
+
+@njit(**_EXACT)
+def _log_reduced(f, high, low):
+    """high + low + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2): with s = f/(2 + f) an odd series in s.
+
+    log(1 + f) = f - (f^2/2 - s·(f^2/2 + s^2·p(s^2))), so that its leading term is exact.
+    """
+    s = f / (2.0 + f)
+    z = s * s
+    p = 0.1461645097955211
+    p = (p * z + 0.15331721495826012) * z + 0.18182889128412458
+    p = (p * z + 0.22222211134751835) * z + 0.2857142862597575
+    p = (p * z + 0.39999999999899505) * z + 0.666666666666667
+    half = 0.5 * f * f
+    return high - ((half - (s * (half + z * p) + low)) - f)
+
+
+@njit(**_EXACT)
+def _log(x):
+    """log(x) = k·log(2) + log(1 + f), sqrt(1/2) <= 1 + f = x/2^k < sqrt(2). Error <= 1 ulp."""
+    u = np.float64(x)
+    tiny = u < 2.2250738585072014e-308
+    bits = np.float64(abs(u * 18014398509481984.0 if tiny else u)).view(np.int64)
+    # The bits of 2^k: those of x less those of sqrt(1/2), without the fraction.
+    above = (bits - 4604544271217802189) & -4503599627370496
+    f = np.int64(bits - above).view(np.float64) - 1.0
+    k = np.float64(above >> 52) - (54.0 if tiny else 0.0)
+    y = _log_reduced(f, k * 0.6931471805598903, k * 5.497923018708371e-14)
+    y = y if u < np.inf else u
+    return type(x)(y if u > 0.0 else (-np.inf if u == 0.0 else np.nan))
 
 
 @njit(**_OPTIONS)
@@ -70,7 +129,7 @@ def _log_posterior_1(K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5)
     # t3[i,k] = exp(q[i,k])
     for i in range(K):
         for k in range(d):
-            t3[i, k] = math.exp(q[i, k])
+            t3[i, k] = _exp(q[i, k])
     # logsumexp1 = logsumexp_i (alpha[i])
     largest = -np.inf
     for i in range(K):
@@ -79,8 +138,8 @@ def _log_posterior_1(K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5)
     largest = _finite_or_zero(largest)
     total = 0.0
     for i in range(K):
-        total += math.exp(alpha[i] - largest)
-    logsumexp1[0] = math.log(total) + largest
+        total += _exp(alpha[i] - largest)
+    logsumexp1[0] = _log(total) + largest
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
     for i in range(K):
         total2 = 0.0
@@ -162,8 +221,8 @@ def _log_posterior_2(
         largest = _finite_or_zero(largest)
         total3 = 0.0
         for i in range(K):
-            total3 += math.exp(t9[j, i] - largest)
-        logsumexp2[j] = math.log(total3) + largest
+            total3 += _exp(t9[j, i] - largest)
+        logsumexp2[j] = _log(total3) + largest
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior_total_sum = 0.0
     for j in range(rows):
@@ -231,7 +290,7 @@ def _log_posterior_grad_1(
     # t3[i,k] = exp(q[i,k])
     for i in range(K):
         for k in range(d):
-            t3[i, k] = math.exp(q[i, k])
+            t3[i, k] = _exp(q[i, k])
     # logsumexp1 = logsumexp_i (alpha[i])
     largest = -np.inf
     for i in range(K):
@@ -240,8 +299,8 @@ def _log_posterior_grad_1(
     largest = _finite_or_zero(largest)
     total = 0.0
     for i in range(K):
-        total += math.exp(alpha[i] - largest)
-    logsumexp1[0] = math.log(total) + largest
+        total += _exp(alpha[i] - largest)
+    logsumexp1[0] = _log(total) + largest
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
     for i in range(K):
         total2 = 0.0
@@ -344,8 +403,8 @@ def _log_posterior_grad_2(
         largest = _finite_or_zero(largest)
         total3 = 0.0
         for i in range(K):
-            total3 += math.exp(t9[j, i] - largest)
-        logsumexp2[j] = math.log(total3) + largest
+            total3 += _exp(t9[j, i] - largest)
+        logsumexp2[j] = _log(total3) + largest
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior_total_sum = 0.0
     for j in range(rows):
@@ -355,7 +414,7 @@ def _log_posterior_grad_2(
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
     for j in range(rows):
         for i in range(K):
-            v5 = math.exp(t9[j, i] - logsumexp2[j])
+            v5 = _exp(t9[j, i] - logsumexp2[j])
             t9_bar[j, i] = v5
             log_normaliser_bar[i] += v5
     # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
@@ -523,9 +582,7 @@ def _log_posterior_grad_3(
             q_bar[i, k] = v * v2 + m + log_normaliser_bar[i]
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
     for i in range(K):
-        alpha_bar[i] = (
-            logsumexp1_bar[0] * math.exp(alpha[i] - logsumexp1[0]) + log_normaliser_bar[i]
-        )
+        alpha_bar[i] = logsumexp1_bar[0] * _exp(alpha[i] - logsumexp1[0]) + log_normaliser_bar[i]
     # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
         for k in range(d):

@@ -571,8 +571,8 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
                 observed[start : start + rows],
                 loss_total_blocks[0],
             )
-    t9_total = np.sum(t9_total_blocks, axis=0)
-    loss_total = np.sum(loss_total_blocks, axis=0) * (0.5)
+    t9_total = _combine(t9_total_blocks)
+    loss_total = _combine(loss_total_blocks) * (0.5)
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
     _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss)
@@ -633,10 +633,10 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
                 V_bar_total_blocks[0],
                 b_bar_blocks[0],
             )
-    t9_total = np.sum(t9_total_blocks, axis=0)
-    loss_total = np.sum(loss_total_blocks, axis=0) * (0.5)
-    V_bar_total = np.sum(V_bar_total_blocks, axis=0)
-    b_bar = np.sum(b_bar_blocks, axis=0) * (-1.0)
+    t9_total = _combine(t9_total_blocks)
+    loss_total = _combine(loss_total_blocks) * (0.5)
+    V_bar_total = _combine(V_bar_total_blocks)
+    b_bar = _combine(b_bar_blocks) * (-1.0)
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
     V_bar = np.empty((p, r), np.float64)
@@ -808,9 +808,9 @@ def _deliver(function, names, gradients, single, out, accumulate):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
-    fitting = 131072 // max(row_elements, 1)
-    return max(32, min(256, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
+    fitting = 65536 // max(row_elements, 1)
+    return max(32, min(1024, fitting))
 
 
 def _count_blocks(samples, work, block_elements):
@@ -818,6 +818,11 @@ def _count_blocks(samples, work, block_elements):
     by_work = samples * work // 200000
     by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
+
+
+def _combine(partial):
+    """The sum of the blocks' partial sums, in order."""
+    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

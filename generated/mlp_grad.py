@@ -41,8 +41,97 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_9e64d94f6c7ef964"
+__name__ = "symgrad_module_15dccefe5572a5de"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+# For functions whose steps must stay as they stand: a rounding error is computed by subtracting
+# what was added, and rewriting that as algebra would give 0.
+_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _power_of_two(k):
+    """2^k, |k| <= 1022: k + 1023 comes to stand in the low bits of 1.5*2^52, then in the exponent."""
+    low = np.float64(k + 6755399441056767.0).view(np.int64)
+    return np.int64(low << 52).view(np.float64)
+
+
+@njit(**_EXACT)
+def _exp(x):
+    """e^x = 2^k·e^r, k = round(x/log(2)), |r| <= log(2)/2; e^r a polynomial. Error <= 1 ulp."""
+    u = np.float64(x)
+    u = 1000.0 if u > 1000.0 else (-1000.0 if u < -1000.0 else u)
+    k = np.rint(u * 1.4426950408889634)
+    r = (u - k * 0.6931471805598903) - k * 5.497923018708371e-14
+    p = 2.091467944897855e-09
+    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
+    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
+    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
+    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
+    p = (p * r + 0.1666666666666667) * r + 0.5
+    p = 1.0 + (r + r * r * p)
+    half = np.floor(0.5 * k)
+    return type(x)(p * _power_of_two(half) * _power_of_two(k - half))
+
+
+@njit(**_EXACT)
+def _log_reduced(f, high, low):
+    """high + low + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2): with s = f/(2 + f) an odd series in s.
+
+    log(1 + f) = f - (f^2/2 - s·(f^2/2 + s^2·p(s^2))), so that its leading term is exact.
+    """
+    s = f / (2.0 + f)
+    z = s * s
+    p = 0.1461645097955211
+    p = (p * z + 0.15331721495826012) * z + 0.18182889128412458
+    p = (p * z + 0.22222211134751835) * z + 0.2857142862597575
+    p = (p * z + 0.39999999999899505) * z + 0.666666666666667
+    half = 0.5 * f * f
+    return high - ((half - (s * (half + z * p) + low)) - f)
+
+
+@njit(**_EXACT)
+def _log(x):
+    """log(x) = k·log(2) + log(1 + f), sqrt(1/2) <= 1 + f = x/2^k < sqrt(2). Error <= 1 ulp."""
+    u = np.float64(x)
+    tiny = u < 2.2250738585072014e-308
+    bits = np.float64(abs(u * 18014398509481984.0 if tiny else u)).view(np.int64)
+    # The bits of 2^k: those of x less those of sqrt(1/2), without the fraction.
+    above = (bits - 4604544271217802189) & -4503599627370496
+    f = np.int64(bits - above).view(np.float64) - 1.0
+    k = np.float64(above >> 52) - (54.0 if tiny else 0.0)
+    y = _log_reduced(f, k * 0.6931471805598903, k * 5.497923018708371e-14)
+    y = y if u < np.inf else u
+    return type(x)(y if u > 0.0 else (-np.inf if u == 0.0 else np.nan))
+
+
+@njit(**_EXACT)
+def _tanh(x):
+    """tanh(x) = (e^2x - 1)/(e^2x + 1), e^2x = 2^k·e^r as for `_expm1`. Error <= 2 ulp."""
+    u = np.float64(x)
+    a = abs(u)
+    a = 2.0 * (20.0 if a > 20.0 else a)
+    k = np.rint(a * 1.4426950408889634)
+    near = a - k * 0.6931471805598903
+    r = near - k * 5.497923018708371e-14
+    low = (near - r) - k * 5.497923018708371e-14
+    p = 2.091467944897855e-09
+    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
+    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
+    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
+    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
+    p = (p * r + 0.1666666666666667) * r + 0.5
+    p = low + r * r * p
+    q = r + p
+    power = _power_of_two(k)
+    above, below = power * q + (power - 1.0), power * q + (power + 1.0)
+    y = above / below
+    # What rounding took from both, divided by the denominator, which is 2/(1 - y).
+    rest = power * (p - (q - r))
+    more = (power * q - (above - (power - 1.0))) + rest
+    less = (power * q - (below - (power + 1.0))) + rest
+    y = y + (0.5 - 0.5 * y) * (more - y * less)
+    return type(x)(math.copysign(y, u))
 
 
 @njit(**_OPTIONS)
@@ -95,7 +184,7 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
     # hidden[i,k] = tanh(t1[i,k])
     for i in range(rows):
         for k in range(h):
-            hidden[i, k] = math.tanh(t1[i, k])
+            hidden[i, k] = _tanh(t1[i, k])
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
     for i in range(rows):
         for l in range(c):
@@ -142,8 +231,8 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
         largest = _finite_or_zero(largest)
         total = 0.0
         for l in range(c):
-            total += math.exp(scores[i, l] - largest)
-        logsumexp1[i] = math.log(total) + largest
+            total += _exp(scores[i, l] - largest)
+        logsumexp1[i] = _log(total) + largest
     # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
     loss_sum = 0.0
     for i in range(rows):
@@ -248,7 +337,7 @@ def _loss_grad_1(
     # hidden[i,k] = tanh(t1[i,k])
     for i in range(rows):
         for k in range(h):
-            hidden[i, k] = math.tanh(t1[i, k])
+            hidden[i, k] = _tanh(t1[i, k])
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
     for i in range(rows):
         for l in range(c):
@@ -295,8 +384,8 @@ def _loss_grad_1(
         largest = _finite_or_zero(largest)
         total = 0.0
         for l in range(c):
-            total += math.exp(scores[i, l] - largest)
-        logsumexp1[i] = math.log(total) + largest
+            total += _exp(scores[i, l] - largest)
+        logsumexp1[i] = _log(total) + largest
     # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
     loss_sum = 0.0
     for i in range(rows):
@@ -305,7 +394,7 @@ def _loss_grad_1(
     # scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}
     for i in range(rows):
         for l in range(c):
-            scores_bar[i, l] = math.exp(scores[i, l] - logsumexp1[i]) / n
+            scores_bar[i, l] = _exp(scores[i, l] - logsumexp1[i]) / n
     for i in range(rows):
         l = index1[i]
         scores_bar[i, l] += -(1.0 / n)

@@ -15,7 +15,6 @@ loss (line 9) and its gradient by beta:
 # ruff: noqa
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -33,8 +32,153 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_0544395e82915bfc"
+__name__ = "symgrad_module_a9dd35e0ba60186c"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+# For functions whose steps must stay as they stand: a rounding error is computed by subtracting
+# what was added, and rewriting that as algebra would give 0.
+_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _power_of_two(k):
+    """2^k, |k| <= 1022: k + 1023 comes to stand in the low bits of 1.5*2^52, then in the exponent."""
+    low = np.float64(k + 6755399441056767.0).view(np.int64)
+    return np.int64(low << 52).view(np.float64)
+
+
+@njit(**_EXACT)
+def _exp(x):
+    """e^x = 2^k·e^r, k = round(x/log(2)), |r| <= log(2)/2; e^r a polynomial. Error <= 1 ulp."""
+    u = np.float64(x)
+    u = 1000.0 if u > 1000.0 else (-1000.0 if u < -1000.0 else u)
+    k = np.rint(u * 1.4426950408889634)
+    r = (u - k * 0.6931471805598903) - k * 5.497923018708371e-14
+    p = 2.091467944897855e-09
+    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
+    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
+    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
+    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
+    p = (p * r + 0.1666666666666667) * r + 0.5
+    p = 1.0 + (r + r * r * p)
+    half = np.floor(0.5 * k)
+    return type(x)(p * _power_of_two(half) * _power_of_two(k - half))
+
+
+@njit(**_EXACT)
+def _log_reduced(f, high, low):
+    """high + low + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2): with s = f/(2 + f) an odd series in s.
+
+    log(1 + f) = f - (f^2/2 - s·(f^2/2 + s^2·p(s^2))), so that its leading term is exact.
+    """
+    s = f / (2.0 + f)
+    z = s * s
+    p = 0.1461645097955211
+    p = (p * z + 0.15331721495826012) * z + 0.18182889128412458
+    p = (p * z + 0.22222211134751835) * z + 0.2857142862597575
+    p = (p * z + 0.39999999999899505) * z + 0.666666666666667
+    half = 0.5 * f * f
+    return high - ((half - (s * (half + z * p) + low)) - f)
+
+
+@njit(**_EXACT)
+def _log(x):
+    """log(x) = k·log(2) + log(1 + f), sqrt(1/2) <= 1 + f = x/2^k < sqrt(2). Error <= 1 ulp."""
+    u = np.float64(x)
+    tiny = u < 2.2250738585072014e-308
+    bits = np.float64(abs(u * 18014398509481984.0 if tiny else u)).view(np.int64)
+    # The bits of 2^k: those of x less those of sqrt(1/2), without the fraction.
+    above = (bits - 4604544271217802189) & -4503599627370496
+    f = np.int64(bits - above).view(np.float64) - 1.0
+    k = np.float64(above >> 52) - (54.0 if tiny else 0.0)
+    y = _log_reduced(f, k * 0.6931471805598903, k * 5.497923018708371e-14)
+    y = y if u < np.inf else u
+    return type(x)(y if u > 0.0 else (-np.inf if u == 0.0 else np.nan))
+
+
+@njit(**_EXACT)
+def _sin_cos(u):
+    """sin(r), cos(r) and k with u = k·pi/2 + r, |r| <= pi/4 and a little, |u| <= 2^46.
+
+    pi/2 is cut into parts of 26 bits and k into two halves, so that their products are exact;
+    r is carried as r + low, so that it keeps its digits next to a multiple of pi/2.
+    """
+    k = np.rint(u * 0.6366197723675814)
+    # 1.5*2^78 rounds to a multiple of 2^26.
+    upper = (k + 4.5335999339665595e23) - 4.5335999339665595e23
+    lower = k - upper
+    near = (
+        (u - upper * 1.5707963109016418) - lower * 1.5707963109016418
+    ) - upper * 1.5893254712295857e-08
+    near = (near - lower * 1.5893254712295857e-08) - upper * 6.123233601181349e-17
+    part = lower * 6.123233601181349e-17 + upper * 3.945554081778929e-24
+    far = near - part
+    low = (near - far) - part
+    part = lower * 3.945554081778929e-24 + upper * 8.478427566216846e-32
+    near = far - part
+    low += (far - near) - part
+    low -= lower * 8.478427566216846e-32 + upper * 9.415205271428978e-40
+    low -= lower * 9.415205271428978e-40 + upper * 1.1687494729364403e-47
+    r = near + low
+    low = (near - r) + low
+    z = r * r
+    s = 1.590920350380264e-10
+    s = s * z - 2.5051004013548807e-08
+    s = (s * z + 2.7557315469490136e-06) * z - 0.00019841269835498498
+    s = (s * z + 0.008333333333330088) * z - 0.16666666666666663
+    s = r + (low + z * (r * s - 0.5 * low))
+    c = -1.1377048360571915e-11
+    c = c * z + 2.087606629630959e-09
+    c = (c * z - 2.755731687568584e-07) * z + 2.4801587297977393e-05
+    c = (c * z - 0.001388888888888686) * z + 0.041666666666666664
+    half = 0.5 * z
+    c = z * z * c - r * low
+    rest = 1.0 - half
+    c = rest + (((1.0 - rest) - half) + c)
+    # In the lowest bits of 1.5*2^52 + k: k modulo 4.
+    return s, c, np.float64(lower + 6755399441055744.0).view(np.int64)
+
+
+@njit(**_EXACT)
+def _gammaln(x):
+    """log|gamma(x)|: Stirling's series from 7 on, below that a polynomial around 2, which is reached
+    by gamma(x + 1) = x·gamma(x); reflection below 0. Error <= 3 ulp for x > 0.
+    """
+    u = np.float64(x)
+    a = abs(u)
+    t, product = a, 1.0
+    for _ in range(5):
+        product = product * (t - 1.0) if t > 2.2 else product
+        t = t - 1.0 if t > 2.2 else t
+    t = a if a < 0.2 else (a - 1.0 if a < 1.2 else t - 2.0)
+    product = a * (a + 1.0) if a < 0.2 else (a if a < 1.2 or a >= 7.0 else product)
+    log_product = _log(product)
+    p = 8.409344920405131e-07
+    p = (p * t + 3.5518432571076767e-06) * t + 7.420632608604938e-06
+    p = (p * t + 8.509809230893318e-06) * t + 6.7567931080669235e-06
+    p = (p * t + 1.8432510318626253e-06) * t + 2.2346709700007415e-06
+    p = (p * t - 4.014024038036899e-06) * t + 8.123772799002928e-06
+    p = (p * t - 1.767377576757854e-05) * t + 3.817268269058587e-05
+    p = (p * t - 8.309393025221284e-05) * t + 0.0001825526348562315
+    p = (p * t - 0.00040570743349095125) * t + 0.0009153769199976532
+    p = (p * t - 0.0021081308334725594) * t + 0.004998641164737476
+    p = (p * t - 0.012384192193374149) * t + 0.03296500062115562
+    p = (p * t - 0.10031730167435392) * t + 0.42278433509846713
+    near = t * (t + 1.0) * p + (-log_product if a < 1.2 else log_product)
+    z = 1.0 / (a * a)
+    p = 0.09633144767517697
+    p = (p * z - 0.026819851940799843) * z + 0.006357990720752279
+    p = (p * z - 0.0019169245945997553) * z + 0.000841746696738296
+    p = (p * z - 0.0005952380790598614) * z + 0.0007936507936189593
+    p = (p * z - 0.0027777777777777536) * z + 0.08333333333333333
+    y = (a - 0.5) * (log_product - 1.0) + (0.4189385332046728 + p / a) if a >= 7.0 else near
+    # gamma(-x)·gamma(x) = -pi/(x·sin(pi·x))
+    s, c, k = _sin_cos(3.141592653589793 * (a - np.rint(a)))
+    sine = abs(c if k & 1 else s)
+    y = _log(3.141592653589793 / (a * sine)) - y if u < 0.0 else y
+    y = np.inf if u < 0.0 and sine == 0.0 else y
+    return type(x)(y if a < np.inf else a)
+
 
 # --- kernels of loss ---------------------------------------------------------------------------
 
@@ -70,7 +214,7 @@ def _loss_1(rows, p, beta, X, offset, eta, y, loss):
     for i in range(rows):
         v2 = eta[i]
         v3 = y[i]
-        loss_sum += math.exp(v2) + math.lgamma(1.0 + v3) - v2 * v3
+        loss_sum += _exp(v2) + _gammaln(1.0 + v3) - v2 * v3
     loss[0] += loss_sum
 
 
@@ -129,9 +273,9 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_ba
     loss_sum = 0.0
     for i in range(rows):
         v2 = eta[i]
-        v3 = math.exp(v2)
+        v3 = _exp(v2)
         v4 = y[i]
-        loss_sum += v3 + math.lgamma(1.0 + v4) - v2 * v4
+        loss_sum += v3 + _gammaln(1.0 + v4) - v2 * v4
         matmul1_bar[i] = (v3 - v4) / n
     loss[0] += loss_sum
     # beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]
@@ -233,7 +377,7 @@ def _run_loss(p, n, beta, X, offset, y):
                 y[start : start + rows],
                 loss_blocks[0],
             )
-    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
+    loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
 
 
@@ -275,8 +419,8 @@ def _run_loss_grad(p, n, beta, X, offset, y):
                 matmul1_bar_tile[0],
                 beta_bar_blocks[0],
             )
-    loss = np.sum(loss_blocks, axis=0) * (np.divide(1.0, n))
-    beta_bar = np.sum(beta_bar_blocks, axis=0)
+    loss = _combine(loss_blocks) * (np.divide(1.0, n))
+    beta_bar = _combine(beta_bar_blocks)
     values = (loss[0],)
     return values, (beta_bar,)
 
@@ -430,9 +574,9 @@ def _deliver(function, names, gradients, single, out, accumulate):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 131072 elements hold their scratch."""
-    fitting = 131072 // max(row_elements, 1)
-    return max(32, min(256, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
+    fitting = 65536 // max(row_elements, 1)
+    return max(32, min(1024, fitting))
 
 
 def _count_blocks(samples, work, block_elements):
@@ -440,6 +584,11 @@ def _count_blocks(samples, work, block_elements):
     by_work = samples * work // 200000
     by_memory = 16000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
+
+
+def _combine(partial):
+    """The sum of the blocks' partial sums, in order."""
+    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -1,4 +1,13 @@
-"""symgrad: a symbolic differentiation compiler for NumPy programs."""
+"""symgrad: a symbolic differentiation compiler for NumPy programs.
+
+The names of the interactive engine (`symgrad.tensor`, `symgrad.autograd`, `symgrad.nn` …) are
+loaded when the first of them is used, so that the compiler alone starts quickly.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 from symgrad.api import Module, compile, grad, value_and_grad, vjp
 from symgrad.capture import program
@@ -15,3 +24,16 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A name of the interactive engine: `symgrad.tensor`, `symgrad.nn`, `symgrad.no_grad`."""
+    if name.startswith("__"):
+        raise AttributeError(f"module 'symgrad' has no attribute '{name}'")
+    if name in ("autograd", "nn", "optim"):
+        return importlib.import_module(f"symgrad.{name}")
+    from symgrad.autograd.namespace import NAMES
+
+    if name not in NAMES:
+        raise AttributeError(f"module 'symgrad' has no attribute '{name}'")
+    return NAMES[name]

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from symgrad.capture import CapturedModel
 from symgrad.codegen import FunctionCode, ModuleCode, Target, emit_module
-from symgrad.settling import rename_reserved, settle_names
 from symgrad.differentiate import Gradient, pull_back
 from symgrad.errors import ModelError
 from symgrad.program import Program, dependencies, format_program, is_floating
 from symgrad.schedule import freeze
 from symgrad.schedule.freeze_sizes import freeze_requirements, freeze_sizes
+from symgrad.settling import rename_reserved, settle_names
 from symgrad.simplify import PassReport, count_operations, simplify
 from symgrad.version import __version__
 

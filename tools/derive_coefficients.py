@@ -55,16 +55,16 @@ def _series(coefficient: Callable[[int], mp.mpf], count: int) -> Callable[[mp.mp
 
 
 def _erfcx_scaled(t: mp.mpf) -> mp.mpf:
-    """(1 + 2x)·exp(x^2)·erfc(x) at x = 4(1 + t)/(1 - t); 2/sqrt(pi) at t = 1."""
+    """(1 + 9x/8)·exp(x^2)·erfc(x) at x = 4(1 + t)/(1 - t); 9/(8·sqrt(pi)) at t = 1."""
     if t == 1:
-        return 2 / mp.sqrt(mp.pi)
+        return 9 / (8 * mp.sqrt(mp.pi))
     x = 4 * (1 + t) / (1 - t)
     if x < 60:
-        return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+        return (1 + 9 * x / 8) * mp.exp(x * x) * mp.erfc(x)
     fraction = mp.mpf(0)
     for k in range(80, 0, -1):
         fraction = mp.mpf(k) / 2 / (x + fraction)
-    return (1 + 2 * x) / (mp.sqrt(mp.pi) * (x + fraction))
+    return (1 + 9 * x / 8) / (mp.sqrt(mp.pi) * (x + fraction))
 
 
 def _arcsin_tail(z: mp.mpf) -> mp.mpf:
@@ -76,16 +76,14 @@ def _arcsin_tail(z: mp.mpf) -> mp.mpf:
 
 
 def _log_gamma_near_two(y: mp.mpf) -> mp.mpf:
-    """log(gamma(2 + y))/y"""
-    return mp.loggamma(2 + y) / y if y else mp.psi(0, 2)
+    """log(gamma(2 + y))/(y(y + 1))"""
+    return mp.loggamma(2 + y) / (y * (y + 1)) if y else mp.psi(0, 2)
 
 
 def _stirling_tail(z: mp.mpf) -> mp.mpf:
     """x·(log gamma(x) - (x - 1/2)·log x + x - log(2 pi)/2) at x = 1/sqrt(z)"""
     if z < mp.mpf(2) ** -40:
-        return mp.polyval(
-            [mp.mpf(-1) / 1680, mp.mpf(1) / 1260, mp.mpf(-1) / 360, mp.mpf(1) / 12], z
-        )
+        return mp.mpf(1) / 12 - z / 360 + z * z / 1260 - z**3 / 1680
     x = 1 / mp.sqrt(z)
     return x * (mp.loggamma(x) - (x - 0.5) * mp.log(x) + x - mp.log(2 * mp.pi) / 2)
 
@@ -93,7 +91,7 @@ def _stirling_tail(z: mp.mpf) -> mp.mpf:
 def _digamma_tail(z: mp.mpf) -> mp.mpf:
     """x^2·(log x - 1/(2x) - psi(x)) at x = 1/sqrt(z)"""
     if z < mp.mpf(2) ** -40:
-        return mp.polyval([mp.mpf(1) / 252, mp.mpf(-1) / 120, mp.mpf(1) / 12], z)
+        return mp.mpf(1) / 12 - z / 120 + z * z / 252
     x = 1 / mp.sqrt(z)
     return x * x * (mp.log(x) - 1 / (2 * x) - mp.psi(0, x))
 
@@ -129,14 +127,14 @@ POLYNOMIALS: dict[str, Polynomial] = {
         lambda: mp.mpf(-0.5) * SLACK,
         lambda: mp.mpf(0.5) * SLACK,
         12,
-        ("exp2",),
+        ("exp2", "power"),
     ),
     "log": Polynomial(
         "(log((1 + s)/(1 - s)) - 2s)/s^3 at z = s^2, s <= (sqrt(2) - 1)/(sqrt(2) + 1)",
         _series(lambda k: mp.mpf(2) / (2 * k + 3), 80),
         _zero,
         _log_end,
-        8,
+        7,
         ("log_reduced",),
     ),
     "log2_tail": Polynomial(
@@ -144,7 +142,7 @@ POLYNOMIALS: dict[str, Polynomial] = {
         _series(lambda k: mp.mpf(3) / (2 * k + 5), 80),
         _zero,
         _log_end,
-        7,
+        8,
         ("power",),
     ),
     "sin": Polynomial(
@@ -199,7 +197,7 @@ POLYNOMIALS: dict[str, Polynomial] = {
         ("erf",),
     ),
     "erfcx": Polynomial(
-        "(1 + 2x)·exp(x^2)·erfc(x) at t = (x - 4)/(x + 4), x >= 0",
+        "(1 + 9x/8)·exp(x^2)·erfc(x) at t = (x - 4)/(x + 4), x >= 0",
         _erfcx_scaled,
         lambda: mp.mpf(-1),
         lambda: mp.mpf(1),
@@ -215,11 +213,11 @@ POLYNOMIALS: dict[str, Polynomial] = {
         ("cbrt",),
     ),
     "gammaln_two": Polynomial(
-        "log(gamma(2 + y))/y, |y| <= 1/2",
+        "log(gamma(2 + y))/(y(y + 1)), -0.8 <= y <= 0.2",
         _log_gamma_near_two,
-        lambda: mp.mpf(-0.5),
-        lambda: mp.mpf(0.5),
-        23,
+        lambda: mp.mpf("-0.8") * SLACK,
+        lambda: mp.mpf("0.2") * SLACK,
+        21,
         ("gammaln",),
     ),
     "stirling": Polynomial(

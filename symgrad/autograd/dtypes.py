@@ -54,9 +54,19 @@ class dtype:  # named as users write it
 
 DTYPES: dict[str, dtype] = {
     name: dtype(name)
-    for name in (
-        "float16 float32 float64 uint8 int8 int16 int32 int64 bool complex64 complex128"
-    ).split()
+    for name in [
+        "float16",
+        "float32",
+        "float64",
+        "uint8",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "bool",
+        "complex64",
+        "complex128",
+    ]
 }
 _BY_NUMPY = {kind.numpy: kind for kind in DTYPES.values()}
 _FROM_PYTHON: dict[Any, dtype] = {

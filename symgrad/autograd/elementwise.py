@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,7 @@ __all__ = ["FUNCTIONS", "METHODS"]
 
 Array = np.ndarray
 
-# --- arithmetic ------------------------------------------------------------------------------------
+# --- arithmetic ----------------------------------------------------------------------------------
 
 ADD = operation("AddBackward0", np.add)
 SUB = operation("SubBackward0", np.subtract)
@@ -70,9 +69,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input/other, in a floating type; rounded if `rounding_mode` is "floor" or "trunc"."""
     if rounding_mode == "floor":
         return floor_divide(input, other)
-    floats = all(
-        not isinstance(x, Tensor) or x._data.dtype.kind in "fc" for x in (input, other)
-    )
+    floats = all(not isinstance(x, Tensor) or x._data.dtype.kind in "fc" for x in (input, other))
     result = binary(DIV, input, other) if floats else apply(DIV, (input, other), floating=True)
     return result if rounding_mode is None else trunc(result)
 
@@ -142,7 +139,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
         return unary(POWER, input, {"exponent": number})
     if isinstance(number, float) and number.is_integer():
         number = int(number)
-    if type(number) is int and number < 0 or not isinstance(number, (int, float)):
+    if (type(number) is int and number < 0) or not isinstance(number, (int, float)):
         number = float(number) if isinstance(number, int) else number
     return unary(POWER, input, {"exponent": number})
 
@@ -152,17 +149,7 @@ def square(input: Tensor) -> Tensor:
     return pow(input, 2)
 
 
-# --- functions of one tensor -----------------------------------------------------------------------
-
-_SQRT_PI = 2 / math.sqrt(math.pi)
-
-
-def _relu(x: Any) -> Any:
-    """max(x, 0), with derivative 0 at 0."""
-    return np.where(x > 0, x, np.zeros_like(x)) if isinstance(x, np.ndarray) else np.where(
-        x > 0, x, 0
-    )
-
+# --- functions of one tensor ---------------------------------------------------------------------
 
 UNARY: dict[str, tuple[str, Callable[..., Any], bool]] = {
     # name: node, function, whether the derivative reads the result
@@ -194,7 +181,6 @@ UNARY: dict[str, tuple[str, Callable[..., Any], bool]] = {
     "lgamma": ("LgammaBackward0", special.gammaln, False),
     "digamma": ("DigammaBackward0", special.psi, False),
     "logit": ("LogitBackward0", special.logit, False),
-    "relu": ("ReluBackward0", _relu, False),
     "deg2rad": ("MulBackward0", np.deg2rad, False),
     "rad2deg": ("MulBackward0", np.rad2deg, False),
     "sinc": ("SincBackward0", np.sinc, False),
@@ -237,11 +223,21 @@ _FUNCTIONS_OF_ONE: dict[str, Any] = {
     **{name: _unary_function(name, *entry) for name, entry in UNARY.items()},
     **{name: _keeping_function(name, *entry) for name, entry in KEEPING.items()},
 }
+RELU = operation(
+    "ReluBackward0", lambda x: np.maximum(x, 0), formula=lambda x: np.where(x > 0, x, 0)
+)
+
+
+def relu(input: Tensor) -> Tensor:
+    """max(x, 0), with derivative 0 at 0."""
+    return _keep_integers(RELU, input)
+
+
 trunc = _FUNCTIONS_OF_ONE["trunc"]
 exp = _FUNCTIONS_OF_ONE["exp"]
 
 
-# --- functions of two tensors ----------------------------------------------------------------------
+# --- functions of two tensors --------------------------------------------------------------------
 
 
 def atan2(input: Tensor, other: Tensor) -> Tensor:
@@ -297,7 +293,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
     return add(input, div(tensor1, tensor2), alpha=value)
 
 
-# --- selection -------------------------------------------------------------------------------------
+# --- selection -----------------------------------------------------------------------------------
 
 WHERE = operation("WhereBackward0", np.where)
 CLAMP = operation("ClampBackward1", lambda x, low, high: np.clip(x, low, high))
@@ -326,7 +322,7 @@ CLAMP_MIN = operation("ClampMinBackward0", _keep_nan(_clamp_low), formula=_clamp
 CLAMP_MAX = operation("ClampMaxBackward0", _keep_nan(_clamp_high), formula=_clamp_high)
 
 
-def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """input where the condition holds, else other; the branch not taken gets exactly 0."""
     if input is None and other is None:
         return tuple(wrap(k) for k in np.nonzero(condition._data))
@@ -378,12 +374,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     return apply(MASKED_FILL, (input, mask, filler), promote=False)
 
 
-MASKED_FILL = operation(
-    "MaskedFillBackward0", lambda x, mask, value: np.where(mask, value, x)
-)
+MASKED_FILL = operation("MaskedFillBackward0", lambda x, mask, value: np.where(mask, value, x))
 
 
-# --- element types ---------------------------------------------------------------------------------
+# --- element types -------------------------------------------------------------------------------
 
 CAST = operation("ToCopyBackward0", lambda x, *, dtype: x.astype(dtype))
 CLONE = operation("CloneBackward0", lambda x: x.copy(), formula=lambda x: x + 0)
@@ -393,7 +387,7 @@ def to(input: Tensor, *arguments: Any, **named: Any) -> Tensor:
     """The tensor in another type; devices are accepted and mean nothing here."""
     given = named.get("dtype", named.get("other"))
     for value in arguments:
-        if isinstance(value, str) or isinstance(value, bool) or value is None:
+        if value is None or isinstance(value, (str, bool)):
             continue
         given = value.dtype if isinstance(value, Tensor) else value
     if given is None:
@@ -440,7 +434,7 @@ _CASTS = {
 }
 
 
-# --- comparisons and logic: no gradient ------------------------------------------------------------
+# --- comparisons and logic: no gradient ----------------------------------------------------------
 
 
 def _comparison(name: str, function: Callable[..., Any]) -> Any:
@@ -521,7 +515,7 @@ FUNCTIONS: dict[str, Any] = {
         for f in (
             add, sub, mul, div, neg, positive, pow, square, remainder, fmod, floor_divide, atan2,
             hypot, maximum, minimum, logaddexp, xlogy, copysign, lerp, addcmul, addcdiv, where,
-            clamp, clamp_min, clamp_max, masked_fill, clone, allclose, isclose, equal,
+            clamp, clamp_min, clamp_max, masked_fill, clone, relu, allclose, isclose, equal,
         )
     },
 }  # fmt: skip
@@ -544,11 +538,13 @@ FUNCTIONS.update(
 )
 
 
-# --- operators -------------------------------------------------------------------------------------
+# --- operators -----------------------------------------------------------------------------------
 
 
 def _operator(function: Callable[..., Any]) -> Any:
     def run(self: Tensor, other: Any) -> Any:
+        if isinstance(other, np.ndarray):
+            other = wrap(other)
         return function(self, other) if _is_operand(other) else NotImplemented
 
     return run

@@ -188,9 +188,12 @@ class Walk:
                 continue
             if casts and gradient is not None:
                 gradient = self._cast(edge, gradient)
-            if needed is None or type(edge) is not tuple:
-                self._deliver(edge, gradient)
-            elif edge[0] in needed or self._is_wanted(edge[0]):
+            if (
+                needed is None
+                or type(edge) is not tuple
+                or edge[0] in needed
+                or self._is_wanted(edge[0])
+            ):
                 self._deliver(edge, gradient)
 
     def _cast(self, edge: Any, gradient: Any) -> Any:
@@ -204,7 +207,9 @@ class Walk:
         for k, value in enumerate(results):
             array = value._data if isinstance(value, Tensor) else value
             if array is not None and np.isnan(array).any():
-                raise RuntimeError(f"Function '{node.name()}' returned nan values in its {k}th output.")
+                raise RuntimeError(
+                    f"Function '{node.name()}' returned nan values in its {k}th output."
+                )
 
     # --- hooks -----------------------------------------------------------------------------------
 

@@ -140,7 +140,7 @@ class inference_mode:
     """Nothing is recorded inside, and tensors made inside cannot be saved for a backward."""
 
     def __init__(self, mode: bool = True) -> None:
-        self._mode = mode if isinstance(mode, bool) else True
+        self._mode = mode
         self._before: list[tuple[bool, bool]] = []
 
     def __new__(cls, mode: Any = True) -> Any:

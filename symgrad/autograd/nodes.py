@@ -103,7 +103,7 @@ class Node:
     def metadata(self) -> dict[Any, Any]:
         """A dictionary for the user's own notes."""
         try:
-            return self.metadata_  # type: ignore[has-type, no-any-return]
+            return self.metadata_
         except AttributeError:
             self.metadata_: dict[Any, Any] = {}
             return self.metadata_

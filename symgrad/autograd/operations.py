@@ -103,9 +103,7 @@ class Operation:
                 self.products[key] = found
         return found
 
-    def rule(
-        self, inputs: Sequence[Any], static: Mapping[str, Any], dtype: np.dtype[Any]
-    ) -> Rule:
+    def rule(self, inputs: Sequence[Any], static: Mapping[str, Any], dtype: np.dtype[Any]) -> Rule:
         """The rule of the values; numbers among the inputs are 0-d arguments of type `dtype`."""
         key = (
             tuple(static.items()),

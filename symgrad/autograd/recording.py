@@ -82,9 +82,7 @@ def unary(op: Operation, x: Tensor, static: dict[str, Any] = NO_PARAMETERS) -> T
     if MODES.enabled:
         edge = edge_of(x)
         if edge is not None:
-            node = op.node_type(
-                op, (data,), static, (edge,), (x._counter,), value, result._counter
-            )
+            node = op.node_type(op, (data,), static, (edge,), (x._counter,), value, result._counter)
             result._edge = (node, 0)
     return result
 
@@ -130,7 +128,7 @@ def binary(op: Operation, x: Any, y: Any) -> Tensor:
     return result
 
 
-# --- the general case ------------------------------------------------------------------------------
+# --- the general case ----------------------------------------------------------------------------
 
 
 def apply(
@@ -226,7 +224,7 @@ def _promote(arrays: list[Any], floating: bool) -> tuple[list[Any], bool]:
     return arrays, casts
 
 
-# --- derivatives as operations ---------------------------------------------------------------------
+# --- derivatives as operations -------------------------------------------------------------------
 
 
 def saved_tensor(array: Array, counter: list[int] | None, edge: Any) -> Tensor:
@@ -255,7 +253,8 @@ def run_rule(rule: Rule, arguments: Sequence[Any], name: str) -> list[Tensor]:
     if not MODES.enabled:
         return results
     edges = tuple(
-        edge_of(x) if isinstance(x, Tensor) and k in rule.reads and x._data.dtype.kind == "f"
+        edge_of(x)
+        if isinstance(x, Tensor) and k in rule.reads and x._data.dtype.kind == "f"
         else None
         for k, x in enumerate(arguments)
     )
@@ -269,6 +268,8 @@ def run_rule(rule: Rule, arguments: Sequence[Any], name: str) -> list[Tensor]:
         for k, a in enumerate(arrays)
     ]
     node = RuleNode(rule, name, kept, edges, counters, results)
+    tracked = frozenset(node.wrt)
     for number, result in enumerate(results):
-        result._edge = (node, number)
+        if tracked & rule.influences[number]:
+            result._edge = (node, number)
     return results

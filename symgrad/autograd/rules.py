@@ -19,11 +19,11 @@ import numpy as np
 
 from symgrad.autograd.statements import print_rule
 from symgrad.autograd.support import rule_namespace
-from symgrad.settling import rename_reserved
 from symgrad.differentiate import pull_back
 from symgrad.program import Argument, Program, dependencies
 from symgrad.schedule import freeze
 from symgrad.schedule.freeze_sizes import SizeRule, freeze_sizes
+from symgrad.settling import rename_reserved
 from symgrad.simplify import simplify
 
 __all__ = ["Rule", "Unread"]
@@ -54,12 +54,12 @@ class Rule:
         run: the compiled program; results may share memory with arguments.
     """
 
-    __slots__ = ("_products", "_run", "keeps_result", "program", "reads", "values")
+    __slots__ = ("_influences", "_products", "_run", "keeps_result", "program", "reads")
 
-    def __init__(self, program: Program, *, keeps_result: bool = False, values: int = 0) -> None:
+    def __init__(self, program: Program, *, keeps_result: bool = False) -> None:
         self.program = program
         self.keeps_result = keeps_result
-        self.values = values
+        self._influences: tuple[frozenset[int], ...] | None = None
         self.reads = _read_positions(program)
         self._run: Run | None = None
         self._products: dict[tuple[int, ...], Rule] = {}
@@ -71,6 +71,13 @@ class Rule:
                 if self._run is None:
                     self._run = _compile(self.program)
         return self._run
+
+    @property
+    def influences(self) -> tuple[frozenset[int], ...]:
+        """For each result the positions of the arguments that it depends on."""
+        if self._influences is None:
+            self._influences = _influences(self.program)
+        return self._influences
 
     def vjp(self, wrt: tuple[int, ...]) -> Rule:
         """The rule x̄_k = Σ ȳ·∂y/∂x_k for the arguments at the positions `wrt`.
@@ -129,6 +136,14 @@ def _read_positions(program: Program) -> frozenset[int]:
     return frozenset(k for k, a in enumerate(program.arguments) if a.name in read)
 
 
+def _influences(program: Program) -> tuple[frozenset[int], ...]:
+    reached = {a.name: frozenset([k]) for k, a in enumerate(program.arguments)}
+    for statement in program.definitions:
+        found = (reached.get(name, frozenset()) for name in dependencies(statement))
+        reached[statement.name] = frozenset().union(*found)
+    return tuple(reached[name] for name in program.outputs)
+
+
 # --- compilation -------------------------------------------------------------------------------
 
 
@@ -159,9 +174,7 @@ def _used(program: Program, words: set[str]) -> list[tuple[Argument, int]]:
     return [(a, k) for k, a in enumerate(program.arguments) if a.name in words]
 
 
-def _size_lines(
-    rules: Sequence[SizeRule], positions: dict[str, int], words: set[str]
-) -> list[str]:
+def _size_lines(rules: Sequence[SizeRule], positions: dict[str, int], words: set[str]) -> list[str]:
     """Assignments of the sizes that the body mentions, in an order in which they can run."""
     lines: list[str] = []
     needed = set(words)
@@ -175,5 +188,3 @@ def _size_lines(
             needed.update(_WORD.findall(f"{rule.text} {rule.divisor}"))
             lines.append(f"{rule.size} = ({length} - ({rule.text})) // ({rule.divisor})")
     return lines[::-1]
-
-

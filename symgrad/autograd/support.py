@@ -25,7 +25,7 @@ def _filled(value: Any, shape: tuple[int, ...], dtype: type) -> Array:
 
 def _fresh(value: Any, shape: tuple[int, ...], dtype: type) -> Array:
     """The value in this shape and type, in memory of its own."""
-    result = np.empty(shape, dtype)
+    result: Array = np.empty(shape, dtype)
     result[...] = value
     return result
 
@@ -68,9 +68,7 @@ def _gather(array: Array, *subscripts: Any) -> Array:
     return result
 
 
-def _check_index(
-    function: str, index: Any, extent: int, name: str, array: str, axis: int
-) -> Array:
+def _check_index(function: str, index: Any, extent: int, name: str, array: str, axis: int) -> Array:
     """The index array with negative entries counted from the end; out of range is an error."""
     positions = np.asarray(index)
     if positions.size:

@@ -42,8 +42,8 @@ class Tensor:
     `Tensor([1, 2])` and `Tensor(2, 3)` are of the default type, as in torch; `tensor(...)` infers
     the type.
 
-    Attributes below are the engine's own: `_edge` leads into the graph, `_counter` counts changes and is one
-    list for all tensors of the same memory, `_base` and `_chain` say how a view was made.
+    Attributes below are the engine's own: `_edge` leads into the graph, `_counter` counts changes
+    (one list for all tensors of the same memory), `_base` and `_chain` say how a view was made.
     """
 
     _data: Array
@@ -85,6 +85,20 @@ class Tensor:
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
+        def __getitem__(self, key: Any) -> Tensor: ...
+        def __setitem__(self, key: Any, value: Any) -> None: ...
+        def __neg__(self) -> Tensor: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
 
     # --- what it is ------------------------------------------------------------------------------
 
@@ -179,7 +193,7 @@ class Tensor:
         finally:
             MODES.enabled = before
 
-    # --- gradient ----------------------------------------------------------------------------------
+    # --- gradient --------------------------------------------------------------------------------
 
     @property
     def grad(self) -> Tensor | None:
@@ -201,7 +215,10 @@ class Tensor:
             self._grad = None
             return
         if not isinstance(value, Tensor):
-            raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            raise TypeError(
+                "assigned grad expected to be a Tensor or None but got grad of type "
+                f"{type(value).__name__}"
+            )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
         if value._data.shape != self._data.shape:
@@ -280,7 +297,9 @@ class Tensor:
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._edge is not None:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
         if self._post_hooks is None:
             self._post_hooks = {}
         handle = RemovableHandle(self._post_hooks)
@@ -306,7 +325,7 @@ class Tensor:
         self._retains = False
         return self
 
-    # --- Python's protocols --------------------------------------------------------------------------
+    # --- Python's protocols ----------------------------------------------------------------------
 
     def item(self) -> Any:
         """The only element as a Python number."""

@@ -137,12 +137,27 @@ def _size_of(node: ast.expr, text: str, where: str) -> sympy.Expr:
 def evaluated_annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """The annotations of a function as objects, also if they are kept as text."""
     try:
-        return inspect.get_annotations(function, eval_str=True)
+        return _evaluated_annotations(function)
     except Exception as error:
         raise ModelError(
             f"{_place(function)}: the annotations of '{function.__name__}' cannot be evaluated: "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def _evaluated_annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations with their texts evaluated, but shapes such as "f64[n, d]" left as they are."""
+    written = inspect.get_annotations(function)
+    shapes = {name: text for name, text in written.items() if _is_shape(text)}
+    if not shapes:
+        return inspect.get_annotations(function, eval_str=True)
+    plain = types.FunctionType(function.__code__, function.__globals__)
+    plain.__annotations__ = {n: text for n, text in written.items() if n not in shapes}
+    return {**inspect.get_annotations(plain, eval_str=True), **shapes}
+
+
+def _is_shape(annotation: Any) -> bool:
+    return isinstance(annotation, str) and annotation.partition("[")[0].strip() in _SHORT_NAMES
 
 
 def annotation_spec(annotation: Any, where: str) -> ArgumentSpec | None:

@@ -36,9 +36,7 @@ class NameAllocator:
 def number_text(value: float | int, dtype: DType) -> tuple[str, int]:
     """A literal that reads back as the same number, and its strength."""
     if isinstance(value, int):
-        text = (
-            f"{value}.0" if dtype in ("float64", "float32") and abs(value) < 2**53 else str(value)
-        )
+        text = repr(float(value)) if dtype in ("float64", "float32") else str(value)
     elif math.isnan(value):
         text = "np.nan"
     elif math.isinf(value):

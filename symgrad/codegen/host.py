@@ -62,10 +62,11 @@ def _clamped(extent: str) -> str:
     return f"max({extent}, 0)" if " - " in extent or extent.startswith("-") else extent
 
 
-def reshape_line(step: ReshapeArray) -> str:
-    """`y = x.reshape(shape)` with a 0-d array held as one element."""
-    statement = step.statement
-    return f"{statement.name} = np.reshape({statement.source}, {shape_text(statement.shape)})"
+def reshape_line(program: FrozenProgram, step: ReshapeArray) -> str:
+    """`y = x.reshape(shape)` with a 0-d array held as one element; a result is a copy of its own."""
+    s = step.statement
+    copied = ".copy()" if s.name in program.outputs else ""
+    return f"{s.name} = np.reshape({s.source}, {shape_text(s.shape)}){copied}"
 
 
 def check_lines(program: FrozenProgram, step: CheckIndex) -> str:
@@ -117,7 +118,7 @@ class _HostPrinter:
             elif isinstance(step, RunWhole):
                 self._whole(step)
             elif isinstance(step, ReshapeArray):
-                self.body.append(reshape_line(step))
+                self.body.append(reshape_line(self.program, step))
             else:
                 self.body.append(check_lines(self.program, step))
         return PrintedProgram(tuple(self.kernels), tuple(self.body))

@@ -54,7 +54,7 @@ class _NumpyPrinter:
         self.lines.extend(extent_checks(self.program))
         for statement in self.program.statements:
             if isinstance(statement, FrozenReshape):
-                self.lines.append(reshape_line(ReshapeArray(statement)))
+                self.lines.append(reshape_line(self.program, ReshapeArray(statement)))
             elif isinstance(statement, FrozenIndexCheck):
                 self.lines.append(check_lines(self.program, CheckIndex(statement)))
             else:

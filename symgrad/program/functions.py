@@ -12,6 +12,8 @@ from __future__ import annotations
 import sympy
 from sympy import Integer, Rational, exp, log, pi, sqrt
 
+from symgrad.program.symbols import NOT_A_NUMBER
+
 __all__ = [
     "KINKED",
     "ScalarFunction",
@@ -356,6 +358,8 @@ class power(ScalarFunction):
         x, y = self.args
         if argindex == 1:
             return y * power(x, y - 1)
+        if x.is_Number and x < 0:
+            return NOT_A_NUMBER  # real only at whole exponents: no derivative by them
         return select(equal(x, 0), sympy.S.Zero, power(x, y) * log(x))
 
 

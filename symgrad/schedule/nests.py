@@ -185,14 +185,14 @@ class _NestBuilder:
         return hoist_invariants(jam(nest, self._axpy_factors(term, vector)))
 
     def _axpy_factors(self, term: FrozenTerm, vector: str) -> list[tuple[str, int]]:
-        """One output loop by 2, and the summed loop inside it by 4."""
+        """One output loop by 4, and the summed loop inside it by 4."""
         outer = [
             a.index
             for a in self.definition.axes
             if a.index != vector and _leaves_unchanged(term, a.index)
         ]
         summed = [a.index for a in term.axes if a.index != vector]
-        return [(index, 2) for index in outer[-1:]] + [(index, 4) for index in summed[-1:]]
+        return [(index, 4) for index in outer[-1:]] + [(index, 4) for index in summed[-1:]]
 
     def _scalar_sum(self, term: FrozenTerm) -> tuple[Node, ...]:
         """A total over everything: summed in a local, then added to the target."""

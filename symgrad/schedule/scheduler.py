@@ -181,11 +181,17 @@ class _Scheduler:
                 yield self._parameter(name, "rows" if first else "full", 0 if first else None)
             else:
                 if name in rows:
-                    yield self._parameter(
-                        name, "rows", 0, f"{name}_rows" if name in whole else name
-                    )
+                    alias = self._row_name(name) if name in whole else name
+                    yield self._parameter(name, "rows", 0, alias)
                 if name in whole:
                     yield self._parameter(name, "full", None)
+
+    def _row_name(self, name: str) -> str:
+        """A name for the rows of an array that is also read as a whole."""
+        alias = f"{name}_rows"
+        while alias in self.shapes or alias in self.program.sizes:
+            alias += "_"
+        return alias
 
     def _reads_by_row(
         self, members: list[tuple[FrozenDefinition, bool]]

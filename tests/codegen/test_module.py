@@ -24,7 +24,10 @@ from symgrad import program
 
 
 @program(wrt=("w", "b"))
-def loss(w: Float64[Array, "d k"], b: Float64[Array, "k"], X: Float64[Array, "n d"], y: Int64[Array, "n"]):
+def loss(
+    w: Float64[Array, "d k"], b: Float64[Array, "k"],
+    X: Float64[Array, "n d"], y: Int64[Array, "n"],
+):
     """Cross-entropy of a linear classifier."""
     z = X @ w + b
     return np.mean(special.logsumexp(z, axis=1) - z[np.arange(X.shape[0]), y])
@@ -149,7 +152,7 @@ def test_header_says_where_it_came_from(folder: Path, target: str) -> None:
     assert docstring is not None
     assert "derived symbolically; do not edit" in docstring
     assert "sha256" in docstring and f"target {target}" in docstring
-    assert "w_bar[" in docstring and "loss (line 10)" in docstring
+    assert "w_bar[" in docstring and "loss (line 9)" in docstring
     assert str(ROOT) not in docstring
 
 
@@ -175,13 +178,13 @@ def test_formulas_stand_above_kernels(folder: Path) -> None:
         assert "    # " in part
 
 
-def test_no_line_is_longer_than_100(folder: Path) -> None:
-    for target in ("numpy", "cpu"):
-        lines = (folder / f"{target}_grad.py").read_text(encoding="utf-8").splitlines()
-        code = [line for line in lines if not line.lstrip().startswith("#")]
-        body = code[code.index("from __future__ import annotations") :]
-        assert max(map(len, body)) <= 140
-        assert sum(len(line) > 100 for line in body) <= 5
+@pytest.mark.parametrize("target", ["numpy", "cpu"])
+def test_lines_are_no_longer_than_100(folder: Path, target: str) -> None:
+    """Only what cannot be broken is longer: formulas, signatures and messages."""
+    lines = (folder / f"{target}_grad.py").read_text(encoding="utf-8").splitlines()
+    start = lines.index("from __future__ import annotations")
+    for line in lines[start:]:
+        assert len(line) <= 100 or line.lstrip().startswith(("#", '"', 'f"')), line
 
 
 # --- determinism -------------------------------------------------------------------------------
@@ -246,8 +249,8 @@ def test_twenty_sizes_without_recompilation(folder: Path) -> None:
         )
         module.single_vjp(rng.normal(size=(n, 3)).astype(np.float32), np.ones(n, np.float32))
     assert {name: list(kernel.signatures) for name, kernel in kernels.items()} == explicit
-    public = [k for n, k in kernels.items() if explicit[n]]
-    assert all(len(kernel.signatures) == 1 for kernel in public)
+    own = [kernel for name, kernel in kernels.items() if name.split("_")[-1] in ("1", "blocks")]
+    assert own and all(len(kernel.signatures) == 1 for kernel in own)
 
 
 def test_kernels_have_explicit_signatures_and_a_cache(folder: Path) -> None:
@@ -267,8 +270,8 @@ def test_kernels_have_explicit_signatures_and_a_cache(folder: Path) -> None:
 
 def test_model_file_to_module(tmp_path: Path) -> None:
     text = (
-        "import numpy as np\nfrom symgrad import program\n"
-        "@program\ndef energy(x: 'f64[n]'):\n    return 0.5 * np.sum(x * x)\n"
+        "import numpy as np\nfrom jaxtyping import Float64\nfrom symgrad import program\n"
+        "@program\ndef energy(x: Float64[np.ndarray, 'n']):\n    return 0.5 * np.sum(x * x)\n"
     )
     module = compile_to_module(text, tmp_path / "physics.py", target="numpy")
     value, gradient = module.energy_value_and_grad(np.array([3.0, 4.0]))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symgrad.codegen.names import RESERVED
 from symgrad.errors import ModelError
+from symgrad.settling import RESERVED
 from tests.support import build
 
 
@@ -113,7 +113,7 @@ def test_other_names_work(name: str, target: Any) -> None:
 @pytest.mark.parametrize("target", ["numpy", "cpu"])
 def test_sizes_may_have_any_name(size: str, target: Any) -> None:
     built = build(model("x", "return np.sum(np.sin(x))"), {"x": f"f64[{size}]"})
-    value, (gradient,) = built.vjp(target, {"x": np.zeros(3)}, [np.float64(2.0)])
+    _, (gradient,) = built.vjp(target, {"x": np.zeros(3)}, [np.float64(2.0)])
     assert gradient.tolist() == [2.0, 2.0, 2.0]
 
 

@@ -1,0 +1,5 @@
+"""Formulas of recorded graphs."""
+
+from typing import Any
+
+METHODS: dict[str, Any] = {}

@@ -1,0 +1,333 @@
+"""Activations, losses and layers' functions: what `nn.functional` offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from symgrad.autograd.elementwise import FUNCTIONS as ELEMENTWISE
+from symgrad.autograd.elementwise import relu
+from symgrad.autograd.indexing import embedding, pick_along
+from symgrad.autograd.matrices import matmul
+from symgrad.autograd.recording import apply, operation, unary
+from symgrad.autograd.special import log_softmax_of, softmax_of
+from symgrad.autograd.tensor import Tensor, wrap
+from symgrad.autograd.views import axis_of
+
+__all__ = ["FUNCTIONAL", "FUNCTIONS", "METHODS"]
+
+# --- activations ---------------------------------------------------------------------------------
+
+
+def _softplus(x: Any, *, beta: float, threshold: float) -> Any:
+    """log(1 + exp(βx))/β, x itself above the threshold."""
+    return np.where(beta * x > threshold, x, np.logaddexp(beta * x, 0.0) / beta)
+
+
+def _elu(x: Any, *, alpha: float) -> Any:
+    """x above 0, α·(exp(x) − 1) below."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def _elu_formula(x: Any, *, alpha: float) -> Any:
+    return np.where(x > 0, x, alpha * np.expm1(x))
+
+
+def _gelu(x: Any, *, approximate: str) -> Any:
+    """x·Φ(x), or its approximation by tanh."""
+    if approximate == "tanh":
+        inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
+        return 0.5 * x * (1 + np.tanh(inner))
+    return x * special.ndtr(x)
+
+
+SOFTPLUS = operation("SoftplusBackward0", _softplus)
+ELU = operation("EluBackward0", _elu, formula=_elu_formula)
+GELU = operation("GeluBackward0", _gelu)
+SILU = operation("SiluBackward0", lambda x: x * special.expit(x))
+LEAKY_RELU = operation("LeakyReluBackward0", lambda x, *, slope: np.where(x > 0, x, slope * x))
+LOGSIGMOID = operation("LogSigmoidBackward0", special.log_expit)
+SOFTMAX = operation("SoftmaxBackward0", softmax_of)
+LOG_SOFTMAX = operation("LogSoftmaxBackward0", log_softmax_of)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(βx))/β"""
+    return unary(SOFTPLUS, input, {"beta": float(beta), "threshold": float(threshold)})
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x above 0, α·(exp(x) − 1) below."""
+    return unary(ELU, input, {"alpha": float(alpha)})
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x·Φ(x)"""
+    return unary(GELU, input, {"approximate": approximate})
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x·σ(x)"""
+    return unary(SILU, input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x above 0, slope·x below."""
+    return unary(LEAKY_RELU, input, {"slope": float(negative_slope)})
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """log σ(x)"""
+    return unary(LOGSIGMOID, input)
+
+
+def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """exp(x)/Σ exp(x) along an axis."""
+    x = input if dtype is None else input.to(dtype)
+    place = axis_of(-1 if dim is None else dim, x._data.ndim)
+    return unary(SOFTMAX, x, {"dim": place})
+
+
+def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """x − log Σ exp(x) along an axis."""
+    x = input if dtype is None else input.to(dtype)
+    place = axis_of(-1 if dim is None else dim, x._data.ndim)
+    return unary(LOG_SOFTMAX, x, {"dim": place})
+
+
+def functional_relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0)"""
+    return input.relu_() if inplace else relu(input)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """x between two bounds."""
+    return input.clamp(min_val, max_val)
+
+
+def relu6(input: Tensor) -> Tensor:
+    """x between 0 and 6."""
+    return input.clamp(0.0, 6.0)
+
+
+# --- layers --------------------------------------------------------------------------------------
+
+LINEAR = operation("AddmmBackward0", lambda x, w, b: x @ w.T + b)
+LINEAR_PLAIN = operation("MmBackward0", lambda x, w: x @ w.T)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x @ wᵀ + b"""
+    if input._data.shape[-1:] != weight._data.shape[-1:]:
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({_by(input._data.shape)} and "
+            f"{_by(weight._data.shape[::-1])})"
+        )
+    if weight._data.ndim == 1:
+        product = matmul(input, weight)
+        return product if bias is None else product + bias
+    if bias is None:
+        return apply(LINEAR_PLAIN, (input, weight))
+    return apply(LINEAR, (input, weight, bias))
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+LAYER_NORM = operation(
+    "NativeLayerNormBackward0",
+    lambda x, w, b, *, axes, eps: (
+        (x - np.mean(x, axis=axes, keepdims=True))
+        / np.sqrt(np.var(x, axis=axes, keepdims=True) + eps)
+        * w
+        + b
+    ),
+)
+
+
+def layer_norm(
+    input: Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Tensor:
+    """(x − mean)/sqrt(var + ε)·w + b over the last axes."""
+    count = len(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else 1
+    axes = tuple(range(input._data.ndim - count, input._data.ndim))
+    scale = 1.0 if weight is None else weight
+    shift = 0.0 if bias is None else bias
+    return apply(LAYER_NORM, (input, scale, shift), {"axes": axes, "eps": float(eps)})
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Each element is 0 with probability p, the others are scaled by 1/(1 − p)."""
+    if not training or p == 0:
+        return input
+    from symgrad.autograd.creation import rand
+
+    kept = rand(*input._data.shape)._data >= p
+    return input * wrap(kept.astype(input._data.dtype) / np.asarray(1 - p, input._data.dtype))
+
+
+PAD = operation(
+    "ConstantPadNdBackward0",
+    lambda x, *, widths, value: np.pad(x, widths, constant_values=value),
+)
+
+
+def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
+    """Constants around: (left, right) of the last axis, then of the one before, and so on."""
+    if mode != "constant":
+        raise NotImplementedError(f"pad: only mode='constant' is there, not '{mode}'")
+    widths = [(0, 0)] * input._data.ndim
+    for k in range(len(pad) // 2):
+        widths[-1 - k] = (int(pad[2 * k]), int(pad[2 * k + 1]))
+    return apply(PAD, (input,), {"widths": tuple(widths), "value": value or 0.0}, promote=False)
+
+
+# --- losses --------------------------------------------------------------------------------------
+
+
+def _reduced(loss: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    if reduction != "none":
+        raise ValueError(f"{reduction} is not a valid value for reduction: mean, sum or none")
+    return loss
+
+
+def _mse(x: Any, y: Any, *, reduction: str) -> Any:
+    square = (x - y) ** 2
+    if reduction == "mean":
+        return np.mean(square)
+    return np.sum(square) if reduction == "sum" else square
+
+
+def _l1(x: Any, y: Any) -> Any:
+    return np.abs(x - y)
+
+
+MSE = operation("MseLossBackward0", _mse)
+L1 = operation("AbsBackward0", _l1)
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """mean (x − y)²"""
+    return apply(MSE, (input, target), {"reduction": reduction})
+
+
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """mean |x − y|"""
+    return _reduced(apply(L1, (input, target)), reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """Quadratic near 0, linear beyond β."""
+    return _reduced(apply(SMOOTH_L1, (input, target), {"beta": float(beta)}), reduction)
+
+
+def _smooth_l1(x: Any, y: Any, *, beta: float) -> Any:
+    distance = np.abs(x - y)
+    return np.where(distance < beta, 0.5 * (x - y) ** 2 / beta, distance - 0.5 * beta)
+
+
+SMOOTH_L1 = operation("SmoothL1LossBackward0", _smooth_l1)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """−x[n, target[n]], averaged with the weights of the classes."""
+    labels = target._data
+    axis = 1 if input._data.ndim > 1 else 0
+    ignored = labels == ignore_index
+    index = np.expand_dims(np.where(ignored, 0, labels), axis) if input._data.ndim > 1 else labels
+    picked = -pick_along(input, np.atleast_1d(index), axis)
+    picked = picked.squeeze(axis) if input._data.ndim > 1 else picked.reshape(())
+    scale = (~ignored).astype(input._data.dtype)
+    if weight is not None:
+        scale = scale * weight._data[np.where(ignored, 0, labels)]
+    plain = weight is None and not np.any(ignored)
+    weighted = picked if plain else picked * wrap(np.asarray(scale))
+    if reduction != "mean" or plain:
+        return _reduced(weighted, reduction)
+    return weighted.sum() / float(np.sum(scale))
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """−log softmax(x)[target], or −Σ target·log softmax(x) for probabilities."""
+    axis = 1 if input._data.ndim > 1 else 0
+    logs = log_softmax(input, axis)
+    if target._data.dtype.kind == "f":
+        total = -(logs * target).sum(axis)
+        return _reduced(total, reduction)
+    loss = nll_loss(logs, target, weight, ignore_index, reduction)
+    if not label_smoothing:
+        return loss
+    smooth = _reduced(-logs.mean(axis), reduction)
+    return loss * (1 - label_smoothing) + smooth * label_smoothing
+
+
+def _bce(x: Any, y: Any) -> Any:
+    """log(1 + exp(x)) − x·y"""
+    return np.logaddexp(x, 0.0) - x * y
+
+
+BCE_LOGITS = operation("BinaryCrossEntropyWithLogitsBackward0", _bce)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Any = None,
+    reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Tensor:
+    """−y·log σ(x) − (1 − y)·log σ(−x)"""
+    if pos_weight is not None:
+        loss = -(pos_weight * target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
+    else:
+        loss = apply(BCE_LOGITS, (input, target))
+    return _reduced(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """−y·log x − (1 − y)·log(1 − x), logarithms not below −100."""
+    log_x = input.log().clamp(min=-100.0)
+    log_rest = (1 - input).log().clamp(min=-100.0)
+    return _reduced(-(target * log_x + (1 - target) * log_rest), reduction)
+
+
+FUNCTIONAL: dict[str, Any] = {
+    f.__name__: f
+    for f in (
+        softplus, elu, gelu, silu, leaky_relu, logsigmoid, softmax, log_softmax, hardtanh, relu6,
+        linear, layer_norm, dropout, pad, mse_loss, l1_loss, smooth_l1_loss, nll_loss,
+        cross_entropy, binary_cross_entropy_with_logits, binary_cross_entropy, embedding,
+    )
+}  # fmt: skip
+FUNCTIONAL.update(
+    {
+        "relu": functional_relu,
+        "tanh": ELEMENTWISE["tanh"],
+        "sigmoid": ELEMENTWISE["sigmoid"],
+        "huber_loss": smooth_l1_loss,
+    }
+)
+FUNCTIONS: dict[str, Any] = {"softmax": softmax, "log_softmax": log_softmax}
+METHODS: dict[str, Any] = dict(FUNCTIONS)

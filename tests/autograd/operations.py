@@ -1,0 +1,316 @@
+"""The differentiable operations of the interactive engine, one line each, for every module.
+
+Functions take the module (symgrad or torch) and the tensors. The domains keep sampled points away
+from kinks and poles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["OPERATIONS", "Operation", "sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        name: as in the table of behaviours.
+        function: called with the module and the tensors.
+        arguments: "shape domain" of each tensor, such as "3,4 positive"; an integer domain
+            "index:4" makes constants.
+        model: the same over NumPy's names, for the compiler; None if it has no such form.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[str, ...]
+    model: Callable[..., Any] | None = None
+
+
+_DOMAINS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
+    "real": lambda rng, shape: rng.normal(size=shape),
+    "positive": lambda rng, shape: rng.uniform(0.3, 2.0, shape),
+    "nonzero": lambda rng, shape: rng.choice([-1.0, 1.0], shape) * rng.uniform(0.3, 2.0, shape),
+    "inner": lambda rng, shape: rng.uniform(-0.9, 0.9, shape),
+    "above1": lambda rng, shape: rng.uniform(1.2, 3.0, shape),
+    "unit": lambda rng, shape: rng.uniform(0.1, 0.9, shape),
+    "distinct": lambda rng, shape: (
+        rng.permutation(int(np.prod(shape))) * 0.2 + rng.uniform(0, 0.1, int(np.prod(shape))) - 0.95
+    ).reshape(shape),
+    "flag": lambda rng, shape: rng.random(shape) < 0.5,
+}
+
+
+def sample(operation: Operation, rng: np.random.Generator) -> list[np.ndarray]:
+    """Random arguments."""
+    arrays = []
+    for text in operation.arguments:
+        shape_text, _, domain = text.partition(" ")
+        shape = tuple(int(n) for n in shape_text.split(",") if n)
+        if domain.startswith("index:"):
+            arrays.append(rng.integers(0, int(domain.partition(":")[2]), shape))
+        else:
+            arrays.append(_DOMAINS[domain or "real"](rng, shape))
+    return arrays
+
+
+OPERATIONS: list[Operation] = []
+
+
+def _op(name: str, function: Any, *arguments: str, model: Any = None) -> None:
+    OPERATIONS.append(Operation(name, function, arguments, model))
+
+
+# --- core --------------------------------------------------------------------------------------
+
+_op("add", lambda t, x, y: x + y, "3,4", "4", model=lambda x, y: x + y)
+_op("sub", lambda t, x, y: x - y, "3,4", "3,1", model=lambda x, y: x - y)
+_op("mul", lambda t, x, y: x * y, "3,4", "3,4", model=lambda x, y: x * y)
+_op("div", lambda t, x, y: x / y, "3,4", "4 nonzero", model=lambda x, y: x / y)
+_op("neg", lambda t, x: -x, "3", model=lambda x: -x)
+_op("pow int", lambda t, x: x**3, "3", model=lambda x: x**3)
+_op("pow 0.5", lambda t, x: x**0.5, "3 positive", model=lambda x: x**0.5)
+_op("pow negative", lambda t, x: x**-2, "3 nonzero", model=lambda x: x**-2.0)
+_op("pow tensor", lambda t, x, y: x**y, "3 positive", "3", model=lambda x, y: x**y)
+_op("pow of number", lambda t, x: 2.0**x, "3", model=lambda x: 2.0**x)
+_op("torch.pow", lambda t, x: t.pow(x, 2), "3", model=lambda x: np.power(x, 2))
+_op("exp", lambda t, x: t.exp(x), "3", model=lambda x: np.exp(x))
+_op("log", lambda t, x: t.log(x), "3 positive", model=lambda x: np.log(x))
+_op("sqrt", lambda t, x: t.sqrt(x), "3 positive", model=lambda x: np.sqrt(x))
+_op("sin", lambda t, x: t.sin(x), "3", model=lambda x: np.sin(x))
+_op("cos", lambda t, x: t.cos(x), "3", model=lambda x: np.cos(x))
+_op("tanh", lambda t, x: t.tanh(x), "3", model=lambda x: np.tanh(x))
+_op("sigmoid", lambda t, x: t.sigmoid(x), "3", model=lambda x: 1 / (1 + np.exp(-x)))
+_op("relu", lambda t, x: t.relu(x), "4 nonzero", model=lambda x: np.where(x > 0, x, 0.0))
+_op("abs", lambda t, x: t.abs(x), "4 nonzero", model=lambda x: np.abs(x))
+_op("sum", lambda t, x: x.sum(), "3,4", model=lambda x: np.sum(x))
+_op("sum dim", lambda t, x: x.sum(1), "3,4", model=lambda x: np.sum(x, axis=1))
+_op(
+    "sum dim keepdim",
+    lambda t, x: x.sum(0, keepdim=True),
+    "3,4",
+    model=lambda x: np.sum(x, axis=0, keepdims=True),
+)
+_op("mean", lambda t, x: x.mean(), "3,4", model=lambda x: np.mean(x))
+_op("mean dim", lambda t, x: x.mean(dim=0), "3,4", model=lambda x: np.mean(x, axis=0))
+_op("norm", lambda t, x: x.norm(), "3,4", model=lambda x: np.linalg.norm(x))
+_op("mm", lambda t, x, y: t.mm(x, y), "3,4", "4,2", model=lambda x, y: x @ y)
+_op("matmul @", lambda t, x, y: x @ y, "2,3", "3,2", model=lambda x, y: x @ y)
+_op("matmul matrix vector", lambda t, x, y: x @ y, "2,3", "3", model=lambda x, y: x @ y)
+_op("dot", lambda t, x, y: t.dot(x, y), "3", "3", model=lambda x, y: np.dot(x, y))
+_op("view", lambda t, x: x.view(4, 3), "3,4", model=lambda x: x.reshape(4, 3))
+_op("reshape -1", lambda t, x: x.reshape(-1), "3,4", model=lambda x: x.reshape(-1))
+_op("transpose", lambda t, x: x.transpose(0, 1), "3,4", model=lambda x: np.swapaxes(x, 0, 1))
+_op("expand", lambda t, x: x.expand(3, 4), "3,1", model=lambda x: np.broadcast_to(x, (3, 4)))
+_op(
+    "squeeze unsqueeze",
+    lambda t, x: x.squeeze(1).unsqueeze(0),
+    "3,1",
+    model=lambda x: np.expand_dims(np.squeeze(x, 1), 0),
+)
+_op("getitem", lambda t, x: x[1:, ::2], "3,4", model=lambda x: x[1:, ::2])
+_op("getitem int", lambda t, x: x[-1], "3,4", model=lambda x: x[-1])
+_op("getitem None", lambda t, x: x[None, ..., 1], "3,4", model=lambda x: x[None, ..., 1])
+_op("getitem list", lambda t, x: x[[0, 2, 0]], "3,4", model=lambda x: x[np.array([0, 2, 0])])
+_op("clone", lambda t, x: x.clone(), "3", model=lambda x: x.copy())
+_op("cat", lambda t, x, y: t.cat([x, y], 1), "3,2", "3,4")
+_op("stack", lambda t, x, y: t.stack([x, y], dim=1), "3,2", "3,2")
+_op("softmax", lambda t, x: t.softmax(x, 1), "3,4")
+_op(
+    "linear",
+    lambda t, x, w, b: t.nn.functional.linear(x, w, b),
+    "2,3",
+    "4,3",
+    "4",
+    model=lambda x, w, b: x @ w.T + b,
+)
+_op(
+    "mse_loss",
+    lambda t, x, y: t.nn.functional.mse_loss(x, y),
+    "3,4",
+    "3,4",
+    model=lambda x, y: np.mean((x - y) ** 2),
+)
+
+# --- expected ------------------------------------------------------------------------------------
+
+_op("torch.add alpha", lambda t, x, y: t.add(x, y, alpha=2.5), "3", "3")
+_op("tan", lambda t, x: t.tan(x), "3 inner", model=lambda x: np.tan(x))
+_op("asin", lambda t, x: t.asin(x), "3 inner", model=lambda x: np.arcsin(x))
+_op("acos", lambda t, x: t.acos(x), "3 inner", model=lambda x: np.arccos(x))
+_op("atan", lambda t, x: t.atan(x), "3", model=lambda x: np.arctan(x))
+_op("sinh", lambda t, x: t.sinh(x), "3", model=lambda x: np.sinh(x))
+_op("cosh", lambda t, x: t.cosh(x), "3", model=lambda x: np.cosh(x))
+_op(
+    "atan2",
+    lambda t, x, y: t.atan2(x, y),
+    "3 nonzero",
+    "3 nonzero",
+    model=lambda x, y: np.arctan2(x, y),
+)
+_op("log1p", lambda t, x: t.log1p(x), "3 positive", model=lambda x: np.log1p(x))
+_op("expm1", lambda t, x: t.expm1(x), "3", model=lambda x: np.expm1(x))
+_op("log2", lambda t, x: t.log2(x), "3 positive", model=lambda x: np.log2(x))
+_op("log10", lambda t, x: t.log10(x), "3 positive", model=lambda x: np.log10(x))
+_op("rsqrt", lambda t, x: t.rsqrt(x), "3 positive", model=lambda x: x**-0.5)
+_op("reciprocal", lambda t, x: t.reciprocal(x), "3 nonzero", model=lambda x: np.reciprocal(x))
+_op("square", lambda t, x: t.square(x), "3", model=lambda x: np.square(x))
+_op("erf", lambda t, x: t.erf(x), "3")
+_op(
+    "maximum",
+    lambda t, x, y: t.maximum(x, y),
+    "4",
+    "4",
+    model=lambda x, y: np.maximum(x, y),
+)
+_op(
+    "minimum",
+    lambda t, x, y: t.minimum(x, y),
+    "4",
+    "4",
+    model=lambda x, y: np.minimum(x, y),
+)
+_op(
+    "clamp",
+    lambda t, x: t.clamp(x, -0.5, 0.5),
+    "6",
+    model=lambda x: np.clip(x, -0.5, 0.5),
+)
+_op("clamp min", lambda t, x: x.clamp(min=0.1), "6", model=lambda x: np.maximum(x, 0.1))
+_op(
+    "where",
+    lambda t, c, x, y: t.where(c, x, y),
+    "4 flag",
+    "4",
+    "4",
+    model=lambda c, x, y: np.where(c, x, y),
+)
+_op("torch.sum dims", lambda t, x: t.sum(x, (0, 2)), "2,3,4")
+_op("norm p=1", lambda t, x: x.norm(p=1), "3,4 nonzero")
+_op("norm p=3 dim", lambda t, x: x.norm(p=3, dim=1), "3,4 nonzero")
+_op("max all", lambda t, x: x.max(), "3,4 distinct", model=lambda x: np.max(x))
+_op("max dim", lambda t, x: x.max(1).values, "3,4 distinct", model=lambda x: np.max(x, axis=1))
+_op(
+    "min dim .values",
+    lambda t, x: t.min(x, dim=0, keepdim=True).values,
+    "3,4 distinct",
+    model=lambda x: np.min(x, axis=0, keepdims=True),
+)
+_op("prod", lambda t, x: x.prod(), "4 nonzero", model=lambda x: np.prod(x))
+_op("prod dim", lambda t, x: x.prod(1), "3,4 nonzero", model=lambda x: np.prod(x, axis=1))
+_op("var", lambda t, x: x.var(), "3,4", model=lambda x: np.var(x, ddof=1))
+_op(
+    "var dim unbiased=False",
+    lambda t, x: x.var(1, unbiased=False),
+    "3,4",
+    model=lambda x: np.var(x, axis=1),
+)
+_op("std", lambda t, x: x.std(), "3,4", model=lambda x: np.std(x, ddof=1))
+_op("logsumexp", lambda t, x: t.logsumexp(x, 1), "3,4")
+_op("cumsum", lambda t, x: t.cumsum(x, 1), "3,4", model=lambda x: np.cumsum(x, axis=1))
+_op("matmul vector matrix", lambda t, x, y: x @ y, "3", "3,2", model=lambda x, y: x @ y)
+_op("matmul batched", lambda t, x, y: x @ y, "2,3,4", "2,4,2", model=lambda x, y: x @ y)
+_op(
+    "matmul batched broadcast",
+    lambda t, x, y: x @ y,
+    "2,3,4",
+    "4,2",
+    model=lambda x, y: x @ y,
+)
+_op("mv", lambda t, x, y: t.mv(x, y), "3,4", "4", model=lambda x, y: x @ y)
+_op("bmm", lambda t, x, y: t.bmm(x, y), "2,3,4", "2,4,2", model=lambda x, y: x @ y)
+_op(
+    "addmm",
+    lambda t, c, x, y: t.addmm(c, x, y, beta=0.5, alpha=2),
+    "2",
+    "3,4",
+    "4,2",
+    model=lambda c, x, y: 0.5 * c + 2 * (x @ y),
+)
+_op("outer", lambda t, x, y: t.outer(x, y), "3", "4", model=lambda x, y: np.outer(x, y))
+_op(
+    "einsum",
+    lambda t, x, y: t.einsum("ij,kj->ik", x, y),
+    "2,3",
+    "4,3",
+    model=lambda x, y: np.einsum("ij,kj->ik", x, y),
+)
+_op("trace", lambda t, x: t.trace(x), "3,3", model=lambda x: np.trace(x))
+_op("diag", lambda t, x: t.diag(x), "3,3", model=lambda x: np.diag(x))
+_op("diag of vector", lambda t, x: t.diag(x), "3", model=lambda x: np.diag(x))
+_op("tril", lambda t, x: t.tril(x), "3,4", model=lambda x: np.tril(x))
+_op("triu", lambda t, x: t.triu(x, 1), "3,4", model=lambda x: np.triu(x, 1))
+_op("permute", lambda t, x: x.permute(2, 0, 1), "2,3,4", model=lambda x: x.transpose(2, 0, 1))
+_op("repeat", lambda t, x: x.repeat(2, 3), "2,2", model=lambda x: np.tile(x, (2, 3)))
+_op("flip", lambda t, x: t.flip(x, [1]), "3,4", model=lambda x: np.flip(x, 1))
+_op("roll", lambda t, x: t.roll(x, 1, 0), "3,4", model=lambda x: np.roll(x, 1, 0))
+_op("select narrow", lambda t, x: x.select(0, 1).narrow(0, 1, 2), "3,4")
+_op("index_select", lambda t, x, i: t.index_select(x, 1, i), "3,4", "3 index:4")
+_op("gather", lambda t, x, i: t.gather(x, 1, i), "3,4", "3,2 index:4")
+_op("masked_fill", lambda t, x, m: x.masked_fill(m, 1.5), "3,4", "3,4 flag")
+_op("masked_select", lambda t, x: t.masked_select(x, x > 0.2), "3,4 distinct")
+_op("sort", lambda t, x: t.sort(x, 1, descending=True).values, "3,4 distinct")
+_op("log_softmax", lambda t, x: t.log_softmax(x, 1), "3,4")
+_op("softplus", lambda t, x: t.nn.functional.softplus(x), "4")
+_op("leaky_relu", lambda t, x: t.nn.functional.leaky_relu(x, 0.1), "4 nonzero")
+_op("elu", lambda t, x: t.nn.functional.elu(x), "4 nonzero")
+_op("gelu", lambda t, x: t.nn.functional.gelu(x), "4")
+_op("silu", lambda t, x: t.nn.functional.silu(x), "4")
+_op("l1_loss", lambda t, x, y: t.nn.functional.l1_loss(x, y), "3,4", "3,4")
+_op("cross_entropy", lambda t, x, i: t.nn.functional.cross_entropy(x, i), "3,4", "3 index:4")
+_op("nll_loss", lambda t, x, i: t.nn.functional.nll_loss(x, i), "3,4", "3 index:4")
+_op(
+    "bce_with_logits",
+    lambda t, x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y),
+    "5",
+    "5 unit",
+)
+
+# --- extra -----------------------------------------------------------------------------------------
+
+_op("asinh", lambda t, x: t.asinh(x), "3", model=lambda x: np.arcsinh(x))
+_op("atanh", lambda t, x: t.atanh(x), "3 inner", model=lambda x: np.arctanh(x))
+_op("exp2", lambda t, x: t.exp2(x), "3", model=lambda x: np.exp2(x))
+_op("lgamma", lambda t, x: t.lgamma(x), "3 positive")
+_op("hypot", lambda t, x, y: t.hypot(x, y), "3 nonzero", "3", model=lambda x, y: np.hypot(x, y))
+_op("fmod", lambda t, x: t.fmod(x, 0.7), "3 positive")
+_op("lerp", lambda t, x, y: t.lerp(x, y, 0.3), "3", "3", model=lambda x, y: x + 0.3 * (y - x))
+_op(
+    "logaddexp",
+    lambda t, x, y: t.logaddexp(x, y),
+    "3",
+    "3",
+    model=lambda x, y: np.logaddexp(x, y),
+)
+_op("amax", lambda t, x: t.amax(x, (0, 1)), "3,4 distinct", model=lambda x: np.max(x))
+_op("cumprod", lambda t, x: t.cumprod(x, 1), "2,4 nonzero", model=lambda x: np.cumprod(x, 1))
+_op("cross", lambda t, x, y: t.linalg.cross(x, y), "2,3", "2,3", model=lambda x, y: np.cross(x, y))
+_op("scatter_add", lambda t, x, i, y: t.scatter_add(x, 0, i, y), "4", "5 index:4", "5")
+_op("topk", lambda t, x: t.topk(x, 2).values, "3,4 distinct")
+_op(
+    "pad",
+    lambda t, x: t.nn.functional.pad(x, (1, 2)),
+    "2,3",
+    model=lambda x: np.pad(x, ((0, 0), (1, 2))),
+)
+_op("logsigmoid", lambda t, x: t.nn.functional.logsigmoid(x), "4")
+_op("layer_norm", lambda t, x, w, b: t.nn.functional.layer_norm(x, (4,), w, b), "3,4", "4", "4")
+_op("embedding", lambda t, w, i: t.nn.functional.embedding(i, w), "5,3", "2,2 index:5")
+_op("unbind", lambda t, x: t.unbind(x, 1)[2] * x[:, 0], "3,4")
+_op("split", lambda t, x: t.split(x, 2, 1)[1], "3,4")
+_op("to", lambda t, x: x.to(t.float64) * 2, "3")
+_op("index_add", lambda t, x, i, y: t.index_add(x, 0, i, y), "4,2", "3 index:4", "3,2")
+_op("take", lambda t, x, i: t.take(x, i), "3,4", "5 index:12")
+_op("median", lambda t, x: t.median(x, 1).values, "3,5 distinct")
+_op("smooth_l1_loss", lambda t, x, y: t.nn.functional.smooth_l1_loss(x, y), "6", "6")
+_op("repeat_interleave", lambda t, x: t.repeat_interleave(x, 2, 1), "2,3")
+_op("tensordot", lambda t, x, y: t.tensordot(x, y, 1), "2,3", "3,4")
+_op("kron", lambda t, x, y: t.kron(x, y), "2,2", "2,3")
+_op("digamma", lambda t, x: t.digamma(x), "3 positive")
+_op("xlogy", lambda t, x, y: t.xlogy(x, y), "3 positive", "3 positive")
