@@ -48,7 +48,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_67f964500bf09f4a"
+__name__ = "symgrad_module_9c250d6403f67f52"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -441,15 +441,19 @@ def _log_posterior_grad_2(
             for k in range(d):
                 centred_bar[j, i, k] = t3[i, k] * t4_bar[j, i, k]
     for i in range(K):
-        for j in range(0, rows - rows % 2, 2):
+        for j in range(0, rows - rows % 4, 4):
             for l in range(d):
                 t4_bar_here = t4_bar[j, i, l]
                 t4_bar_here1 = t4_bar[j + 1, i, l]
+                t4_bar_here2 = t4_bar[j + 2, i, l]
+                t4_bar_here3 = t4_bar[j + 3, i, l]
                 for k in range(l):
                     v6 = lower[i, l, k]
                     centred_bar[j, i, k] += v6 * t4_bar_here
                     centred_bar[j + 1, i, k] += v6 * t4_bar_here1
-        for j in range(rows - rows % 2, rows):
+                    centred_bar[j + 2, i, k] += v6 * t4_bar_here2
+                    centred_bar[j + 3, i, k] += v6 * t4_bar_here3
+        for j in range(rows - rows % 4, rows):
             for l in range(d):
                 t4_bar_here = t4_bar[j, i, l]
                 for k in range(l):
@@ -463,21 +467,21 @@ def _log_posterior_grad_2(
     for i in range(K):
         for k in range(d):
             for j in range(0, rows - rows % 4, 4):
-                t4_bar_here2 = t4_bar[j, i, k]
+                t4_bar_here4 = t4_bar[j, i, k]
                 t4_bar_here12 = t4_bar[j + 1, i, k]
                 t4_bar_here22 = t4_bar[j + 2, i, k]
-                t4_bar_here3 = t4_bar[j + 3, i, k]
+                t4_bar_here32 = t4_bar[j + 3, i, k]
                 for l in range(k):
                     lower_bar_total[i, k, l] += (
-                        centred[j, i, l] * t4_bar_here2
+                        centred[j, i, l] * t4_bar_here4
                         + centred[j + 1, i, l] * t4_bar_here12
                         + centred[j + 2, i, l] * t4_bar_here22
-                        + centred[j + 3, i, l] * t4_bar_here3
+                        + centred[j + 3, i, l] * t4_bar_here32
                     )
             for j in range(rows - rows % 4, rows):
-                t4_bar_here2 = t4_bar[j, i, k]
+                t4_bar_here4 = t4_bar[j, i, k]
                 for l in range(k):
-                    lower_bar_total[i, k, l] += centred[j, i, l] * t4_bar_here2
+                    lower_bar_total[i, k, l] += centred[j, i, l] * t4_bar_here4
 
 
 @njit(

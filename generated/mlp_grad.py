@@ -41,7 +41,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_15dccefe5572a5de"
+__name__ = "symgrad_module_a869f014ffb081a4"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -152,31 +152,45 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
     for i in range(rows):
         for k in range(h):
             t1[i, k] = b1[k]
-    for i in range(0, rows - rows % 2, 2):
+    for i in range(0, rows - rows % 4, 4):
         for j in range(0, d - d % 4, 4):
             X_here = X[i, j]
             X_here1 = X[i + 1, j]
-            X_here2 = X[i, j + 1]
-            X_here3 = X[i + 1, j + 1]
-            X_here4 = X[i, j + 2]
-            X_here5 = X[i + 1, j + 2]
-            X_here6 = X[i, j + 3]
-            X_here7 = X[i + 1, j + 3]
+            X_here2 = X[i + 2, j]
+            X_here3 = X[i + 3, j]
+            X_here4 = X[i, j + 1]
+            X_here5 = X[i + 1, j + 1]
+            X_here6 = X[i + 2, j + 1]
+            X_here7 = X[i + 3, j + 1]
+            X_here8 = X[i, j + 2]
+            X_here9 = X[i + 1, j + 2]
+            X_here10 = X[i + 2, j + 2]
+            X_here11 = X[i + 3, j + 2]
+            X_here12 = X[i, j + 3]
+            X_here13 = X[i + 1, j + 3]
+            X_here14 = X[i + 2, j + 3]
+            X_here15 = X[i + 3, j + 3]
             for k in range(h):
                 v = W1[j, k]
                 v2 = W1[j + 1, k]
                 v3 = W1[j + 2, k]
                 v4 = W1[j + 3, k]
-                t1[i, k] += v * X_here + v2 * X_here2 + v3 * X_here4 + v4 * X_here6
-                t1[i + 1, k] += v * X_here1 + v2 * X_here3 + v3 * X_here5 + v4 * X_here7
+                t1[i, k] += v * X_here + v2 * X_here4 + v3 * X_here8 + v4 * X_here12
+                t1[i + 1, k] += v * X_here1 + v2 * X_here5 + v3 * X_here9 + v4 * X_here13
+                t1[i + 2, k] += v * X_here2 + v2 * X_here6 + v3 * X_here10 + v4 * X_here14
+                t1[i + 3, k] += v * X_here3 + v2 * X_here7 + v3 * X_here11 + v4 * X_here15
         for j in range(d - d % 4, d):
             X_here = X[i, j]
             X_here1 = X[i + 1, j]
+            X_here2 = X[i + 2, j]
+            X_here3 = X[i + 3, j]
             for k in range(h):
                 v5 = W1[j, k]
                 t1[i, k] += v5 * X_here
                 t1[i + 1, k] += v5 * X_here1
-    for i in range(rows - rows % 2, rows):
+                t1[i + 2, k] += v5 * X_here2
+                t1[i + 3, k] += v5 * X_here3
+    for i in range(rows - rows % 4, rows):
         for j in range(d):
             X_here = X[i, j]
             for k in range(h):
@@ -189,35 +203,53 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
     for i in range(rows):
         for l in range(c):
             scores[i, l] = b2[l]
-    for i in range(0, rows - rows % 2, 2):
+    for i in range(0, rows - rows % 4, 4):
         for k in range(0, h - h % 4, 4):
             hidden_here = hidden[i, k]
             hidden_here1 = hidden[i + 1, k]
-            hidden_here2 = hidden[i, k + 1]
-            hidden_here3 = hidden[i + 1, k + 1]
-            hidden_here4 = hidden[i, k + 2]
-            hidden_here5 = hidden[i + 1, k + 2]
-            hidden_here6 = hidden[i, k + 3]
-            hidden_here7 = hidden[i + 1, k + 3]
+            hidden_here2 = hidden[i + 2, k]
+            hidden_here3 = hidden[i + 3, k]
+            hidden_here4 = hidden[i, k + 1]
+            hidden_here5 = hidden[i + 1, k + 1]
+            hidden_here6 = hidden[i + 2, k + 1]
+            hidden_here7 = hidden[i + 3, k + 1]
+            hidden_here8 = hidden[i, k + 2]
+            hidden_here9 = hidden[i + 1, k + 2]
+            hidden_here10 = hidden[i + 2, k + 2]
+            hidden_here11 = hidden[i + 3, k + 2]
+            hidden_here12 = hidden[i, k + 3]
+            hidden_here13 = hidden[i + 1, k + 3]
+            hidden_here14 = hidden[i + 2, k + 3]
+            hidden_here15 = hidden[i + 3, k + 3]
             for l in range(c):
                 v6 = W2[k, l]
                 v7 = W2[k + 1, l]
                 v8 = W2[k + 2, l]
                 v9 = W2[k + 3, l]
                 scores[i, l] += (
-                    v6 * hidden_here + v7 * hidden_here2 + v8 * hidden_here4 + v9 * hidden_here6
+                    v6 * hidden_here + v7 * hidden_here4 + v8 * hidden_here8 + v9 * hidden_here12
                 )
                 scores[i + 1, l] += (
-                    v6 * hidden_here1 + v7 * hidden_here3 + v8 * hidden_here5 + v9 * hidden_here7
+                    v6 * hidden_here1 + v7 * hidden_here5 + v8 * hidden_here9 + v9 * hidden_here13
+                )
+                scores[i + 2, l] += (
+                    v6 * hidden_here2 + v7 * hidden_here6 + v8 * hidden_here10 + v9 * hidden_here14
+                )
+                scores[i + 3, l] += (
+                    v6 * hidden_here3 + v7 * hidden_here7 + v8 * hidden_here11 + v9 * hidden_here15
                 )
         for k in range(h - h % 4, h):
             hidden_here = hidden[i, k]
             hidden_here1 = hidden[i + 1, k]
+            hidden_here2 = hidden[i + 2, k]
+            hidden_here3 = hidden[i + 3, k]
             for l in range(c):
                 v10 = W2[k, l]
                 scores[i, l] += v10 * hidden_here
                 scores[i + 1, l] += v10 * hidden_here1
-    for i in range(rows - rows % 2, rows):
+                scores[i + 2, l] += v10 * hidden_here2
+                scores[i + 3, l] += v10 * hidden_here3
+    for i in range(rows - rows % 4, rows):
         for k in range(h):
             hidden_here = hidden[i, k]
             for l in range(c):
@@ -305,31 +337,45 @@ def _loss_grad_1(
     for i in range(rows):
         for k in range(h):
             t1[i, k] = b1[k]
-    for i in range(0, rows - rows % 2, 2):
+    for i in range(0, rows - rows % 4, 4):
         for j in range(0, d - d % 4, 4):
             X_here = X[i, j]
             X_here1 = X[i + 1, j]
-            X_here2 = X[i, j + 1]
-            X_here3 = X[i + 1, j + 1]
-            X_here4 = X[i, j + 2]
-            X_here5 = X[i + 1, j + 2]
-            X_here6 = X[i, j + 3]
-            X_here7 = X[i + 1, j + 3]
+            X_here2 = X[i + 2, j]
+            X_here3 = X[i + 3, j]
+            X_here4 = X[i, j + 1]
+            X_here5 = X[i + 1, j + 1]
+            X_here6 = X[i + 2, j + 1]
+            X_here7 = X[i + 3, j + 1]
+            X_here8 = X[i, j + 2]
+            X_here9 = X[i + 1, j + 2]
+            X_here10 = X[i + 2, j + 2]
+            X_here11 = X[i + 3, j + 2]
+            X_here12 = X[i, j + 3]
+            X_here13 = X[i + 1, j + 3]
+            X_here14 = X[i + 2, j + 3]
+            X_here15 = X[i + 3, j + 3]
             for k in range(h):
                 v = W1[j, k]
                 v2 = W1[j + 1, k]
                 v3 = W1[j + 2, k]
                 v4 = W1[j + 3, k]
-                t1[i, k] += v * X_here + v2 * X_here2 + v3 * X_here4 + v4 * X_here6
-                t1[i + 1, k] += v * X_here1 + v2 * X_here3 + v3 * X_here5 + v4 * X_here7
+                t1[i, k] += v * X_here + v2 * X_here4 + v3 * X_here8 + v4 * X_here12
+                t1[i + 1, k] += v * X_here1 + v2 * X_here5 + v3 * X_here9 + v4 * X_here13
+                t1[i + 2, k] += v * X_here2 + v2 * X_here6 + v3 * X_here10 + v4 * X_here14
+                t1[i + 3, k] += v * X_here3 + v2 * X_here7 + v3 * X_here11 + v4 * X_here15
         for j in range(d - d % 4, d):
             X_here = X[i, j]
             X_here1 = X[i + 1, j]
+            X_here2 = X[i + 2, j]
+            X_here3 = X[i + 3, j]
             for k in range(h):
                 v5 = W1[j, k]
                 t1[i, k] += v5 * X_here
                 t1[i + 1, k] += v5 * X_here1
-    for i in range(rows - rows % 2, rows):
+                t1[i + 2, k] += v5 * X_here2
+                t1[i + 3, k] += v5 * X_here3
+    for i in range(rows - rows % 4, rows):
         for j in range(d):
             X_here = X[i, j]
             for k in range(h):
@@ -342,35 +388,53 @@ def _loss_grad_1(
     for i in range(rows):
         for l in range(c):
             scores[i, l] = b2[l]
-    for i in range(0, rows - rows % 2, 2):
+    for i in range(0, rows - rows % 4, 4):
         for k in range(0, h - h % 4, 4):
             hidden_here = hidden[i, k]
             hidden_here1 = hidden[i + 1, k]
-            hidden_here2 = hidden[i, k + 1]
-            hidden_here3 = hidden[i + 1, k + 1]
-            hidden_here4 = hidden[i, k + 2]
-            hidden_here5 = hidden[i + 1, k + 2]
-            hidden_here6 = hidden[i, k + 3]
-            hidden_here7 = hidden[i + 1, k + 3]
+            hidden_here2 = hidden[i + 2, k]
+            hidden_here3 = hidden[i + 3, k]
+            hidden_here4 = hidden[i, k + 1]
+            hidden_here5 = hidden[i + 1, k + 1]
+            hidden_here6 = hidden[i + 2, k + 1]
+            hidden_here7 = hidden[i + 3, k + 1]
+            hidden_here8 = hidden[i, k + 2]
+            hidden_here9 = hidden[i + 1, k + 2]
+            hidden_here10 = hidden[i + 2, k + 2]
+            hidden_here11 = hidden[i + 3, k + 2]
+            hidden_here12 = hidden[i, k + 3]
+            hidden_here13 = hidden[i + 1, k + 3]
+            hidden_here14 = hidden[i + 2, k + 3]
+            hidden_here15 = hidden[i + 3, k + 3]
             for l in range(c):
                 v6 = W2[k, l]
                 v7 = W2[k + 1, l]
                 v8 = W2[k + 2, l]
                 v9 = W2[k + 3, l]
                 scores[i, l] += (
-                    v6 * hidden_here + v7 * hidden_here2 + v8 * hidden_here4 + v9 * hidden_here6
+                    v6 * hidden_here + v7 * hidden_here4 + v8 * hidden_here8 + v9 * hidden_here12
                 )
                 scores[i + 1, l] += (
-                    v6 * hidden_here1 + v7 * hidden_here3 + v8 * hidden_here5 + v9 * hidden_here7
+                    v6 * hidden_here1 + v7 * hidden_here5 + v8 * hidden_here9 + v9 * hidden_here13
+                )
+                scores[i + 2, l] += (
+                    v6 * hidden_here2 + v7 * hidden_here6 + v8 * hidden_here10 + v9 * hidden_here14
+                )
+                scores[i + 3, l] += (
+                    v6 * hidden_here3 + v7 * hidden_here7 + v8 * hidden_here11 + v9 * hidden_here15
                 )
         for k in range(h - h % 4, h):
             hidden_here = hidden[i, k]
             hidden_here1 = hidden[i + 1, k]
+            hidden_here2 = hidden[i + 2, k]
+            hidden_here3 = hidden[i + 3, k]
             for l in range(c):
                 v10 = W2[k, l]
                 scores[i, l] += v10 * hidden_here
                 scores[i + 1, l] += v10 * hidden_here1
-    for i in range(rows - rows % 2, rows):
+                scores[i + 2, l] += v10 * hidden_here2
+                scores[i + 3, l] += v10 * hidden_here3
+    for i in range(rows - rows % 4, rows):
         for k in range(h):
             hidden_here = hidden[i, k]
             for l in range(c):
@@ -488,77 +552,119 @@ def _loss_grad_1(
             t1_bar[i, k] = v22
             b1_bar[k] += v22
     # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
-    for j in range(0, d - d % 2, 2):
+    for j in range(0, d - d % 4, 4):
         for i in range(0, rows - rows % 4, 4):
-            X_here8 = X[i, j]
-            X_here12 = X[i, j + 1]
-            X_here22 = X[i + 1, j]
-            X_here32 = X[i + 1, j + 1]
-            X_here42 = X[i + 2, j]
-            X_here52 = X[i + 2, j + 1]
-            X_here62 = X[i + 3, j]
-            X_here72 = X[i + 3, j + 1]
+            X_here16 = X[i, j]
+            X_here17 = X[i, j + 1]
+            X_here22 = X[i, j + 2]
+            X_here32 = X[i, j + 3]
+            X_here42 = X[i + 1, j]
+            X_here52 = X[i + 1, j + 1]
+            X_here62 = X[i + 1, j + 2]
+            X_here72 = X[i + 1, j + 3]
+            X_here82 = X[i + 2, j]
+            X_here92 = X[i + 2, j + 1]
+            X_here102 = X[i + 2, j + 2]
+            X_here112 = X[i + 2, j + 3]
+            X_here122 = X[i + 3, j]
+            X_here132 = X[i + 3, j + 1]
+            X_here142 = X[i + 3, j + 2]
+            X_here152 = X[i + 3, j + 3]
             for k in range(h):
                 v23 = t1_bar[i, k]
                 v24 = t1_bar[i + 1, k]
                 v25 = t1_bar[i + 2, k]
                 v26 = t1_bar[i + 3, k]
-                W1_bar[j, k] += X_here8 * v23 + X_here22 * v24 + X_here42 * v25 + X_here62 * v26
+                W1_bar[j, k] += X_here16 * v23 + X_here42 * v24 + X_here82 * v25 + X_here122 * v26
                 W1_bar[j + 1, k] += (
-                    X_here12 * v23 + X_here32 * v24 + X_here52 * v25 + X_here72 * v26
+                    X_here17 * v23 + X_here52 * v24 + X_here92 * v25 + X_here132 * v26
+                )
+                W1_bar[j + 2, k] += (
+                    X_here22 * v23 + X_here62 * v24 + X_here102 * v25 + X_here142 * v26
+                )
+                W1_bar[j + 3, k] += (
+                    X_here32 * v23 + X_here72 * v24 + X_here112 * v25 + X_here152 * v26
                 )
         for i in range(rows - rows % 4, rows):
-            X_here8 = X[i, j]
-            X_here12 = X[i, j + 1]
+            X_here16 = X[i, j]
+            X_here17 = X[i, j + 1]
+            X_here22 = X[i, j + 2]
+            X_here32 = X[i, j + 3]
             for k in range(h):
                 v27 = t1_bar[i, k]
-                W1_bar[j, k] += X_here8 * v27
-                W1_bar[j + 1, k] += X_here12 * v27
-    for j in range(d - d % 2, d):
+                W1_bar[j, k] += X_here16 * v27
+                W1_bar[j + 1, k] += X_here17 * v27
+                W1_bar[j + 2, k] += X_here22 * v27
+                W1_bar[j + 3, k] += X_here32 * v27
+    for j in range(d - d % 4, d):
         for i in range(rows):
-            X_here8 = X[i, j]
+            X_here16 = X[i, j]
             for k in range(h):
-                W1_bar[j, k] += X_here8 * t1_bar[i, k]
+                W1_bar[j, k] += X_here16 * t1_bar[i, k]
     # W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]
-    for k in range(0, h - h % 2, 2):
+    for k in range(0, h - h % 4, 4):
         for i in range(0, rows - rows % 4, 4):
-            hidden_here8 = hidden[i, k]
-            hidden_here12 = hidden[i, k + 1]
-            hidden_here22 = hidden[i + 1, k]
-            hidden_here32 = hidden[i + 1, k + 1]
-            hidden_here42 = hidden[i + 2, k]
-            hidden_here52 = hidden[i + 2, k + 1]
-            hidden_here62 = hidden[i + 3, k]
-            hidden_here72 = hidden[i + 3, k + 1]
+            hidden_here16 = hidden[i, k]
+            hidden_here17 = hidden[i, k + 1]
+            hidden_here22 = hidden[i, k + 2]
+            hidden_here32 = hidden[i, k + 3]
+            hidden_here42 = hidden[i + 1, k]
+            hidden_here52 = hidden[i + 1, k + 1]
+            hidden_here62 = hidden[i + 1, k + 2]
+            hidden_here72 = hidden[i + 1, k + 3]
+            hidden_here82 = hidden[i + 2, k]
+            hidden_here92 = hidden[i + 2, k + 1]
+            hidden_here102 = hidden[i + 2, k + 2]
+            hidden_here112 = hidden[i + 2, k + 3]
+            hidden_here122 = hidden[i + 3, k]
+            hidden_here132 = hidden[i + 3, k + 1]
+            hidden_here142 = hidden[i + 3, k + 2]
+            hidden_here152 = hidden[i + 3, k + 3]
             for l in range(c):
                 v28 = scores_bar[i, l]
                 v29 = scores_bar[i + 1, l]
                 v30 = scores_bar[i + 2, l]
                 v31 = scores_bar[i + 3, l]
                 W2_bar[k, l] += (
-                    hidden_here8 * v28
-                    + hidden_here22 * v29
-                    + hidden_here42 * v30
-                    + hidden_here62 * v31
+                    hidden_here16 * v28
+                    + hidden_here42 * v29
+                    + hidden_here82 * v30
+                    + hidden_here122 * v31
                 )
                 W2_bar[k + 1, l] += (
-                    hidden_here12 * v28
-                    + hidden_here32 * v29
-                    + hidden_here52 * v30
-                    + hidden_here72 * v31
+                    hidden_here17 * v28
+                    + hidden_here52 * v29
+                    + hidden_here92 * v30
+                    + hidden_here132 * v31
+                )
+                W2_bar[k + 2, l] += (
+                    hidden_here22 * v28
+                    + hidden_here62 * v29
+                    + hidden_here102 * v30
+                    + hidden_here142 * v31
+                )
+                W2_bar[k + 3, l] += (
+                    hidden_here32 * v28
+                    + hidden_here72 * v29
+                    + hidden_here112 * v30
+                    + hidden_here152 * v31
                 )
         for i in range(rows - rows % 4, rows):
-            hidden_here8 = hidden[i, k]
-            hidden_here12 = hidden[i, k + 1]
+            hidden_here16 = hidden[i, k]
+            hidden_here17 = hidden[i, k + 1]
+            hidden_here22 = hidden[i, k + 2]
+            hidden_here32 = hidden[i, k + 3]
             for l in range(c):
                 v32 = scores_bar[i, l]
-                W2_bar[k, l] += hidden_here8 * v32
-                W2_bar[k + 1, l] += hidden_here12 * v32
-    for k in range(h - h % 2, h):
+                W2_bar[k, l] += hidden_here16 * v32
+                W2_bar[k + 1, l] += hidden_here17 * v32
+                W2_bar[k + 2, l] += hidden_here22 * v32
+                W2_bar[k + 3, l] += hidden_here32 * v32
+    for k in range(h - h % 4, h):
         for i in range(rows):
-            hidden_here8 = hidden[i, k]
+            hidden_here16 = hidden[i, k]
             for l in range(c):
-                W2_bar[k, l] += hidden_here8 * scores_bar[i, l]
+                W2_bar[k, l] += hidden_here16 * scores_bar[i, l]
     # b2_bar[l] = Σ_i scores_bar[i,l]
     for i in range(rows):
         for l in range(c):

@@ -135,7 +135,7 @@ POLYNOMIALS: dict[str, Polynomial] = {
         _zero,
         _log_end,
         7,
-        ("log_reduced",),
+        ("log", "log1p", "log1p_unit", "log_parts"),
     ),
     "log2_tail": Polynomial(
         "3(log((1 + s)/(1 - s)) - 2s - 2s^3/3)/(2s^5) at z = s^2",

@@ -350,7 +350,8 @@ def _scattered(op: Operation, x: Tensor, dim: int, index: Tensor, src: Any) -> T
     cut = tuple(slice(n) for n in index._data.shape)
     if src._data.shape != index._data.shape:
         src = getitem(src, cut)
-    return apply(op, (x, src), {"index": Held(flat)}, promote=False)
+    static = {"index": Held(np.asarray(flat).ravel())}
+    return apply(op, (x, src.reshape(-1)), static, promote=False)
 
 
 def _scatter_value(x: Array, src: Array, *, index: Held) -> Array:

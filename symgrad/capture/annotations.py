@@ -157,7 +157,9 @@ def _evaluated_annotations(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _is_shape(annotation: Any) -> bool:
-    return isinstance(annotation, str) and annotation.partition("[")[0].strip() in _SHORT_NAMES
+    if not isinstance(annotation, str) or "[" not in annotation:
+        return False
+    return annotation.partition("[")[0].strip() in _SHORT_NAMES
 
 
 def annotation_spec(annotation: Any, where: str) -> ArgumentSpec | None:

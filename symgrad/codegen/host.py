@@ -63,7 +63,7 @@ def _clamped(extent: str) -> str:
 
 
 def reshape_line(program: FrozenProgram, step: ReshapeArray) -> str:
-    """`y = x.reshape(shape)` with a 0-d array held as one element; a result is a copy of its own."""
+    """`y = x.reshape(shape)`, a 0-d array held as one element; a result is a copy of its own."""
     s = step.statement
     copied = ".copy()" if s.name in program.outputs else ""
     return f"{s.name} = np.reshape({s.source}, {shape_text(s.shape)}){copied}"
