@@ -96,6 +96,13 @@ def _digamma_tail(z: mp.mpf) -> mp.mpf:
     return x * x * (mp.log(x) - 1 / (2 * x) - mp.psi(0, x))
 
 
+def _digamma_over_zero(w: mp.mpf) -> mp.mpf:
+    """psi(3/2 + w)/(3/2 + w - z), z = 1.4616… its zero"""
+    zero = mp.findroot(lambda x: mp.psi(0, x), 1.46)
+    gap = mp.mpf(1.5) + w - zero
+    return mp.psi(0, 1.5 + w) / gap if abs(gap) > mp.mpf(2) ** -60 else mp.psi(1, zero)
+
+
 def _zero() -> mp.mpf:
     return mp.mpf(0)
 
@@ -236,6 +243,14 @@ POLYNOMIALS: dict[str, Polynomial] = {
         10,
         ("digamma",),
     ),
+    "digamma_near": Polynomial(
+        "psi(3/2 + w)/(3/2 + w - 1.4616…), |w| <= 1/2",
+        _digamma_over_zero,
+        lambda: mp.mpf(-0.5),
+        lambda: mp.mpf(0.5),
+        24,
+        ("digamma",),
+    ),
 }
 
 # Numbers that are split: parts of so many bits each, and the rest as the last part.
@@ -250,7 +265,7 @@ CONSTANTS: dict[str, tuple[Callable[[], mp.mpf], tuple[int, ...]]] = {
     "2/pi": (lambda: 2 / mp.pi, ()),
     "sqrt(1/2)": (lambda: mp.sqrt(0.5), ()),
     "log(2 pi)/2": (lambda: mp.log(2 * mp.pi) / 2, ()),
-    "log(pi)": (lambda: mp.log(mp.pi), ()),
+    "zero of psi": (lambda: mp.findroot(lambda x: mp.psi(0, x), 1.46), (53,)),
 }
 
 

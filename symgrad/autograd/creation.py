@@ -46,7 +46,7 @@ def _inferred(data: Any, array: Array) -> np.dtype[Any]:
     entry = data
     while isinstance(entry, (list, tuple)) and entry:
         entry = entry[0]
-    if isinstance(entry, (Tensor, np.ndarray, np.generic)) and not isinstance(entry, float):
+    if isinstance(entry, (Tensor, np.ndarray, np.generic)):
         return array.dtype
     if array.dtype.kind == "c":
         return np.dtype(np.complex64 if default_numpy().itemsize <= 4 else np.complex128)

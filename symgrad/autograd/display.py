@@ -30,7 +30,8 @@ class _Format:
         finite = np.abs(values[np.isfinite(values)]) if self.kind in "f" else values
         if self.kind == "f":
             self._choose(finite[finite != 0].astype(np.float64), values)
-        shown = [self._plain(v) for v in values.ravel().tolist()]
+        counted = values[np.isfinite(values) & (values != 0)] if self.kind == "f" else values
+        shown = [self._plain(v) for v in counted.ravel().tolist()]
         self.width = max(map(len, shown), default=1)
 
     def _choose(self, magnitudes: np.ndarray, values: np.ndarray) -> None:

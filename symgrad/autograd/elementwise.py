@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from symgrad.autograd.dtypes import as_numpy, promoted
+from symgrad.autograd.dtypes import DTYPES, as_numpy, promoted
 from symgrad.autograd.recording import apply, binary, operation, plain_number, unary
 from symgrad.autograd.tensor import Tensor, wrap
 
@@ -412,7 +412,7 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
 
 def _cast_method(name: str) -> Any:
     def run(input: Tensor) -> Tensor:
-        return to(input, name)
+        return to(input, DTYPES[name])
 
     run.__doc__ = f"The tensor as {name}."
     return run

@@ -205,8 +205,10 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         while len(shape) > self._data.ndim and shape[0] == 1:
             source, shape = source.reshape(shape[1:]), shape[1:]
         source = source.expand(*self._data.shape)
-    if MODES.enabled and source.requires_grad:
-        return write(self, record(COPY, (source,), (source._data,), {}, source._data.copy()))
+    if MODES.enabled and (source.requires_grad or self.requires_grad):
+        old = old_value(self) if self._base is None else wrap(self._data)
+        arrays = (old._data, source._data)
+        return write(self, record(COPY, (old, source), arrays, {}, source._data.copy()))
     return write(self, source.detach())
 
 
@@ -220,7 +222,7 @@ def zero_(self: Tensor) -> Tensor:
     return copy_(self, 0.0 if self._data.dtype.kind == "f" else 0)
 
 
-COPY = operation("CopyBackwards", lambda x: x.copy(), formula=lambda x: x + 0)
+COPY = operation("CopyBackwards", lambda x, y: y.copy(), formula=lambda x, y: x * 0 + y)
 
 _NAMES = [
     "add",

@@ -121,6 +121,7 @@ def binary(op: Operation, x: Any, y: Any) -> Tensor:
             first, second = edge_of(x), edge_of(y)
             counters = (x._counter, y._counter)
         if first is not None or second is not None:
+            _refuse_inference((x, y))
             node = op.node_type(
                 op, (a, b), NO_PARAMETERS, (first, second), counters, value, result._counter
             )

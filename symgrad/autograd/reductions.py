@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from symgrad.autograd.indexing import _picking, pick_along
-from symgrad.autograd.recording import operation, unary
+from symgrad.autograd.indexing import Held, _picking
+from symgrad.autograd.recording import apply, operation, unary
 from symgrad.autograd.special import logsumexp_of
 from symgrad.autograd.tensor import Tensor, wrap
 from symgrad.autograd.views import axis_of
@@ -247,14 +247,23 @@ def _along(name: str, x: Tensor, dim: int, keepdim: bool, find: Callable[..., An
     if not x._data.ndim:
         return Extremes(x.clone(), wrap(np.asarray(0)))
     index = np.expand_dims(find(x._data, axis=axis), axis)
-    values = pick_along(x, index, axis, _ALONG[name])
-    if not keepdim:
-        return Extremes(values.squeeze(axis), wrap(index.squeeze(axis)))
-    return Extremes(values, wrap(index))
+    return _picked(name, x, index, axis, keepdim)
+
+
+def _picked(name: str, x: Tensor, index: Array, axis: int, keepdim: bool) -> Extremes:
+    """Elements at positions along an axis, which is dropped unless it is kept."""
+    static = {"index": Held(index), "dim": axis, "keepdim": keepdim}
+    values = apply(_ALONG[name], (x,), static, promote=False)
+    return Extremes(values, wrap(index if keepdim else index.squeeze(axis)))
+
+
+def _taken(x: Array, *, index: Held, dim: int, keepdim: bool) -> Array:
+    values = np.take_along_axis(x, index.array, dim)
+    return values if keepdim else values.squeeze(dim)
 
 
 _ALONG = {
-    name: _picking(node, lambda x, *, index, dim: np.take_along_axis(x, index.array, dim))
+    name: _picking(node, _taken)
     for name, node in {
         "max": "MaxBackward0",
         "min": "MinBackward0",
@@ -317,8 +326,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     if not input._data.ndim:
         return Extremes(input.clone(), wrap(np.asarray(0)))
     index = _order(input._data, axis_of(dim, input._data.ndim), descending)
-    values = pick_along(input, index, axis_of(dim, input._data.ndim), _ALONG["sort"])
-    return Extremes(values, wrap(index))
+    return _picked("sort", input, index, axis_of(dim, input._data.ndim), True)
 
 
 def _order(array: Array, axis: int, descending: bool) -> Array:
@@ -339,7 +347,7 @@ def topk(
     """The k largest elements along an axis, in order, and where they stand."""
     axis = axis_of(dim, input._data.ndim)
     index = np.take(_order(input._data, axis, largest), np.arange(k), axis)
-    return Extremes(pick_along(input, index, axis, _ALONG["topk"]), wrap(index))
+    return _picked("topk", input, index, axis, True)
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -350,10 +358,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     axis = axis_of(dim, input._data.ndim)
     place = (input._data.shape[axis] - 1) // 2
     index = np.take(_order(input._data, axis, False), [place], axis)
-    values = pick_along(input, index, axis, _ALONG["median"])
-    if keepdim:
-        return Extremes(values, wrap(index))
-    return Extremes(values.squeeze(axis), wrap(index.squeeze(axis)))
+    return _picked("median", input, index, axis, keepdim)
 
 
 # --- scans and exponentials ----------------------------------------------------------------------

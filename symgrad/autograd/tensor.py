@@ -247,7 +247,8 @@ class Tensor:
         """Adds ∂(Σ gradient·self)/∂leaf to the `.grad` of every leaf; see `autograd.backward`."""
         from symgrad.autograd.backward import backward
 
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        given = None if gradient is None else (gradient,)
+        backward(self, given, retain_graph, create_graph, inputs=inputs)
 
     def retain_grad(self) -> None:
         """Keep `.grad` also for this result."""

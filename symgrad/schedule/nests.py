@@ -25,6 +25,16 @@ from symgrad.schedule.frozen import (
 from symgrad.schedule.jamming import hoist_invariants, jam
 from symgrad.schedule.loops import Bind, Block, Bound, Declare, Fold, Local, Loop, Node, Store, When
 from symgrad.schedule.scans import Scan, find_scan
+from symgrad.schedule.terms import (
+    append_scaled_local,
+    as_bound,
+    guard_indices,
+    guard_solution,
+    is_integer,
+    scaled,
+    stride_cost,
+    sum_of_terms,
+)
 
 __all__ = ["NestContext", "build_nests", "guard_solution", "is_pointwise", "reuses_elements"]
 
@@ -119,7 +129,7 @@ class _NestBuilder:
     # --- forms ---------------------------------------------------------------------------------
 
     def _pointwise_nest(self, terms: list[FrozenTerm], add: bool) -> tuple[Node, ...]:
-        operations, value = _sum_of_terms(terms, self.definition.dtype)
+        operations, value = sum_of_terms(terms, self.definition.dtype)
         block = Block(operations, (Store(self.target, value, add),))
         return self._loops(self.definition.axes, (), (block,))
 
@@ -129,21 +139,21 @@ class _NestBuilder:
             return False
         outputs = {axis.index for axis in self.definition.axes}
         bound = {g for g in term.guards if g.relation == "=="}
-        if bound and any(set(_guard_indices(g)) & outputs for g in bound):
+        if bound and any(set(guard_indices(g)) & outputs for g in bound):
             return False
         return self._vector_axis(term) in {axis.index for axis in term.axes}
 
     def _dot_nest(self, plain: list[FrozenTerm], sums: list[FrozenTerm]) -> tuple[Node, ...]:
         """target[o] = pointwise + Σ_k scale·local, the sums one after another."""
         inner: list[Node] = []
-        operations, value = _sum_of_terms(plain, self.definition.dtype)
+        operations, value = sum_of_terms(plain, self.definition.dtype)
         chain = list(operations) if plain else []
         for number, term in enumerate(sums):
             local = Local(f"total{number or ''}", self._accumulator_type())
             inner.append(Declare(local, 0))
             block = Block(term.operations, (Store(local, len(term.operations) - 1, add=True),))
             inner.extend(self._loops(self._inner_order(term), term.guards, (block,)))
-            chain, scaled = _append_scaled_local(chain, local, term.scale)
+            chain, scaled = append_scaled_local(chain, local, term.scale)
             if number or plain:
                 chain.append(Operation("add", (value, scaled), self.definition.dtype))
                 value = len(chain) - 1
@@ -170,7 +180,7 @@ class _NestBuilder:
         scan = find_scan(self.definition, term)
         if scan is not None:
             return self._scan_nest(scan)
-        operations, value = _scaled(term)
+        operations, value = scaled(term)
         if term.axes and not term.guards and not self.definition.axes:
             return self._scalar_sum(term)
         block = Block(operations, (Store(self.target, value, add=True),))
@@ -198,7 +208,7 @@ class _NestBuilder:
         """A total over everything: summed in a local, then added to the target."""
         local = Local("total", self._accumulator_type())
         block = Block(term.operations, (Store(local, len(term.operations) - 1, add=True),))
-        chain, value = _append_scaled_local([], local, term.scale)
+        chain, value = append_scaled_local([], local, term.scale)
         loops = self._loops(self._inner_order(term), (), (block,))
         return (Declare(local, 0), *loops, Block(tuple(chain), (Store(self.target, value, True),)))
 
@@ -211,7 +221,7 @@ class _NestBuilder:
             Fold("prod", local, last) if product else Store(local, last, add=True)
         )
         update = Block(scan.term.operations, (effect,))
-        chain, value = _append_scaled_local([], local, scan.term.scale)
+        chain, value = append_scaled_local([], local, scan.term.scale)
         write = Block(tuple(chain), (Store(self.target, value, add=not product),))
         body = (update, write) if scan.inclusive else (write, update)
         loop = Loop(scan.axis.index, scan.axis.extent, body, reverse=scan.reverse)
@@ -297,7 +307,7 @@ class _NestBuilder:
         accessed = [*elements_of(term), self.target]
 
         def cost(index: str) -> float:
-            total = sum(_stride_cost(element, index) for element in accessed)
+            total = sum(stride_cost(element, index) for element in accessed)
             return total + 0.5 * (index in reduced) - 0.25 * (index == self.tile_index)
 
         return min(candidates, key=cost)
@@ -322,7 +332,7 @@ class _NestBuilder:
             layers.append(loop)
             known.add(axis.index)
             self._place_binds(waiting, known, axes, layers, pending)
-            ready = [g for g in pending if set(_guard_indices(g)) <= known]
+            ready = [g for g in pending if set(guard_indices(g)) <= known]
             if ready:
                 layers.append(When(tuple(ready), ()))
                 pending = [g for g in pending if g not in ready]
@@ -385,7 +395,7 @@ class _NestBuilder:
 
     def _is_certain(self, limit: Affine, axis: FrozenAxis, low: float, high: float) -> bool:
         """Whether a limit k + c lies in the loop's range since k is an index of the same extent."""
-        if len(limit.terms) != 1 or limit.terms[0][1] != 1 or not _is_integer(limit.rest):
+        if len(limit.terms) != 1 or limit.terms[0][1] != 1 or not is_integer(limit.rest):
             return False
         axes = [*self.definition.axes, *(a for t in self.definition.terms for a in t.axes)]
         same = any(a.index == limit.terms[0][0] and a.extent == axis.extent for a in axes)
@@ -400,8 +410,8 @@ class _NestBuilder:
         pending = []
         for guard in guards:
             limit = None
-            if not set(_guard_indices(guard)) & later:
-                limit = _as_bound(guard, axis.index)
+            if not set(guard_indices(guard)) & later:
+                limit = as_bound(guard, axis.index)
             if limit is None:
                 pending.append(guard)
             elif limit[0] == "lower":
@@ -410,125 +420,3 @@ class _NestBuilder:
                 upper.append(Bound(limit[1], self._is_certain(limit[1], axis, -math.inf, 1)))
         tile = axis.index == self.tile_index
         return Loop(axis.index, axis.extent, (), tuple(lower), tuple(upper), tile), pending
-
-
-# --- arithmetic on terms and guards --------------------------------------------------------------
-
-
-def _shifted(operations: tuple[Operation, ...], by: int) -> tuple[Operation, ...]:
-    return tuple(replace(op, operands=tuple(k + by for k in op.operands)) for op in operations)
-
-
-def _sum_of_terms(terms: list[FrozenTerm], dtype: DType) -> tuple[tuple[Operation, ...], int]:
-    """Operations of the sum of the bodies, and the number of its value."""
-    if not terms:
-        return (Operation("constant", (), dtype, 0),), 0
-    operations, value = _scaled(terms[0])
-    chain = list(operations)
-    for term in terms[1:]:
-        more, last = _scaled(term)
-        last += len(chain)
-        chain.extend(_shifted(more, len(chain)))
-        chain.append(Operation("add", (value, last), dtype))
-        value = len(chain) - 1
-    return tuple(chain), value
-
-
-def _scaled(term: FrozenTerm) -> tuple[tuple[Operation, ...], int]:
-    """The body times the term's scale."""
-    last = len(term.operations) - 1
-    if not term.scale:
-        return term.operations, last
-    scale = _shifted(term.scale, last + 1)
-    product = Operation("multiply", (last, last + len(scale)), term.operations[last].dtype)
-    return (*term.operations, *scale, product), last + len(scale) + 1
-
-
-def _append_scaled_local(
-    chain: list[Operation], local: Local, scale: tuple[Operation, ...]
-) -> tuple[list[Operation], int]:
-    """The chain with scale·local at its end, and the number of that value."""
-    chain = [*chain, Operation("local", (), local.dtype, local.name)]
-    value = len(chain) - 1
-    if scale:
-        chain.extend(_shifted(scale, value + 1))
-        chain.append(Operation("multiply", (value, len(chain) - 1), local.dtype))
-        value = len(chain) - 1
-    return chain, value
-
-
-def _stride_cost(element: Element, index: str) -> int:
-    subscripts = element.subscripts
-    uses = [k for k, s in enumerate(subscripts) if index in indices_of(s)]
-    if not uses:
-        return 0
-    last = subscripts[-1]
-    contiguous = isinstance(last, Affine) and last.coefficient(index) in (1, -1)
-    return 1 if uses == [len(subscripts) - 1] and contiguous else 8
-
-
-def _guard_indices(guard: FrozenGuard) -> tuple[str, ...]:
-    return (*indices_of(guard.left), *indices_of(guard.right))
-
-
-def guard_solution(guard: FrozenGuard, index: str) -> Subscript | None:
-    """The value an equality gives to `index`: when one side is the index alone, or both affine."""
-    for side, other in ((guard.left, guard.right), (guard.right, guard.left)):
-        if isinstance(side, Affine) and side.single_index == index:
-            return None if index in indices_of(other) else other
-    if not (isinstance(guard.left, Affine) and isinstance(guard.right, Affine)):
-        return None
-    difference = _difference(guard.left, guard.right)
-    slope = difference.coefficient(index)
-    if slope not in (1, -1):
-        return None
-    return _negate(difference.without(index)) if slope == 1 else difference.without(index)
-
-
-def _difference(left: Affine, right: Affine) -> Affine:
-    factors = dict(left.terms)
-    for name, factor in right.terms:
-        factors[name] = factors.get(name, 0) - factor
-    terms = tuple((name, factor) for name, factor in factors.items() if factor)
-    return Affine(terms, _subtract_text(left.rest, right.rest))
-
-
-def _negate(affine: Affine) -> Affine:
-    terms = tuple((name, -factor) for name, factor in affine.terms)
-    return Affine(terms, _subtract_text("0", affine.rest))
-
-
-def _subtract_text(left: str, right: str) -> str:
-    if right == "0":
-        return left
-    if _is_integer(left) and _is_integer(right):
-        return str(int(left) - int(right))
-    shown = right if right.isidentifier() or right.isdigit() else f"({right})"
-    return f"-{shown}" if left == "0" else f"{left} - {shown}"
-
-
-def _as_bound(guard: FrozenGuard, index: str) -> tuple[str, Affine] | None:
-    """`index < value` as an upper, `value <= index` as a lower bound of a loop."""
-    if guard.relation not in ("<", "<="):
-        return None
-    if not (isinstance(guard.left, Affine) and isinstance(guard.right, Affine)):
-        return None
-    difference = _difference(guard.right, guard.left)  # must be > 0, or >= 0
-    slope = difference.coefficient(index)
-    rest = difference.without(index)
-    strict = guard.relation == "<"
-    if slope == -1:  # rest - index > 0
-        return "upper", rest if strict else _plus_one(rest)
-    if slope == 1:  # index + rest > 0
-        return "lower", _plus_one(_negate(rest)) if strict else _negate(rest)
-    return None
-
-
-def _plus_one(affine: Affine) -> Affine:
-    if _is_integer(affine.rest):
-        return Affine(affine.terms, str(int(affine.rest) + 1))
-    return Affine(affine.terms, f"{affine.rest} + 1")
-
-
-def _is_integer(text: str) -> bool:
-    return text.lstrip("-").isdigit()

@@ -22,8 +22,8 @@ from symgrad.schedule.frozen import (
     elements_of,
     indices_of,
 )
-from symgrad.schedule.nests import guard_solution
 from symgrad.schedule.scans import find_scan
+from symgrad.schedule.terms import guard_solution
 
 __all__ = ["Phases", "Placed", "choose_sample", "place", "sample_axis", "split_mixed"]
 

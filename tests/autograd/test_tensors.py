@@ -338,7 +338,7 @@ def test_deepcopy(torch: Any) -> None:
         [12345.678, 1e9],
         [[[1.0, 2.0]], [[3.0, 4.5]]],
         [0.0, 0.0],
-        list(np.linspace(0, 3, 40)),
+        np.linspace(0, 3, 40).tolist(),
         list(range(2000)),
     ],
 )

@@ -1,0 +1,152 @@
+"""Arithmetic on frozen terms, guards and affine forms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symgrad.program.definitions import DType
+from symgrad.schedule.frozen import (
+    Affine,
+    Element,
+    FrozenGuard,
+    FrozenTerm,
+    Operation,
+    Subscript,
+    indices_of,
+)
+from symgrad.schedule.loops import Local
+
+__all__ = [
+    "append_scaled_local",
+    "as_bound",
+    "difference",
+    "guard_indices",
+    "guard_solution",
+    "is_integer",
+    "negate",
+    "plus_one",
+    "scaled",
+    "shifted",
+    "stride_cost",
+    "subtract_text",
+    "sum_of_terms",
+]
+
+
+def shifted(operations: tuple[Operation, ...], by: int) -> tuple[Operation, ...]:
+    return tuple(replace(op, operands=tuple(k + by for k in op.operands)) for op in operations)
+
+
+def sum_of_terms(terms: list[FrozenTerm], dtype: DType) -> tuple[tuple[Operation, ...], int]:
+    """Operations of the sum of the bodies, and the number of its value."""
+    if not terms:
+        return (Operation("constant", (), dtype, 0),), 0
+    operations, value = scaled(terms[0])
+    chain = list(operations)
+    for term in terms[1:]:
+        more, last = scaled(term)
+        last += len(chain)
+        chain.extend(shifted(more, len(chain)))
+        chain.append(Operation("add", (value, last), dtype))
+        value = len(chain) - 1
+    return tuple(chain), value
+
+
+def scaled(term: FrozenTerm) -> tuple[tuple[Operation, ...], int]:
+    """The body times the term's scale."""
+    last = len(term.operations) - 1
+    if not term.scale:
+        return term.operations, last
+    scale = shifted(term.scale, last + 1)
+    product = Operation("multiply", (last, last + len(scale)), term.operations[last].dtype)
+    return (*term.operations, *scale, product), last + len(scale) + 1
+
+
+def append_scaled_local(
+    chain: list[Operation], local: Local, scale: tuple[Operation, ...]
+) -> tuple[list[Operation], int]:
+    """The chain with scale·local at its end, and the number of that value."""
+    chain = [*chain, Operation("local", (), local.dtype, local.name)]
+    value = len(chain) - 1
+    if scale:
+        chain.extend(shifted(scale, value + 1))
+        chain.append(Operation("multiply", (value, len(chain) - 1), local.dtype))
+        value = len(chain) - 1
+    return chain, value
+
+
+def stride_cost(element: Element, index: str) -> int:
+    subscripts = element.subscripts
+    uses = [k for k, s in enumerate(subscripts) if index in indices_of(s)]
+    if not uses:
+        return 0
+    last = subscripts[-1]
+    contiguous = isinstance(last, Affine) and last.coefficient(index) in (1, -1)
+    return 1 if uses == [len(subscripts) - 1] and contiguous else 8
+
+
+def guard_indices(guard: FrozenGuard) -> tuple[str, ...]:
+    return (*indices_of(guard.left), *indices_of(guard.right))
+
+
+def guard_solution(guard: FrozenGuard, index: str) -> Subscript | None:
+    """The value an equality gives to `index`: when one side is the index alone, or both affine."""
+    for side, other in ((guard.left, guard.right), (guard.right, guard.left)):
+        if isinstance(side, Affine) and side.single_index == index:
+            return None if index in indices_of(other) else other
+    if not (isinstance(guard.left, Affine) and isinstance(guard.right, Affine)):
+        return None
+    gap = difference(guard.left, guard.right)
+    slope = gap.coefficient(index)
+    if slope not in (1, -1):
+        return None
+    return negate(gap.without(index)) if slope == 1 else gap.without(index)
+
+
+def difference(left: Affine, right: Affine) -> Affine:
+    factors = dict(left.terms)
+    for name, factor in right.terms:
+        factors[name] = factors.get(name, 0) - factor
+    terms = tuple((name, factor) for name, factor in factors.items() if factor)
+    return Affine(terms, subtract_text(left.rest, right.rest))
+
+
+def negate(affine: Affine) -> Affine:
+    terms = tuple((name, -factor) for name, factor in affine.terms)
+    return Affine(terms, subtract_text("0", affine.rest))
+
+
+def subtract_text(left: str, right: str) -> str:
+    if right == "0":
+        return left
+    if is_integer(left) and is_integer(right):
+        return str(int(left) - int(right))
+    shown = right if right.isidentifier() or right.isdigit() else f"({right})"
+    return f"-{shown}" if left == "0" else f"{left} - {shown}"
+
+
+def as_bound(guard: FrozenGuard, index: str) -> tuple[str, Affine] | None:
+    """`index < value` as an upper, `value <= index` as a lower bound of a loop."""
+    if guard.relation not in ("<", "<="):
+        return None
+    if not (isinstance(guard.left, Affine) and isinstance(guard.right, Affine)):
+        return None
+    gap = difference(guard.right, guard.left)  # must be > 0, or >= 0
+    slope = gap.coefficient(index)
+    rest = gap.without(index)
+    strict = guard.relation == "<"
+    if slope == -1:  # rest - index > 0
+        return "upper", rest if strict else plus_one(rest)
+    if slope == 1:  # index + rest > 0
+        return "lower", plus_one(negate(rest)) if strict else negate(rest)
+    return None
+
+
+def plus_one(affine: Affine) -> Affine:
+    if is_integer(affine.rest):
+        return Affine(affine.terms, str(int(affine.rest) + 1))
+    return Affine(affine.terms, f"{affine.rest} + 1")
+
+
+def is_integer(text: str) -> bool:
+    return text.lstrip("-").isdigit()
