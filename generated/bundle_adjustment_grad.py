@@ -81,7 +81,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_1b3c40d4756e41c9"
+__name__ = "symgrad_module_649c0759c8168768"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -100,10 +100,9 @@ def _sin_cos(u):
     # 1.5*2^78 rounds to a multiple of 2^26.
     upper = (k + 4.5335999339665595e23) - 4.5335999339665595e23
     lower = k - upper
-    near = (
-        (u - upper * 1.5707963109016418) - lower * 1.5707963109016418
-    ) - upper * 1.5893254712295857e-08
-    near = (near - lower * 1.5893254712295857e-08) - upper * 6.123233601181349e-17
+    near = (u - upper * 1.5707963109016418) - lower * 1.5707963109016418
+    near = (near - upper * 1.5893254712295857e-08) - lower * 1.5893254712295857e-08
+    near = near - upper * 6.123233601181349e-17
     part = lower * 6.123233601181349e-17 + upper * 3.945554081778929e-24
     far = near - part
     low = (near - far) - part

@@ -48,7 +48,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_9c250d6403f67f52"
+__name__ = "symgrad_module_916e6efceb2c5eb8"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -58,7 +58,7 @@ _EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": T
 
 @njit(**_EXACT)
 def _power_of_two(k):
-    """2^k, |k| <= 1022: k + 1023 comes to stand in the low bits of 1.5*2^52, then in the exponent."""
+    """2^k, |k| <= 1022: the low bits of 1.5·2^52 + 1023 + k become the exponent."""
     low = np.float64(k + 6755399441056767.0).view(np.int64)
     return np.int64(low << 52).view(np.float64)
 
@@ -82,24 +82,11 @@ def _exp(x):
 
 
 @njit(**_EXACT)
-def _log_reduced(f, high, low):
-    """high + low + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2): with s = f/(2 + f) an odd series in s.
-
-    log(1 + f) = f - (f^2/2 - s·(f^2/2 + s^2·p(s^2))), so that its leading term is exact.
-    """
-    s = f / (2.0 + f)
-    z = s * s
-    p = 0.1461645097955211
-    p = (p * z + 0.15331721495826012) * z + 0.18182889128412458
-    p = (p * z + 0.22222211134751835) * z + 0.2857142862597575
-    p = (p * z + 0.39999999999899505) * z + 0.666666666666667
-    half = 0.5 * f * f
-    return high - ((half - (s * (half + z * p) + low)) - f)
-
-
-@njit(**_EXACT)
 def _log(x):
-    """log(x) = k·log(2) + log(1 + f), sqrt(1/2) <= 1 + f = x/2^k < sqrt(2). Error <= 1 ulp."""
+    """log(x) = k·log(2) + log(1 + f), sqrt(1/2) <= 1 + f = x/2^k < sqrt(2). Error <= 1 ulp.
+
+    log(1 + f) = f - (f^2/2 - s·(f^2/2 + s^2·p(s^2))), s = f/(2 + f): the leading term is exact.
+    """
     u = np.float64(x)
     tiny = u < 2.2250738585072014e-308
     bits = np.float64(abs(u * 18014398509481984.0 if tiny else u)).view(np.int64)
@@ -107,7 +94,15 @@ def _log(x):
     above = (bits - 4604544271217802189) & -4503599627370496
     f = np.int64(bits - above).view(np.float64) - 1.0
     k = np.float64(above >> 52) - (54.0 if tiny else 0.0)
-    y = _log_reduced(f, k * 0.6931471805598903, k * 5.497923018708371e-14)
+    s = f / (2.0 + f)
+    z = s * s
+    p = 0.1461645097955211
+    p = (p * z + 0.15331721495826012) * z + 0.18182889128412458
+    p = (p * z + 0.22222211134751835) * z + 0.2857142862597575
+    p = (p * z + 0.39999999999899505) * z + 0.666666666666667
+    square = 0.5 * f * f
+    low = s * (square + z * p) + k * 5.497923018708371e-14
+    y = k * 0.6931471805598903 - ((square - low) - f)
     y = y if u < np.inf else u
     return type(x)(y if u > 0.0 else (-np.inf if u == 0.0 else np.nan))
 

@@ -33,7 +33,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_34bc661830e24c21"
+__name__ = "symgrad_module_d7cae2043ccf364f"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -43,7 +43,7 @@ _EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": T
 
 @njit(**_EXACT)
 def _power_of_two(k):
-    """2^k, |k| <= 1022: k + 1023 comes to stand in the low bits of 1.5*2^52, then in the exponent."""
+    """2^k, |k| <= 1022: the low bits of 1.5·2^52 + 1023 + k become the exponent."""
     low = np.float64(k + 6755399441056767.0).view(np.int64)
     return np.int64(low << 52).view(np.float64)
 
@@ -76,28 +76,22 @@ def _sigmoid(x):
 
 
 @njit(**_EXACT)
-def _log_reduced(f, high, low):
-    """high + low + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2): with s = f/(2 + f) an odd series in s.
+def _log1p_unit(e):
+    """log(1 + e), 0 <= e <= 1: k·log(2) + log(1 + f), k = 0 or 1.
 
-    log(1 + f) = f - (f^2/2 - s·(f^2/2 + s^2·p(s^2))), so that its leading term is exact.
+    log(1 + f) = f - (f^2/2 - s·(f^2/2 + s^2·p(s^2))), s = f/(2 + f): the leading term is exact.
     """
+    k = 1.0 if e > 0.41421356237309503 else 0.0
+    f = 0.5 * e - 0.5 if e > 0.41421356237309503 else e
     s = f / (2.0 + f)
     z = s * s
     p = 0.1461645097955211
     p = (p * z + 0.15331721495826012) * z + 0.18182889128412458
     p = (p * z + 0.22222211134751835) * z + 0.2857142862597575
     p = (p * z + 0.39999999999899505) * z + 0.666666666666667
-    half = 0.5 * f * f
-    return high - ((half - (s * (half + z * p) + low)) - f)
-
-
-@njit(**_EXACT)
-def _log1p_unit(e):
-    """log(1 + e), 0 <= e <= 1: k is 0 or 1, otherwise as `_log1p`."""
-    large = e > 0.41421356237309503
-    f = 0.5 * e - 0.5 if large else e
-    high = 0.6931471805598903 if large else 0.0
-    return _log_reduced(f, high, 5.497923018708371e-14 if large else 0.0)
+    square = 0.5 * f * f
+    low = s * (square + z * p) + k * 5.497923018708371e-14
+    return k * 0.6931471805598903 - ((square - low) - f)
 
 
 @njit(**_EXACT)

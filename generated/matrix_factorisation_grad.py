@@ -34,7 +34,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_067bb18f1383806b"
+__name__ = "symgrad_module_eefda6323e883f4e"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 # --- kernels of loss ---------------------------------------------------------------------------
@@ -319,16 +319,24 @@ def _loss_grad_1(
     for i in range(rows):
         for j in range(r):
             U_bar[i, j] = penalty * U[i, j]
-    for i in range(0, rows - rows % 2, 2):
+    for i in range(0, rows - rows % 4, 4):
         for k in range(0, p - p % 4, 4):
             matmul1_bar_here = matmul1_bar[i, k]
             matmul1_bar_here1 = matmul1_bar[i + 1, k]
-            matmul1_bar_here2 = matmul1_bar[i, k + 1]
-            matmul1_bar_here3 = matmul1_bar[i + 1, k + 1]
-            matmul1_bar_here4 = matmul1_bar[i, k + 2]
-            matmul1_bar_here5 = matmul1_bar[i + 1, k + 2]
-            matmul1_bar_here6 = matmul1_bar[i, k + 3]
-            matmul1_bar_here7 = matmul1_bar[i + 1, k + 3]
+            matmul1_bar_here2 = matmul1_bar[i + 2, k]
+            matmul1_bar_here3 = matmul1_bar[i + 3, k]
+            matmul1_bar_here4 = matmul1_bar[i, k + 1]
+            matmul1_bar_here5 = matmul1_bar[i + 1, k + 1]
+            matmul1_bar_here6 = matmul1_bar[i + 2, k + 1]
+            matmul1_bar_here7 = matmul1_bar[i + 3, k + 1]
+            matmul1_bar_here8 = matmul1_bar[i, k + 2]
+            matmul1_bar_here9 = matmul1_bar[i + 1, k + 2]
+            matmul1_bar_here10 = matmul1_bar[i + 2, k + 2]
+            matmul1_bar_here11 = matmul1_bar[i + 3, k + 2]
+            matmul1_bar_here12 = matmul1_bar[i, k + 3]
+            matmul1_bar_here13 = matmul1_bar[i + 1, k + 3]
+            matmul1_bar_here14 = matmul1_bar[i + 2, k + 3]
+            matmul1_bar_here15 = matmul1_bar[i + 3, k + 3]
             for j in range(r):
                 v17 = V[k, j]
                 v18 = V[k + 1, j]
@@ -336,68 +344,108 @@ def _loss_grad_1(
                 v20 = V[k + 3, j]
                 U_bar[i, j] += (
                     v17 * matmul1_bar_here
-                    + v18 * matmul1_bar_here2
-                    + v19 * matmul1_bar_here4
-                    + v20 * matmul1_bar_here6
+                    + v18 * matmul1_bar_here4
+                    + v19 * matmul1_bar_here8
+                    + v20 * matmul1_bar_here12
                 )
                 U_bar[i + 1, j] += (
                     v17 * matmul1_bar_here1
-                    + v18 * matmul1_bar_here3
-                    + v19 * matmul1_bar_here5
-                    + v20 * matmul1_bar_here7
+                    + v18 * matmul1_bar_here5
+                    + v19 * matmul1_bar_here9
+                    + v20 * matmul1_bar_here13
+                )
+                U_bar[i + 2, j] += (
+                    v17 * matmul1_bar_here2
+                    + v18 * matmul1_bar_here6
+                    + v19 * matmul1_bar_here10
+                    + v20 * matmul1_bar_here14
+                )
+                U_bar[i + 3, j] += (
+                    v17 * matmul1_bar_here3
+                    + v18 * matmul1_bar_here7
+                    + v19 * matmul1_bar_here11
+                    + v20 * matmul1_bar_here15
                 )
         for k in range(p - p % 4, p):
             matmul1_bar_here = matmul1_bar[i, k]
             matmul1_bar_here1 = matmul1_bar[i + 1, k]
+            matmul1_bar_here2 = matmul1_bar[i + 2, k]
+            matmul1_bar_here3 = matmul1_bar[i + 3, k]
             for j in range(r):
                 v21 = V[k, j]
                 U_bar[i, j] += v21 * matmul1_bar_here
                 U_bar[i + 1, j] += v21 * matmul1_bar_here1
-    for i in range(rows - rows % 2, rows):
+                U_bar[i + 2, j] += v21 * matmul1_bar_here2
+                U_bar[i + 3, j] += v21 * matmul1_bar_here3
+    for i in range(rows - rows % 4, rows):
         for k in range(p):
             matmul1_bar_here = matmul1_bar[i, k]
             for j in range(r):
                 U_bar[i, j] += V[k, j] * matmul1_bar_here
     # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
-    for k in range(0, p - p % 2, 2):
+    for k in range(0, p - p % 4, 4):
         for i in range(0, rows - rows % 4, 4):
-            matmul1_bar_here8 = matmul1_bar[i, k]
-            matmul1_bar_here12 = matmul1_bar[i, k + 1]
-            matmul1_bar_here22 = matmul1_bar[i + 1, k]
-            matmul1_bar_here32 = matmul1_bar[i + 1, k + 1]
-            matmul1_bar_here42 = matmul1_bar[i + 2, k]
-            matmul1_bar_here52 = matmul1_bar[i + 2, k + 1]
-            matmul1_bar_here62 = matmul1_bar[i + 3, k]
-            matmul1_bar_here72 = matmul1_bar[i + 3, k + 1]
+            matmul1_bar_here16 = matmul1_bar[i, k]
+            matmul1_bar_here17 = matmul1_bar[i, k + 1]
+            matmul1_bar_here22 = matmul1_bar[i, k + 2]
+            matmul1_bar_here32 = matmul1_bar[i, k + 3]
+            matmul1_bar_here42 = matmul1_bar[i + 1, k]
+            matmul1_bar_here52 = matmul1_bar[i + 1, k + 1]
+            matmul1_bar_here62 = matmul1_bar[i + 1, k + 2]
+            matmul1_bar_here72 = matmul1_bar[i + 1, k + 3]
+            matmul1_bar_here82 = matmul1_bar[i + 2, k]
+            matmul1_bar_here92 = matmul1_bar[i + 2, k + 1]
+            matmul1_bar_here102 = matmul1_bar[i + 2, k + 2]
+            matmul1_bar_here112 = matmul1_bar[i + 2, k + 3]
+            matmul1_bar_here122 = matmul1_bar[i + 3, k]
+            matmul1_bar_here132 = matmul1_bar[i + 3, k + 1]
+            matmul1_bar_here142 = matmul1_bar[i + 3, k + 2]
+            matmul1_bar_here152 = matmul1_bar[i + 3, k + 3]
             for j in range(r):
                 v22 = U[i, j]
                 v23 = U[i + 1, j]
                 v24 = U[i + 2, j]
                 v25 = U[i + 3, j]
                 V_bar_total[k, j] += (
-                    v22 * matmul1_bar_here8
-                    + v23 * matmul1_bar_here22
-                    + v24 * matmul1_bar_here42
-                    + v25 * matmul1_bar_here62
+                    v22 * matmul1_bar_here16
+                    + v23 * matmul1_bar_here42
+                    + v24 * matmul1_bar_here82
+                    + v25 * matmul1_bar_here122
                 )
                 V_bar_total[k + 1, j] += (
-                    v22 * matmul1_bar_here12
-                    + v23 * matmul1_bar_here32
-                    + v24 * matmul1_bar_here52
-                    + v25 * matmul1_bar_here72
+                    v22 * matmul1_bar_here17
+                    + v23 * matmul1_bar_here52
+                    + v24 * matmul1_bar_here92
+                    + v25 * matmul1_bar_here132
+                )
+                V_bar_total[k + 2, j] += (
+                    v22 * matmul1_bar_here22
+                    + v23 * matmul1_bar_here62
+                    + v24 * matmul1_bar_here102
+                    + v25 * matmul1_bar_here142
+                )
+                V_bar_total[k + 3, j] += (
+                    v22 * matmul1_bar_here32
+                    + v23 * matmul1_bar_here72
+                    + v24 * matmul1_bar_here112
+                    + v25 * matmul1_bar_here152
                 )
         for i in range(rows - rows % 4, rows):
-            matmul1_bar_here8 = matmul1_bar[i, k]
-            matmul1_bar_here12 = matmul1_bar[i, k + 1]
+            matmul1_bar_here16 = matmul1_bar[i, k]
+            matmul1_bar_here17 = matmul1_bar[i, k + 1]
+            matmul1_bar_here22 = matmul1_bar[i, k + 2]
+            matmul1_bar_here32 = matmul1_bar[i, k + 3]
             for j in range(r):
                 v26 = U[i, j]
-                V_bar_total[k, j] += v26 * matmul1_bar_here8
-                V_bar_total[k + 1, j] += v26 * matmul1_bar_here12
-    for k in range(p - p % 2, p):
+                V_bar_total[k, j] += v26 * matmul1_bar_here16
+                V_bar_total[k + 1, j] += v26 * matmul1_bar_here17
+                V_bar_total[k + 2, j] += v26 * matmul1_bar_here22
+                V_bar_total[k + 3, j] += v26 * matmul1_bar_here32
+    for k in range(p - p % 4, p):
         for i in range(rows):
-            matmul1_bar_here8 = matmul1_bar[i, k]
+            matmul1_bar_here16 = matmul1_bar[i, k]
             for j in range(r):
-                V_bar_total[k, j] += U[i, j] * matmul1_bar_here8
+                V_bar_total[k, j] += U[i, j] * matmul1_bar_here16
     # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
     for i in range(0, rows - rows % 4, 4):
         for k in range(p):

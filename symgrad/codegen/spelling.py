@@ -79,7 +79,7 @@ _SHARED_HELPERS: dict[str, Spelling] = {
 # libm costs 3 to 15 ns per element and stops a loop from being vectorised.
 _VECTORISED = """
     exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh
-    arccosh arctanh cbrt sigmoid softplus logit erf erfc erfcx ndtr log_ndtr gammaln
+    arccosh arctanh cbrt sigmoid softplus logit erf erfc erfcx ndtr log_ndtr gammaln digamma
 """
 
 NUMBA: dict[str, Spelling] = {
@@ -150,14 +150,14 @@ _CALLS: dict[str, str] = {
     "exp_sum": "power_of_two",
     "exp2": "power_of_two",
     "expm1": "power_of_two",
-    "log_reduced": "exact",
-    "log": "log_reduced",
-    "log2": "log_reduced",
-    "log10": "log_reduced",
-    "log1p": "log_reduced",
+    "log_parts": "exact",
+    "log": "exact",
+    "log2": "log_parts",
+    "log10": "log_parts",
+    "log1p": "exact",
     "tanh": "power_of_two",
     "sigmoid": "exp",
-    "log1p_unit": "log_reduced",
+    "log1p_unit": "exact",
     "softplus": "exp log1p_unit",
     "logaddexp": "exp log1p_unit",
     "sin_cos": "exact",
@@ -186,6 +186,7 @@ _CALLS: dict[str, str] = {
     "arctanh": "log1p",
     "power": "power_of_two head",
     "gammaln": "log sin_cos",
+    "digamma": "log sin_cos",
 }
 
 

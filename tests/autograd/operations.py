@@ -272,7 +272,7 @@ _op(
     "5 unit",
 )
 
-# --- extra -----------------------------------------------------------------------------------------
+# --- extra ---------------------------------------------------------------------------------------
 
 _op("asinh", lambda t, x: t.asinh(x), "3", model=lambda x: np.arcsinh(x))
 _op("atanh", lambda t, x: t.atanh(x), "3 inner", model=lambda x: np.arctanh(x))

@@ -17,7 +17,7 @@ def close(tensor: Any, expected: Any) -> None:
     np.testing.assert_allclose(tensor.detach().numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-# --- roots -----------------------------------------------------------------------------------------
+# --- roots ---------------------------------------------------------------------------------------
 
 
 def test_scalar_root_needs_no_argument(torch: Any) -> None:
@@ -163,7 +163,7 @@ def test_inputs_restrict_accumulation(torch: Any) -> None:
     close(w.grad, [24.0])
 
 
-# --- retain_graph ----------------------------------------------------------------------------------
+# --- retain_graph --------------------------------------------------------------------------------
 
 
 def test_second_backward_through_a_freed_graph_raises(torch: Any) -> None:
@@ -215,7 +215,7 @@ def test_operations_that_save_nothing_may_be_walked_twice(torch: Any) -> None:
         y.backward()
 
 
-# --- grad_tensors ----------------------------------------------------------------------------------
+# --- grad_tensors --------------------------------------------------------------------------------
 
 
 def test_shape_mismatch(torch: Any) -> None:
@@ -252,7 +252,7 @@ def test_gradient_of_another_type_is_cast(torch: Any) -> None:
     close(x.grad, [2.0, 2.0])
 
 
-# --- several roots ---------------------------------------------------------------------------------
+# --- several roots -------------------------------------------------------------------------------
 
 
 def test_gradients_of_several_roots_add_up(torch: Any) -> None:
@@ -281,7 +281,7 @@ def test_root_without_grad_names_its_index(torch: Any) -> None:
         torch.autograd.backward([x * 2, torch.ones(1)])
 
 
-# --- scale -----------------------------------------------------------------------------------------
+# --- scale ---------------------------------------------------------------------------------------
 
 
 def test_chain_of_ten_thousand_operations(torch: Any) -> None:

@@ -91,7 +91,7 @@ def test_inference_mode(torch: Any) -> None:
         x = torch.ones(2)
         assert not (w * 2).requires_grad
     with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
-        w * x  # noqa: B018
+        w * x
 
 
 def test_modes_are_per_thread(torch: Any) -> None:

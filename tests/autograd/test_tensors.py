@@ -18,7 +18,7 @@ def close(tensor: Any, expected: Any) -> None:
     np.testing.assert_allclose(tensor.detach().numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-# --- leaves ----------------------------------------------------------------------------------------
+# --- leaves --------------------------------------------------------------------------------------
 
 
 def test_what_is_a_leaf(torch: Any) -> None:
@@ -66,7 +66,7 @@ def test_requires_grad_flag(torch: Any) -> None:
         (x * 2).requires_grad = False
 
 
-# --- element types ---------------------------------------------------------------------------------
+# --- element types -------------------------------------------------------------------------------
 
 
 def test_integers_cannot_require_grad(torch: Any) -> None:
@@ -131,7 +131,7 @@ def test_default_dtype(torch: Any) -> None:
         torch.set_default_dtype(torch.float32)
 
 
-# --- detach, clone, data, grad ---------------------------------------------------------------------
+# --- detach, clone, data, grad -------------------------------------------------------------------
 
 
 def test_detach_shares_memory_and_cuts_the_gradient(torch: Any) -> None:
@@ -194,7 +194,7 @@ def test_setting_a_gradient(torch: Any) -> None:
         x.grad = torch.ones(2, dtype=torch.float64)
 
 
-# --- creation --------------------------------------------------------------------------------------
+# --- creation ------------------------------------------------------------------------------------
 
 
 def test_tensor_is_a_class_and_a_function(torch: Any) -> None:
@@ -258,7 +258,7 @@ def test_manual_seed(torch: Any) -> None:
     torch.manual_seed(3)
     assert torch.equal(a, torch.randn(1000))
     assert abs(a.mean().item()) < 0.2 and abs(a.std().item() - 1) < 0.2
-    assert 0 <= torch.rand(100).min().item() and torch.rand(100).max().item() < 1
+    assert torch.rand(100).min().item() >= 0 and torch.rand(100).max().item() < 1
 
 
 def test_like_factories(torch: Any) -> None:
@@ -290,7 +290,7 @@ def test_variable(torch: Any) -> None:
         torch.autograd.Variable([1.0, 2.0])
 
 
-# --- Python ----------------------------------------------------------------------------------------
+# --- Python --------------------------------------------------------------------------------------
 
 
 def test_python_control_flow(torch: Any) -> None:
@@ -357,7 +357,7 @@ def test_prints_flags_and_nodes(torch: Any) -> None:
     assert "dtype=" in repr(torch.ones(1, dtype=torch.float64))
 
 
-# --- the graph as users see it ---------------------------------------------------------------------
+# --- the graph as users see it -------------------------------------------------------------------
 
 
 def test_names_of_nodes(torch: Any) -> None:

@@ -137,7 +137,7 @@ def test_gather_subscripts() -> None:
 
 @pytest.mark.parametrize("subscript", [i**2, i * n, i / 2])
 def test_other_subscripts_are_refused(subscript) -> None:
-    with pytest.raises(CompileError, match="subscript .* is not affine in i"):
+    with pytest.raises(CompileError, match=r"subscript .* is not affine in i"):
         frozen(Access("x", subscript))
 
 
