@@ -18,20 +18,28 @@ Array = np.ndarray
 
 # --- arithmetic ----------------------------------------------------------------------------------
 
-ADD = operation("AddBackward0", np.add)
-SUB = operation("SubBackward0", np.subtract)
-MUL = operation("MulBackward0", np.multiply)
-DIV = operation("DivBackward0", np.true_divide)
-NEG = operation("NegBackward0", np.negative)
-POWER = operation("PowBackward0", lambda x, *, exponent: np.power(x, exponent))
-POWER_OF_NUMBER = operation("PowBackward1", lambda y, *, base: np.power(base, y))
-POWER_TENSOR = operation("PowBackward1", np.power)
+ADD = operation("AddBackward0", np.add, pointwise=True)
+SUB = operation("SubBackward0", np.subtract, pointwise=True)
+MUL = operation("MulBackward0", np.multiply, pointwise=True)
+DIV = operation("DivBackward0", np.true_divide, pointwise=True)
+NEG = operation("NegBackward0", np.negative, pointwise=True)
+POWER = operation("PowBackward0", lambda x, *, exponent: np.power(x, exponent), pointwise=True)
+POWER_OF_NUMBER = operation("PowBackward1", lambda y, *, base: np.power(base, y), pointwise=True)
+POWER_TENSOR = operation("PowBackward1", np.power, pointwise=True)
 REMAINDER = operation("RemainderBackward0", np.remainder)
 FMOD = operation("FmodBackward0", np.fmod)
 HYPOT = operation("HypotBackward0", np.hypot)
 ATAN2 = operation("Atan2Backward0", np.arctan2)
-MAXIMUM = operation("MaximumBackward0", np.maximum)
-MINIMUM = operation("MinimumBackward0", np.minimum)
+MAXIMUM = operation(
+    "MaximumBackward0",
+    np.maximum,
+    selects=lambda inputs: (inputs[0] >= inputs[1], inputs[1] >= inputs[0]),
+)
+MINIMUM = operation(
+    "MinimumBackward0",
+    np.minimum,
+    selects=lambda inputs: (inputs[0] <= inputs[1], inputs[1] <= inputs[0]),
+)
 LOGADDEXP = operation("LogaddexpBackward0", np.logaddexp)
 XLOGY = operation("XlogyBackward0", special.xlogy)
 COPYSIGN = operation("CopysignBackward0", np.copysign)
@@ -198,7 +206,7 @@ KEEPING: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 def _unary_function(name: str, node: str, function: Callable[..., Any], keep: bool) -> Any:
-    op = operation(node, function, keeps_result=keep)
+    op = operation(node, function, keeps_result=keep, pointwise=True)
 
     def run(input: Tensor) -> Tensor:
         return unary(op, input)
@@ -209,7 +217,7 @@ def _unary_function(name: str, node: str, function: Callable[..., Any], keep: bo
 
 
 def _keeping_function(name: str, node: str, function: Callable[..., Any]) -> Any:
-    op = operation(node, function)
+    op = operation(node, function, pointwise=True)
 
     def run(input: Tensor) -> Tensor:
         return _keep_integers(op, input)
@@ -224,7 +232,10 @@ _FUNCTIONS_OF_ONE: dict[str, Any] = {
     **{name: _keeping_function(name, *entry) for name, entry in KEEPING.items()},
 }
 RELU = operation(
-    "ReluBackward0", lambda x: np.maximum(x, 0), formula=lambda x: np.where(x > 0, x, 0)
+    "ReluBackward0",
+    lambda x: np.maximum(x, 0),
+    formula=lambda x: np.where(x > 0, x, 0),
+    selects=lambda inputs: (inputs[0] > 0,),
 )
 
 
@@ -295,8 +306,12 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 
 # --- selection -----------------------------------------------------------------------------------
 
-WHERE = operation("WhereBackward0", np.where)
-CLAMP = operation("ClampBackward1", lambda x, low, high: np.clip(x, low, high))
+WHERE = operation("WhereBackward0", np.where, selects=lambda inputs: (None, inputs[0], ~inputs[0]))
+CLAMP = operation(
+    "ClampBackward1",
+    lambda x, low, high: np.clip(x, low, high),
+    selects=lambda inputs: ((inputs[1] <= inputs[0]) & (inputs[0] <= inputs[2]), None, None),
+)
 
 
 def _clamp_low(x: Any, low: Any) -> Any:
@@ -318,8 +333,18 @@ def _keep_nan(select: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return run
 
 
-CLAMP_MIN = operation("ClampMinBackward0", _keep_nan(_clamp_low), formula=_clamp_low)
-CLAMP_MAX = operation("ClampMaxBackward0", _keep_nan(_clamp_high), formula=_clamp_high)
+CLAMP_MIN = operation(
+    "ClampMinBackward0",
+    _keep_nan(_clamp_low),
+    formula=_clamp_low,
+    selects=lambda inputs: (inputs[0] >= inputs[1], None),
+)
+CLAMP_MAX = operation(
+    "ClampMaxBackward0",
+    _keep_nan(_clamp_high),
+    formula=_clamp_high,
+    selects=lambda inputs: (inputs[0] <= inputs[1], None),
+)
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
@@ -374,7 +399,11 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     return apply(MASKED_FILL, (input, mask, filler), promote=False)
 
 
-MASKED_FILL = operation("MaskedFillBackward0", lambda x, mask, value: np.where(mask, value, x))
+MASKED_FILL = operation(
+    "MaskedFillBackward0",
+    lambda x, mask, value: np.where(mask, value, x),
+    selects=lambda inputs: (~inputs[1], None, inputs[1]),
+)
 
 
 # --- element types -------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.autograd.masks import Masks, select
 from symgrad.autograd.modes import MODES
 from symgrad.autograd.nodes import Node
 from symgrad.autograd.tensor import Tensor, wrap
@@ -65,6 +66,7 @@ class Walk:
         self.wanted_leaves: dict[int, list[int]] = {}
         self.wanted: dict[tuple[Node, int], list[int]] = {}
         self.captured: list[Any] = [None] * len(inputs or ())
+        self.masks = Masks()
 
     def run(self, roots: Sequence[tuple[Any, Tensor]]) -> list[Tensor | None]:
         order = self._discover([edge for edge, _ in roots])
@@ -139,7 +141,7 @@ class Walk:
 
     # --- gradients on their way ------------------------------------------------------------------
 
-    def _deliver(self, edge: Any, gradient: Any) -> None:
+    def _deliver(self, edge: Any, gradient: Any, mask: Any = None) -> None:
         """Add a gradient to what an edge's end has received; None only counts as arrived."""
         if type(edge) is tuple:
             if gradient is None:
@@ -150,6 +152,8 @@ class Walk:
                 buffer = self.buffers[node] = [None] * node.outputs
             old = buffer[index]
             buffer[index] = gradient if old is None else old + gradient
+            if mask is not None or self.masks.by_edge:
+                self.masks.add(edge, mask, old is None)
             return
         key = id(edge)
         if gradient is not None:
@@ -175,15 +179,18 @@ class Walk:
                 return
         if node.prehooks:
             gradients = self._call_prehooks(node, gradients)
+        masks = self.masks.behind(node, gradients)
         run = node.backward_tensors if self.create else node.backward_arrays
         results = run(gradients, self.release)
+        if masks is not None:
+            results = select(results, masks)
         if MODES.anomaly:
             self._check_anomaly(node, results)
         if node.posthooks:
             results = self._call_posthooks(node, results, gradients)
         needed = self.needed
         casts = getattr(node, "casts", False)
-        for edge, gradient in zip(node.edges, results, strict=True):
+        for k, (edge, gradient) in enumerate(zip(node.edges, results, strict=True)):
             if edge is None:
                 continue
             if casts and gradient is not None:
@@ -194,7 +201,7 @@ class Walk:
                 or edge[0] in needed
                 or self._is_wanted(edge[0])
             ):
-                self._deliver(edge, gradient)
+                self._deliver(edge, gradient, None if masks is None else masks[k])
 
     def _cast(self, edge: Any, gradient: Any) -> Any:
         """A gradient in the type of the tensor it belongs to."""

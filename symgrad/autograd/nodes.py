@@ -138,6 +138,14 @@ class Node:
         """Adjoints of the inputs as recorded tensors."""
         raise NotImplementedError
 
+    def own_masks(self) -> Sequence[Any] | None:
+        """For a selection: where each input was taken."""
+        return None
+
+    def mask_behind(self, mask: Array) -> list[Any] | None:
+        """Where the adjoints of the inputs can differ from 0, if that of the result is masked."""
+        return None
+
 
 class OperationNode(Node):
     """An operation of NumPy's that was recorded; its derivative comes from the compiler.
@@ -276,13 +284,25 @@ class OperationNode(Node):
         else:
             arguments.append(Unread(self.result.shape, self.result.dtype))
         arguments.append(cotangents[0])
-        values = run_rule(rule, arguments, self.name())
+        values = run_rule(rule, arguments, self.name(), operation.pointwise)
         if release:
             self._release()
         result: list[Any] = [None] * len(self.edges)
         for k, value in zip(self.wrt, values, strict=True):
             result[k] = value
         return result
+
+    def own_masks(self) -> Sequence[Any] | None:
+        selects = self.operation.selects
+        return None if selects is None or self.freed else selects(self.inputs)
+
+    def mask_behind(self, mask: Array) -> list[Any] | None:
+        if self.operation.pointwise:
+            return [mask] * len(self.edges)
+        if not self.operation.is_view:
+            return None
+        values = self.backward_arrays([mask.astype(self.result.dtype)], False)
+        return [None if value is None else value != 0 for value in values]
 
     def __getattr__(self, name: str) -> Any:
         """Saved values by torch's names: `_saved_self`, `_saved_other`, `_saved_exponent`."""

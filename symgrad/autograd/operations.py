@@ -40,6 +40,8 @@ class Operation:
         build: makes the program where capture cannot (a reshape of any size).
         keeps_result: whether the derivative is to read the result rather than the inputs.
         is_view: whether the result shares memory with the first input.
+        pointwise: whether each element of the result depends on one element of each input.
+        selects: for a selection, the masks of the elements that each input gives.
         node_type: the class of its nodes, set by `nodes`.
     """
 
@@ -51,9 +53,11 @@ class Operation:
         "keeps_result",
         "name",
         "node_type",
+        "pointwise",
         "prepare",
         "products",
         "rules",
+        "selects",
     )
 
     def __init__(
@@ -66,6 +70,8 @@ class Operation:
         build: Callable[..., Program] | None = None,
         keeps_result: bool = False,
         is_view: bool = False,
+        pointwise: bool = False,
+        selects: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
     ) -> None:
         self.name = name
         self.function = function
@@ -74,6 +80,8 @@ class Operation:
         self.build = build
         self.keeps_result = keeps_result
         self.is_view = is_view
+        self.pointwise = pointwise or selects is not None
+        self.selects = selects
         self.node_type: Any = None
         self.rules: dict[Any, Rule] = {}
         self.products: dict[Any, Rule] = {}

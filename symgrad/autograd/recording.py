@@ -246,7 +246,7 @@ def saved_tensor(array: Array, counter: list[int] | None, edge: Any) -> Tensor:
     return tensor
 
 
-def run_rule(rule: Rule, arguments: Sequence[Any], name: str) -> list[Tensor]:
+def run_rule(rule: Rule, arguments: Sequence[Any], name: str, pointwise: bool) -> list[Tensor]:
     """Run a rule on tensors; its results are recorded, so they can be differentiated again."""
     arrays = [x._data if isinstance(x, Tensor) else x for x in arguments]
     values = rule.run(arrays)
@@ -268,7 +268,7 @@ def run_rule(rule: Rule, arguments: Sequence[Any], name: str) -> list[Tensor]:
         a if k in rule.reads or not hasattr(a, "shape") else Unread(a.shape, a.dtype)
         for k, a in enumerate(arrays)
     ]
-    node = RuleNode(rule, name, kept, edges, counters, results)
+    node = RuleNode(rule, name, kept, edges, counters, results, pointwise)
     tracked = frozenset(node.wrt)
     for number, result in enumerate(results):
         if tracked & rule.influences[number]:

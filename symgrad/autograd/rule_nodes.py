@@ -19,7 +19,17 @@ Array = np.ndarray
 class RuleNode(Node):
     """x̄ = rule(x, y, ȳ) as an operation of the graph; its derivative is the rule's own vjp."""
 
-    __slots__ = ("arguments", "counters", "freed", "likes", "rule", "title", "versions", "wrt")
+    __slots__ = (
+        "arguments",
+        "counters",
+        "freed",
+        "likes",
+        "pointwise",
+        "rule",
+        "title",
+        "versions",
+        "wrt",
+    )
 
     def __init__(
         self,
@@ -29,6 +39,7 @@ class RuleNode(Node):
         edges: tuple[Edge, ...],
         counters: tuple[list[int] | None, ...],
         results: Sequence[Tensor],
+        pointwise: bool,
     ) -> None:
         super().__init__(edges)
         self.rule = rule
@@ -39,6 +50,7 @@ class RuleNode(Node):
         self.wrt = tuple(k for k, edge in enumerate(edges) if edge is not None)
         self.likes = [(r._data.shape, r._data.dtype) for r in results]
         self.freed = False
+        self.pointwise = pointwise
 
     @property
     def outputs(self) -> int:  # type: ignore[override]
@@ -102,10 +114,14 @@ class RuleNode(Node):
             wrap(np.zeros(shape, dtype)) if g is None else g
             for g, (shape, dtype) in zip(cotangents, self.likes, strict=True)
         ]
-        values = run_rule(rule, [*arguments, *self._results(), *given], self.title)
+        given = [*arguments, *self._results(), *given]
+        values = run_rule(rule, given, self.title, self.pointwise)
         if release:
             self._release()
         return self._spread(values)
+
+    def mask_behind(self, mask: Array) -> list[Any] | None:
+        return [mask] * len(self.edges) if self.pointwise else None
 
     def _spread(self, values: Sequence[Any]) -> list[Any]:
         result: list[Any] = [None] * len(self.edges)

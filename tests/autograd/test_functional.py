@@ -16,7 +16,7 @@ def double(torch: Any, values: Any, **named: Any) -> Any:
     return torch.tensor(values, dtype=torch.float64, **named)
 
 
-# --- functional ------------------------------------------------------------------------------------
+# --- functional ----------------------------------------------------------------------------------
 
 
 def test_jacobian(torch: Any) -> None:
@@ -75,7 +75,7 @@ def test_hvp_and_vhp(torch: Any) -> None:
         close(result, expected)
 
 
-# --- Function --------------------------------------------------------------------------------------
+# --- Function ------------------------------------------------------------------------------------
 
 
 def test_forward_backward_and_context(torch: Any) -> None:
@@ -97,7 +97,7 @@ def test_forward_backward_and_context(torch: Any) -> None:
     assert y.grad_fn.name() == "ScaleBackward"
     y.sum().backward()
     close(x.grad, [6.0, 12.0])
-    with pytest.raises(RuntimeError, match="freed|second time"):
+    with pytest.raises(RuntimeError, match=r"freed|second time"):
         y.sum().backward()
 
 
@@ -198,7 +198,7 @@ def test_needs_input_grad(torch: Any) -> None:
         @staticmethod
         def backward(ctx: Any, g: Any) -> Any:
             seen.append(ctx.needs_input_grad)
-            x, y = ctx.saved_tensors
+            _, y = ctx.saved_tensors
             return g * y, None
 
     x, c = double(torch, [2.0], requires_grad=True), double(torch, [5.0])
@@ -299,7 +299,7 @@ def test_setup_context(torch: Any) -> None:
     close(x.grad, [6.0])
 
 
-# --- checks ----------------------------------------------------------------------------------------
+# --- checks --------------------------------------------------------------------------------------
 
 
 def test_gradcheck(torch: Any) -> None:

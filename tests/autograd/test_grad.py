@@ -17,7 +17,7 @@ def close(tensor: Any, expected: Any) -> None:
     np.testing.assert_allclose(tensor.detach().numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-# --- grad ------------------------------------------------------------------------------------------
+# --- grad ----------------------------------------------------------------------------------------
 
 
 def test_returns_a_tuple_and_writes_no_grad(torch: Any) -> None:
@@ -90,7 +90,7 @@ def test_batched_products(torch: Any) -> None:
     close(g, [[2.0, 0.0], [0.0, 4.0]])
 
 
-# --- higher orders ---------------------------------------------------------------------------------
+# --- higher orders -------------------------------------------------------------------------------
 
 
 def test_fourth_power_by_repeated_grad(torch: Any) -> None:
@@ -207,7 +207,7 @@ def test_changing_a_value_that_double_backward_needs(torch: Any) -> None:
         g.backward()
 
 
-# --- edges -----------------------------------------------------------------------------------------
+# --- edges ---------------------------------------------------------------------------------------
 
 
 def gradient(torch: Any, function: Any, *values: float) -> np.ndarray:

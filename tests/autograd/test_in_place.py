@@ -267,9 +267,12 @@ def test_index_errors(torch: Any) -> None:
     [
         lambda x: x.view(4, 3), lambda x: x.reshape(2, -1), lambda x: x.t(), lambda x: x.T,
         lambda x: x.transpose(0, 1), lambda x: x.permute(1, 0), lambda x: x.unsqueeze(1),
-        lambda x: x.unsqueeze(0).squeeze(0), lambda x: x.flatten(), lambda x: x[None].expand(2, 3, 4),
-        lambda x: x.unsqueeze(-1).expand(-1, -1, 2), lambda x: x.view_as(x), lambda x: x.narrow(1, 1, 2),
-        lambda x: x.t().contiguous().view(12), lambda x: x.swapaxes(0, 1), lambda x: x.view(-1).unflatten(0, (2, 6)),
+        lambda x: x.unsqueeze(0).squeeze(0), lambda x: x.flatten(),
+        lambda x: x[None].expand(2, 3, 4),
+        lambda x: x.unsqueeze(-1).expand(-1, -1, 2), lambda x: x.view_as(x),
+        lambda x: x.narrow(1, 1, 2),
+        lambda x: x.t().contiguous().view(12), lambda x: x.swapaxes(0, 1),
+        lambda x: x.view(-1).unflatten(0, (2, 6)),
     ],
 )  # fmt: skip
 def test_views_pass_gradients_back(torch: Any, view: Any) -> None:
@@ -337,7 +340,8 @@ def test_gradients_are_summed_to_each_operands_shape(torch: Any, shapes: Any) ->
 def test_numbers_on_either_side(torch: Any) -> None:
     x = torch.tensor([2.0, 4.0], requires_grad=True)
     for y, slope in (
-        (3 + x, [1, 1]), (3 - x, [-1, -1]), (3 * x, [3, 3]), (8 / x, [-2, -0.5]), (x / 2, [0.5, 0.5]),
+        (3 + x, [1, 1]), (3 - x, [-1, -1]), (3 * x, [3, 3]), (8 / x, [-2, -0.5]),
+        (x / 2, [0.5, 0.5]),
         (2**x, 2.0 ** np.array([2, 4]) * np.log(2)), (x**2, [4, 8]), (np.float64(3) * x, [3, 3]),
         (np.float32(2) + x, [1, 1]), (x - np.int64(1), [1, 1]), (x % 3, [1, 1]),
     ):  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def network(torch: Any, seed: int = 0, sizes: tuple[int, ...] = (2, 8, 1)) -> An
     """A network with the same weights in every module."""
     rng = np.random.default_rng(seed)
     layers = []
-    for n, m in zip(sizes, sizes[1:], strict=False):
+    for n, m in itertools.pairwise(sizes):
         layers += [torch.nn.Linear(n, m), torch.nn.Tanh()]
     net = torch.nn.Sequential(*layers[:-1])
     for parameter in net.parameters():
@@ -27,7 +28,7 @@ def network(torch: Any, seed: int = 0, sizes: tuple[int, ...] = (2, 8, 1)) -> An
     return net
 
 
-# --- modules ---------------------------------------------------------------------------------------
+# --- modules -------------------------------------------------------------------------------------
 
 
 def test_gradients_of_parameters(torch: Any) -> None:
@@ -133,7 +134,7 @@ def test_losses_as_modules(torch: Any) -> None:
     close(nn.CrossEntropyLoss(weight=weight)(x, labels), -(3 * logs[0, 1] + logs[1, 0]) / 4)
 
 
-# --- optimisers ------------------------------------------------------------------------------------
+# --- optimisers ----------------------------------------------------------------------------------
 
 
 def test_sgd(torch: Any) -> None:
@@ -196,7 +197,7 @@ def test_step_with_closure(torch: Any) -> None:
     close(x, [0.0])
 
 
-# --- training --------------------------------------------------------------------------------------
+# --- training ------------------------------------------------------------------------------------
 
 
 def training_losses(torch: Any, data: Any, labels: Any, epochs: int = 5) -> list[float]:
