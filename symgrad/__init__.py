@@ -7,6 +7,7 @@ loaded when the first of them is used, so that the compiler alone starts quickly
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from symgrad.api import Module, compile, grad, value_and_grad, vjp
@@ -30,10 +31,11 @@ def __getattr__(name: str) -> Any:
     """A name of the interactive engine: `symgrad.tensor`, `symgrad.nn`, `symgrad.no_grad`."""
     if name.startswith("__"):
         raise AttributeError(f"module 'symgrad' has no attribute '{name}'")
-    if name in ("autograd", "nn", "optim"):
+    if importlib.util.find_spec(f"symgrad.{name}") is not None:
         return importlib.import_module(f"symgrad.{name}")
     from symgrad.autograd.namespace import NAMES
 
     if name not in NAMES:
         raise AttributeError(f"module 'symgrad' has no attribute '{name}'")
+    globals()[name] = NAMES[name]  # found at once from now on
     return NAMES[name]

@@ -21,13 +21,17 @@ Array = np.ndarray
 ADD = operation("AddBackward0", np.add, pointwise=True)
 SUB = operation("SubBackward0", np.subtract, pointwise=True)
 MUL = operation("MulBackward0", np.multiply, pointwise=True)
-DIV = operation("DivBackward0", np.true_divide, pointwise=True)
+DIV = operation("DivBackward0", np.true_divide, pointwise=True, quiet=True)
 NEG = operation("NegBackward0", np.negative, pointwise=True)
-POWER = operation("PowBackward0", lambda x, *, exponent: np.power(x, exponent), pointwise=True)
-POWER_OF_NUMBER = operation("PowBackward1", lambda y, *, base: np.power(base, y), pointwise=True)
-POWER_TENSOR = operation("PowBackward1", np.power, pointwise=True)
-REMAINDER = operation("RemainderBackward0", np.remainder)
-FMOD = operation("FmodBackward0", np.fmod)
+POWER = operation(
+    "PowBackward0", lambda x, *, exponent: np.power(x, exponent), pointwise=True, quiet=True
+)
+POWER_OF_NUMBER = operation(
+    "PowBackward1", lambda y, *, base: np.power(base, y), pointwise=True, quiet=True
+)
+POWER_TENSOR = operation("PowBackward1", np.power, pointwise=True, quiet=True)
+REMAINDER = operation("RemainderBackward0", np.remainder, quiet=True)
+FMOD = operation("FmodBackward0", np.fmod, quiet=True)
 HYPOT = operation("HypotBackward0", np.hypot)
 ATAN2 = operation("Atan2Backward0", np.arctan2)
 MAXIMUM = operation(
@@ -40,7 +44,7 @@ MINIMUM = operation(
     np.minimum,
     selects=lambda inputs: (inputs[0] <= inputs[1], inputs[1] <= inputs[0]),
 )
-LOGADDEXP = operation("LogaddexpBackward0", np.logaddexp)
+LOGADDEXP = operation("LogaddexpBackward0", np.logaddexp, quiet=True)
 XLOGY = operation("XlogyBackward0", special.xlogy)
 COPYSIGN = operation("CopysignBackward0", np.copysign)
 
@@ -206,7 +210,7 @@ KEEPING: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 def _unary_function(name: str, node: str, function: Callable[..., Any], keep: bool) -> Any:
-    op = operation(node, function, keeps_result=keep, pointwise=True)
+    op = operation(node, function, keeps_result=keep, pointwise=True, quiet=True)
 
     def run(input: Tensor) -> Tensor:
         return unary(op, input)

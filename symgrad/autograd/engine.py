@@ -44,7 +44,8 @@ def walk_back(
     before = MODES.enabled
     MODES.enabled = create
     try:
-        return Walk(retain, create, inputs, accumulate).run(roots)
+        with np.errstate(all="ignore"):
+            return Walk(retain, create, inputs, accumulate).run(roots)
     finally:
         MODES.enabled = before
 
@@ -307,7 +308,7 @@ class Walk:
         """In place without create_graph, by a new tensor with it."""
         old = tensor._grad
         if isinstance(gradient, Tensor):
-            tensor._grad = gradient if old is None else old + gradient
+            tensor._grad = gradient.clone() if old is None else old + gradient
         elif old is None:
             dtype = tensor._data.dtype
             tensor._grad = wrap(np.array(gradient, dtype=dtype))

@@ -6,6 +6,7 @@ from typing import Any
 
 from symgrad.autograd import linalg, modes
 from symgrad.autograd.dtypes import DTYPES, dtype, get_default_dtype, set_default_dtype
+from symgrad.autograd.jit import jit
 from symgrad.autograd.methods import FUNCTIONS
 from symgrad.autograd.tensor import Size, Tensor
 
@@ -28,6 +29,7 @@ NAMES: dict[str, Any] = {
     "set_default_dtype": set_default_dtype,
     "Tensor": Tensor,
     "Size": Size,
+    "jit": jit,
     "linalg": linalg,
     "inf": float("inf"),
     "nan": float("nan"),

@@ -9,8 +9,8 @@ from scipy import special
 
 from symgrad.autograd.elementwise import FUNCTIONS as ELEMENTWISE
 from symgrad.autograd.elementwise import relu
-from symgrad.autograd.indexing import embedding, pick_along
-from symgrad.autograd.matrices import matmul
+from symgrad.autograd.indexing import TAKE, Held, embedding, pick_along
+from symgrad.autograd.matrices import einsum, matmul
 from symgrad.autograd.recording import apply, operation, unary
 from symgrad.autograd.special import log_softmax_of, softmax_of
 from symgrad.autograd.tensor import Tensor, wrap
@@ -43,9 +43,9 @@ def _gelu(x: Any, *, approximate: str) -> Any:
     return x * special.ndtr(x)
 
 
-SOFTPLUS = operation("SoftplusBackward0", _softplus)
+SOFTPLUS = operation("SoftplusBackward0", _softplus, quiet=True)
 ELU = operation("EluBackward0", _elu, formula=_elu_formula)
-GELU = operation("GeluBackward0", _gelu)
+GELU = operation("GeluBackward0", _gelu, quiet=True)
 SILU = operation("SiluBackward0", lambda x: x * special.expit(x))
 LEAKY_RELU = operation("LeakyReluBackward0", lambda x, *, slope: np.where(x > 0, x, slope * x))
 LOGSIGMOID = operation("LogSigmoidBackward0", special.log_expit)
@@ -185,6 +185,31 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     return apply(PAD, (input,), {"widths": tuple(widths), "value": value or 0.0}, promote=False)
 
 
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+) -> Tensor:
+    """y[n,o,h,w] = Σ_{c,i,j} weight[o,c,i,j]·x[n,c,s·h + d·i,s·w + d·j] + b[o], x padded with 0."""
+    (sh, sw), (ph, pw), (dh, dw) = (_pair(v) for v in (stride, padding, dilation))
+    x = pad(input, (pw, pw, ph, ph)) if ph or pw else input
+    (n, c, height, width), (_, _, kh, kw) = x._data.shape, weight._data.shape
+    rows = np.arange(kh)[:, None] * dh + np.arange((height - dh * (kh - 1) - 1) // sh + 1) * sh
+    columns = np.arange(kw)[:, None] * dw + np.arange((width - dw * (kw - 1) - 1) // sw + 1) * sw
+    planes = (np.arange(n)[:, None] * c + np.arange(c))[:, :, None, None, None, None]
+    index = (planes * height + rows[:, None, :, None]) * width + columns[:, None, :]
+    patches = apply(TAKE, (x,), {"index": Held(index)}, promote=False)
+    result = einsum("ncijhw,ocij->nohw", patches, weight)
+    return result if bias is None else result + bias.reshape(1, -1, 1, 1)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+
+
 # --- losses --------------------------------------------------------------------------------------
 
 
@@ -317,7 +342,7 @@ FUNCTIONAL: dict[str, Any] = {
     f.__name__: f
     for f in (
         softplus, elu, gelu, silu, leaky_relu, logsigmoid, softmax, log_softmax, hardtanh, relu6,
-        linear, layer_norm, dropout, pad, mse_loss, l1_loss, smooth_l1_loss, nll_loss,
+        linear, conv2d, layer_norm, dropout, pad, mse_loss, l1_loss, smooth_l1_loss, nll_loss,
         cross_entropy, binary_cross_entropy_with_logits, binary_cross_entropy, embedding,
     )
 }  # fmt: skip

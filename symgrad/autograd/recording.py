@@ -37,9 +37,15 @@ _NUMBERS = (bool, int, float, complex)
 
 
 def operation(
-    name: str, function: Callable[..., Any], *, type_name: str = "", **options: Any
+    name: str, function: Callable[..., Any], *, quiet: bool = False, **options: Any
 ) -> Operation:
-    """An operation with its node type; see `Operation` for the options."""
+    """An operation with its node type; see `Operation` for the options.
+
+    A `quiet` one says nothing about infinities and NaN: they are values, as in torch.
+    """
+    if quiet:
+        options.setdefault("formula", function)
+        function = np.errstate(all="ignore")(function)
     made = Operation(name, function, **options)
     made.node_type = node_type_of(name)
     return made

@@ -132,6 +132,9 @@ class BlockPrinter:
         operands = [texts[k] for k in operation.operands]
         if operation.name == "cast":
             return self._cast(operands[0][0], operation.dtype)
+        if operation.name == "polygamma" and value == 0 and "digamma" in self.spellings:
+            self.helpers.setdefault(self.spellings["digamma"].helper)
+            return f"_digamma({operands[0][0]})", _ATOM
         if operation.name == "polygamma":
             self.helpers.setdefault("polygamma")
             return f"_polygamma({value}, {operands[0][0]})", _ATOM

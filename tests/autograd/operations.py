@@ -314,3 +314,10 @@ _op("tensordot", lambda t, x, y: t.tensordot(x, y, 1), "2,3", "3,4")
 _op("kron", lambda t, x, y: t.kron(x, y), "2,2", "2,3")
 _op("digamma", lambda t, x: t.digamma(x), "3 positive")
 _op("xlogy", lambda t, x, y: t.xlogy(x, y), "3 positive", "3 positive")
+_op(
+    "conv2d",
+    lambda t, x, w, b: t.nn.functional.conv2d(x, w, b, stride=2, padding=1),
+    "2,3,5,4",
+    "2,3,3,2",
+    "2",
+)

@@ -131,6 +131,43 @@ def test_mixed_second_derivatives(torch: Any) -> None:
     close(gw, [2 * 2 * 27.0])
 
 
+def test_eight_derivatives(torch: Any) -> None:
+    x = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    y = torch.sin(x) * torch.exp(x / 2)
+    for order in range(1, 9):
+        (y,) = torch.autograd.grad(y, x, create_graph=True)
+        expected = ((0.5 + 1j) ** order * np.exp((0.5 + 1j) * 0.7)).imag
+        np.testing.assert_allclose(y.item(), expected, rtol=1e-12)
+
+
+def test_mixed_partials_agree(torch: Any) -> None:
+    a, b = leaf(torch, 0.5), leaf(torch, 1.5)
+    y = torch.exp(a * b)
+    ga, gb = torch.autograd.grad(y, [a, b], create_graph=True)
+    (gab,) = torch.autograd.grad(ga, b, retain_graph=True)
+    (gba,) = torch.autograd.grad(gb, a)
+    close(gab, gba.numpy())
+    close(gab, (1 + 0.75) * np.exp([0.75]))
+
+
+def test_product_is_linear_in_grad_outputs(torch: Any) -> None:
+    x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    v = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    (g,) = torch.autograd.grad(x**2 * x.sum(), x, v, create_graph=True)
+    (jvp,) = torch.autograd.grad(g, v, torch.tensor([1.0, 10.0], dtype=torch.float64))
+    close(jvp, np.array([[7.0, 1.0], [4.0, 16.0]]) @ np.array([1.0, 10.0]))
+
+
+def test_gradient_argument_that_requires_grad(torch: Any) -> None:
+    x, v = leaf(torch, 3.0), leaf(torch, 2.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (x**2).backward(v, create_graph=True)
+    close(x.grad, [12.0])
+    (g,) = torch.autograd.grad(x.grad, v)
+    close(g, [6.0])
+
+
 def test_gradient_penalty(torch: Any) -> None:
     rng = np.random.default_rng(0)
     x = torch.tensor(rng.normal(size=(3, 4)), requires_grad=True)
@@ -156,7 +193,9 @@ def test_hessian_vector_product_by_double_backward(torch: Any) -> None:
     x = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64, requires_grad=True)
     v = torch.tensor([1.0, -1.0, 2.0], dtype=torch.float64)
     (g,) = torch.autograd.grad((x.prod() + (x**3).sum()), x, create_graph=True)
-    (hv,) = torch.autograd.grad(g @ v, x)
+    (hv,) = torch.autograd.grad(g @ v, x, retain_graph=True)
+    (g @ v).backward()
+    close(x.grad, hv.numpy())
     h = np.array([[6.0, 3.0, 2.0], [3.0, 12.0, 1.0], [2.0, 1.0, 18.0]])
     close(hv, h @ np.array([1.0, -1.0, 2.0]))
 
