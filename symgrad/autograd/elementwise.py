@@ -49,10 +49,6 @@ XLOGY = operation("XlogyBackward0", special.xlogy)
 COPYSIGN = operation("CopysignBackward0", np.copysign)
 
 
-def _is_operand(value: Any) -> bool:
-    return isinstance(value, (Tensor, bool, int, float, complex, np.generic))
-
-
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input + alpha·other"""
     return binary(ADD, input, other if alpha == 1 else other * alpha)
@@ -467,88 +463,14 @@ _CASTS = {
 }
 
 
-# --- comparisons and logic: no gradient ----------------------------------------------------------
-
-
-def _comparison(name: str, function: Callable[..., Any]) -> Any:
-    def run(input: Any, other: Any) -> Tensor:
-        return wrap(np.asarray(function(_plain(input), _plain(other))))
-
-    run.__name__ = run.__qualname__ = name
-    run.__doc__ = f"{name}: elementwise, without gradient."
-    return run
-
-
-_COMPARISONS = {
-    name: _comparison(name, function)
-    for name, function in {
-        "eq": np.equal,
-        "ne": np.not_equal,
-        "lt": np.less,
-        "le": np.less_equal,
-        "gt": np.greater,
-        "ge": np.greater_equal,
-        "logical_and": np.logical_and,
-        "logical_or": np.logical_or,
-        "logical_xor": np.logical_xor,
-        "bitwise_and": np.bitwise_and,
-        "bitwise_or": np.bitwise_or,
-        "bitwise_xor": np.bitwise_xor,
-    }.items()
-}
-
-
-def _test(name: str, function: Callable[..., Any]) -> Any:
-    def run(input: Tensor) -> Tensor:
-        return wrap(np.asarray(function(input._data)))
-
-    run.__name__ = run.__qualname__ = name
-    run.__doc__ = f"{name}: elementwise, without gradient."
-    return run
-
-
-_TESTS = {
-    name: _test(name, function)
-    for name, function in {
-        "isnan": np.isnan,
-        "isinf": np.isinf,
-        "isfinite": np.isfinite,
-        "logical_not": np.logical_not,
-        "bitwise_not": np.invert,
-        "signbit": np.signbit,
-    }.items()
-}
-
-
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> bool:
-    """Whether |input − other| ≤ atol + rtol·|other| everywhere."""
-    return bool(np.allclose(input._data, other._data, rtol, atol, equal_nan))
-
-
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Tensor:
-    """Where |input − other| ≤ atol + rtol·|other|."""
-    return wrap(np.isclose(input._data, other._data, rtol, atol, equal_nan))
-
-
-def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether shapes and all elements are the same."""
-    return bool(np.array_equal(input._data, other._data))
-
-
 FUNCTIONS: dict[str, Any] = {
     **_FUNCTIONS_OF_ONE,
-    **_COMPARISONS,
-    **_TESTS,
     **{
         f.__name__: f
         for f in (
             add, sub, mul, div, neg, positive, pow, square, remainder, fmod, floor_divide, atan2,
             hypot, maximum, minimum, logaddexp, xlogy, copysign, lerp, addcmul, addcdiv, where,
-            clamp, clamp_min, clamp_max, masked_fill, clone, relu, allclose, isclose, equal,
+            clamp, clamp_min, clamp_max, masked_fill, clone, relu,
         )
     },
 }  # fmt: skip
@@ -565,65 +487,7 @@ FUNCTIONS.update(
         "arcsin": FUNCTIONS["asin"],
         "arccos": FUNCTIONS["acos"],
         "arctan": FUNCTIONS["atan"],
-        "greater": FUNCTIONS["gt"],
-        "less": FUNCTIONS["lt"],
     }
 )
-
-
-# --- operators -----------------------------------------------------------------------------------
-
-
-def _operator(function: Callable[..., Any]) -> Any:
-    def run(self: Tensor, other: Any) -> Any:
-        if isinstance(other, np.ndarray):
-            other = wrap(other)
-        return function(self, other) if _is_operand(other) else NotImplemented
-
-    return run
-
-
-def _reflected(function: Callable[..., Any]) -> Any:
-    def run(self: Tensor, other: Any) -> Any:
-        if isinstance(other, np.ndarray):
-            other = wrap(other)
-        return function(other, self) if _is_operand(other) else NotImplemented
-
-    return run
-
-
-def _equality(function: Callable[..., Any], otherwise: bool) -> Any:
-    def run(self: Tensor, other: Any) -> Any:
-        if isinstance(other, np.ndarray):
-            other = wrap(other)
-        return function(self, other) if _is_operand(other) else otherwise
-
-    return run
-
-
-OPERATORS: dict[str, Any] = {
-    **{
-        f"__{name}__": _operator(function)
-        for name, function in {
-            "add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "mod": remainder,
-            "floordiv": floor_divide, "lt": FUNCTIONS["lt"], "le": FUNCTIONS["le"],
-            "gt": FUNCTIONS["gt"], "ge": FUNCTIONS["ge"], "and": FUNCTIONS["bitwise_and"],
-            "or": FUNCTIONS["bitwise_or"], "xor": FUNCTIONS["bitwise_xor"],
-        }.items()
-    },
-    **{
-        f"__r{name}__": _reflected(function)
-        for name, function in {
-            "add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "mod": remainder,
-            "floordiv": floor_divide,
-        }.items()
-    },
-    "__eq__": _equality(FUNCTIONS["eq"], False),
-    "__ne__": _equality(FUNCTIONS["ne"], True),
-    "__neg__": neg,
-    "__pos__": positive,
-    "__abs__": FUNCTIONS["abs"],
-    "__invert__": FUNCTIONS["bitwise_not"],
-}  # fmt: skip
-METHODS: dict[str, Any] = {**FUNCTIONS, **_CASTS, **OPERATORS, "to": to, "type_as": type_as}
+METHODS: dict[str, Any] = {**FUNCTIONS, **_CASTS, "to": to, "type_as": type_as}
 METHODS["where"] = lambda self, condition, other: where(condition, self, other)

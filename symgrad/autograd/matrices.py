@@ -157,7 +157,22 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
     kept = [p for p in pieces if p._data.shape != (0,) or rank == 1]
     place = axis_of(dim if axis is None else axis, rank)
-    return apply(CAT, _one_type(kept), {"dim": place}, promote=False)
+    joined = list(_one_type(kept))
+    while len(joined) > MOST_PIECES:
+        joined = [_cat(joined[k : k + MOST_PIECES], place) for k in _starts(joined)]
+    return _cat(joined, place)
+
+
+# A join is one formula with a term for each piece: long lists are joined in groups.
+MOST_PIECES = 8
+
+
+def _starts(pieces: Sequence[Tensor]) -> range:
+    return range(0, len(pieces), MOST_PIECES)
+
+
+def _cat(pieces: Sequence[Tensor], dim: int) -> Tensor:
+    return apply(CAT, pieces, {"dim": dim}, promote=False)
 
 
 def _one_type(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -181,7 +196,12 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"{k}"
             )
     place = axis_of(dim, pieces[0]._data.ndim + 1)
-    return apply(STACK, _one_type(pieces), {"dim": place}, promote=False)
+    alike = _one_type(pieces)
+    groups = [
+        apply(STACK, alike[k : k + MOST_PIECES], {"dim": place}, promote=False)
+        for k in _starts(alike)
+    ]
+    return groups[0] if len(groups) == 1 else cat(groups, place)
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:

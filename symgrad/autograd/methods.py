@@ -12,6 +12,7 @@ from symgrad.autograd import (
     lifting,
     matrices,
     neural,
+    operators,
     reductions,
     views,
 )
@@ -21,6 +22,7 @@ __all__ = ["FUNCTIONS", "install"]
 
 _MODULES: tuple[Any, ...] = (
     elementwise,
+    operators,
     views,
     indexing,
     reductions,

@@ -62,6 +62,30 @@ sys.path.insert(0, sys.argv[1])
 """
 
 
+TWENTY_SIZES = """
+import numpy as np
+
+def signatures():
+    kernels = {{n: k for n, k in vars(module).items() if hasattr(k, "signatures")}}
+    return {{name: list(kernel.signatures) for name, kernel in kernels.items()}}
+
+before = signatures()
+own = [s for name, s in before.items() if name.split("_")[-1] in ("1", "2", "blocks")]
+assert len(own) >= (6 if "{target}" == "cpu" else 0)
+assert all(len(s) == 1 for s in own)
+rng = np.random.default_rng(0)
+for size in range(1, 21):
+    n, d, k = size, (size * 7) % 5 + 1, size % 4 + 1
+    X, y = rng.normal(size=(n, d)), rng.integers(0, k, n)
+    module.loss_value_and_grad(rng.normal(size=(d, k)), np.zeros(k), X, y)
+    chosen, keep = rng.integers(0, n, d), rng.random(d) < 0.5
+    module.smooth_vjp(rng.normal(size=n + 1), chosen, keep, (1.0, np.ones(d)))
+    module.single_vjp(rng.normal(size=(n, 3)).astype(np.float32), np.ones(n, np.float32))
+assert signatures() == before
+print("twenty sizes")
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The modules of the model above for both targets."""
@@ -91,12 +115,15 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["numpy", "cpu"])
 def test_runs_where_only_numpy_and_numba_are(folder: Path, target: str) -> None:
+    """And there: twenty sizes, no kernel compiled again."""
     script = BLOCKED + f"import {target}_grad as module\nassert module._self_check()\n"
+    script += TWENTY_SIZES.format(target=target)
     if target == "numpy":
         script = script.replace('("symgrad"', '("numba", "symgrad"')
     done = run("-c", script, str(folder))
     assert done.returncode == 0, done.stderr
     assert "all gradients agree" in done.stdout
+    assert "twenty sizes" in done.stdout
 
 
 @pytest.mark.parametrize("target", ["numpy", "cpu"])
@@ -228,29 +255,6 @@ def test_bytes_do_not_depend_on_what_was_compiled_before() -> None:
 
 
 # --- compilation -------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_twenty_sizes_without_recompilation(folder: Path) -> None:
-    from symgrad.api import import_file
-
-    module = import_file(folder / "cpu_grad.py")
-    kernels = {name: value for name, value in vars(module).items() if hasattr(value, "signatures")}
-    assert len(kernels) >= 6
-    explicit = {name: list(kernel.signatures) for name, kernel in kernels.items()}
-    rng = np.random.default_rng(0)
-    for size in range(1, 21):
-        n, d, k = size, (size * 7) % 5 + 1, size % 4 + 1
-        module.loss_value_and_grad(
-            rng.normal(size=(d, k)), np.zeros(k), rng.normal(size=(n, d)), rng.integers(0, k, n)
-        )
-        module.smooth_vjp(
-            rng.normal(size=n + 1), rng.integers(0, n, d), rng.random(d) < 0.5, (1.0, np.ones(d))
-        )
-        module.single_vjp(rng.normal(size=(n, 3)).astype(np.float32), np.ones(n, np.float32))
-    assert {name: list(kernel.signatures) for name, kernel in kernels.items()} == explicit
-    own = [kernel for name, kernel in kernels.items() if name.split("_")[-1] in ("1", "blocks")]
-    assert own and all(len(kernel.signatures) == 1 for kernel in own)
 
 
 def test_kernels_have_explicit_signatures_and_a_cache(folder: Path) -> None:
