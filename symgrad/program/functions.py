@@ -13,7 +13,6 @@ import sympy
 from sympy import exp, log, pi, sqrt
 
 from symgrad.program.piecewise import (
-    ConstantFunction,
     ScalarFunction,
     absolute,
     cast_integer,
@@ -43,7 +42,6 @@ from symgrad.program.piecewise import (
 from symgrad.program.symbols import NOT_A_NUMBER
 
 __all__ = [
-    "ConstantFunction",
     "ScalarFunction",
     "absolute",
     "cast_integer",

@@ -11,7 +11,7 @@ import sympy
 from symgrad.differentiate.scalar import differentiate_scalar, is_total, reuse_value
 from symgrad.program import Access, Argument, Definition, Program, Term, evaluate
 from symgrad.program import functions as f
-from symgrad.program.functions import ConstantFunction, ScalarFunction
+from symgrad.program.piecewise import ConstantFunction, ScalarFunction
 from tests.support import assert_close, central_difference
 
 x, y, z = Access("x"), Access("y"), Access("z")
