@@ -222,7 +222,8 @@ class _HostPrinter:
                 {**NUMPY, **_DIVIDE}, lambda e: e.array, affine_text, self.allocate, {}
             )
             last = len(accumulator.scale) - 1
-            _, texts = printer.print(_as_double(accumulator.scale), [last])
+            lines, texts = printer.print(_as_double(accumulator.scale), [last])
+            self.body.extend(lines)
             text = f"{text} * ({texts[last]})"
             if accumulator.buffer.dtype == "float32":
                 text = f"({text}).astype(np.float32)"
