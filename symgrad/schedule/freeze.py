@@ -149,9 +149,14 @@ def _split_scale(term: Term, bound: frozenset[sympy.Symbol]) -> tuple[sympy.Expr
     outside: list[sympy.Expr] = []
     inside: list[sympy.Expr] = []
     for factor in sympy.Mul.make_args(term.body):
-        stays = factor.has(Access) or bool(factor.free_symbols & bound)
+        stays = factor.has(Access) or bool(factor.free_symbols & bound) or _needs_helper(factor)
         (inside if stays else outside).append(factor)
     return sympy.Mul(*outside), sympy.Mul(*inside)
+
+
+def _needs_helper(factor: sympy.Expr) -> bool:
+    """Scales run on the host, outside the kernels, where helper functions are not compiled."""
+    return any(type(call) not in (sympy.exp, sympy.log) for call in factor.atoms(sympy.Function))
 
 
 def _freeze_guard(

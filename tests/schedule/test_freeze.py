@@ -110,6 +110,13 @@ def test_a_constant_factor_is_the_scale_of_a_sum() -> None:
     assert {o.name for o in term.scale} == {"constant", "size", "divide"}
 
 
+def test_a_scale_calls_no_helper_function() -> None:
+    # Scales run on the host, where the kernels' helper functions are not defined.
+    term = frozen(f.sigmoid(sympy.Integer(2)) * x / n, axes=(Axis(j, m),)).terms[0]
+    assert {o.name for o in term.scale} == {"constant", "size", "divide"}
+    assert "sigmoid" in {o.name for o in term.operations}
+
+
 def test_a_product_or_maximum_has_no_scale() -> None:
     for reduction in ("prod", "max"):
         (term,) = frozen(2 * Access("x", j), axes=(Axis(j, n),), reduction=reduction).terms
