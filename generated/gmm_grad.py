@@ -35,6 +35,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -48,8 +49,41 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_916e6efceb2c5eb8"
+__name__ = "symgrad_module_715346af91733877"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+else:
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
@@ -225,12 +259,16 @@ def _log_posterior_2(
     log_posterior_total[0] += log_posterior_total_sum
 
 
+_log_posterior_2_address = _address_of(_log_posterior_2)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_2_blocks(
+    address,
     blocks,
     tile,
     n,
@@ -252,20 +290,23 @@ def _log_posterior_2_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _log_posterior_2(
-                rows,
-                K,
-                d,
-                X[start : start + rows],
-                mu,
-                centred[block],
-                lower,
-                t3,
-                whitened[block],
-                t6,
-                t9[block],
-                logsumexp2[block],
-                log_posterior_total[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    K,
+                    d,
+                    X[start : start + rows],
+                    mu,
+                    centred[block],
+                    lower,
+                    t3,
+                    whitened[block],
+                    t6,
+                    t9[block],
+                    logsumexp2[block],
+                    log_posterior_total[block],
+                ),
             )
 
 
@@ -479,12 +520,16 @@ def _log_posterior_grad_2(
                     lower_bar_total[i, k, l] += centred[j, i, l] * t4_bar_here4
 
 
+_log_posterior_grad_2_address = _address_of(_log_posterior_grad_2)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
+    address,
     blocks,
     tile,
     n,
@@ -513,27 +558,30 @@ def _log_posterior_grad_2_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _log_posterior_grad_2(
-                rows,
-                K,
-                d,
-                X[start : start + rows],
-                mu,
-                centred[block],
-                lower,
-                t3,
-                whitened[block],
-                t6,
-                t9[block],
-                logsumexp2[block],
-                log_posterior_total[block],
-                t9_bar[block],
-                log_normaliser_bar[block],
-                t4_bar[block],
-                t3_bar_total[block],
-                centred_bar[block],
-                mu_bar[block],
-                lower_bar_total[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    K,
+                    d,
+                    X[start : start + rows],
+                    mu,
+                    centred[block],
+                    lower,
+                    t3,
+                    whitened[block],
+                    t6,
+                    t9[block],
+                    logsumexp2[block],
+                    log_posterior_total[block],
+                    t9_bar[block],
+                    log_normaliser_bar[block],
+                    t4_bar[block],
+                    t3_bar_total[block],
+                    centred_bar[block],
+                    mu_bar[block],
+                    lower_bar_total[block],
+                ),
             )
 
 
@@ -666,6 +714,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp2_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _log_posterior_2_blocks(
+            _log_posterior_2_address,
             blocks2,
             tile,
             n,
@@ -736,6 +785,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     centred_bar_tile = np.empty((blocks2, tile, K, d), np.float64)
     if blocks2 > 1:
         _log_posterior_grad_2_blocks(
+            _log_posterior_grad_2_address,
             blocks2,
             tile,
             n,

@@ -21,6 +21,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -34,8 +35,41 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_eefda6323e883f4e"
+__name__ = "symgrad_module_64d04159539a9c64"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+else:
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
 
 # --- kernels of loss ---------------------------------------------------------------------------
 
@@ -147,29 +181,35 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     loss_total[0] += total3
 
 
+_loss_1_address = _address_of(_loss_1)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(blocks, tile, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
+def _loss_1_blocks(address, blocks, tile, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _loss_1(
-                rows,
-                r,
-                p,
-                U[start : start + rows],
-                V,
-                Y[start : start + rows],
-                b,
-                t3[block],
-                t9_total[block],
-                observed[start : start + rows],
-                loss_total[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    r,
+                    p,
+                    U[start : start + rows],
+                    V,
+                    Y[start : start + rows],
+                    b,
+                    t3[block],
+                    t9_total[block],
+                    observed[start : start + rows],
+                    loss_total[block],
+                ),
             )
 
 
@@ -460,12 +500,16 @@ def _loss_grad_1(
             b_bar[k] += t3[i, k] if np.float64(observed[i, k]) else 0.0
 
 
+_loss_grad_1_address = _address_of(_loss_grad_1)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
+    address,
     blocks,
     tile,
     n,
@@ -490,23 +534,26 @@ def _loss_grad_1_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _loss_grad_1(
-                rows,
-                r,
-                p,
-                U[start : start + rows],
-                V,
-                Y[start : start + rows],
-                b,
-                t3[block],
-                t9_total[block],
-                observed[start : start + rows],
-                loss_total[block],
-                matmul1_bar[block],
-                penalty,
-                U_bar[start : start + rows],
-                V_bar_total[block],
-                b_bar[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    r,
+                    p,
+                    U[start : start + rows],
+                    V,
+                    Y[start : start + rows],
+                    b,
+                    t3[block],
+                    t9_total[block],
+                    observed[start : start + rows],
+                    loss_total[block],
+                    matmul1_bar[block],
+                    penalty,
+                    U_bar[start : start + rows],
+                    V_bar_total[block],
+                    b_bar[block],
+                ),
             )
 
 
@@ -589,6 +636,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     t3_tile = np.empty((blocks2, tile, p), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
+            _loss_1_address,
             blocks2,
             tile,
             n,
@@ -641,6 +689,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     matmul1_bar_tile = np.empty((blocks2, tile, p), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
+            _loss_grad_1_address,
             blocks2,
             tile,
             n,

@@ -28,6 +28,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -41,8 +42,41 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_2c919e3bfacbef96"
+__name__ = "symgrad_module_3eb90c4d904d6734"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+else:
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
@@ -268,35 +302,58 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
     loss[0] += loss_sum
 
 
+_loss_1_address = _address_of(_loss_1)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_1_blocks(
-    blocks, tile, n, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss
+    address,
+    blocks,
+    tile,
+    n,
+    d,
+    h,
+    c,
+    W1,
+    X,
+    b1,
+    t1,
+    hidden,
+    W2,
+    b2,
+    scores,
+    logsumexp1,
+    index1,
+    loss,
 ):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _loss_1(
-                rows,
-                d,
-                h,
-                c,
-                W1,
-                X[start : start + rows],
-                b1,
-                t1[block],
-                hidden[block],
-                W2,
-                b2,
-                scores[block],
-                logsumexp1[block],
-                index1[start : start + rows],
-                loss[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    d,
+                    h,
+                    c,
+                    W1,
+                    X[start : start + rows],
+                    b1,
+                    t1[block],
+                    hidden[block],
+                    W2,
+                    b2,
+                    scores[block],
+                    logsumexp1[block],
+                    index1[start : start + rows],
+                    loss[block],
+                ),
             )
 
 
@@ -667,12 +724,16 @@ def _loss_grad_1(
             b2_bar[l] += scores_bar[i, l]
 
 
+_loss_grad_1_address = _address_of(_loss_grad_1)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
+    address,
     blocks,
     tile,
     n,
@@ -703,30 +764,33 @@ def _loss_grad_1_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _loss_grad_1(
-                rows,
-                d,
-                h,
-                c,
-                n,
-                W1,
-                X[start : start + rows],
-                b1,
-                t1[block],
-                hidden[block],
-                W2,
-                b2,
-                scores[block],
-                logsumexp1[block],
-                index1[start : start + rows],
-                loss[block],
-                scores_bar[block],
-                hidden_bar[block],
-                t1_bar[block],
-                W1_bar[block],
-                b1_bar[block],
-                W2_bar[block],
-                b2_bar[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    d,
+                    h,
+                    c,
+                    n,
+                    W1,
+                    X[start : start + rows],
+                    b1,
+                    t1[block],
+                    hidden[block],
+                    W2,
+                    b2,
+                    scores[block],
+                    logsumexp1[block],
+                    index1[start : start + rows],
+                    loss[block],
+                    scores_bar[block],
+                    hidden_bar[block],
+                    t1_bar[block],
+                    W1_bar[block],
+                    b1_bar[block],
+                    W2_bar[block],
+                    b2_bar[block],
+                ),
             )
 
 
@@ -790,6 +854,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     logsumexp1_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
+            _loss_1_address,
             blocks2,
             tile,
             n,
@@ -854,6 +919,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     t1_bar_tile = np.empty((blocks2, tile, h), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
+            _loss_grad_1_address,
             blocks2,
             tile,
             n,

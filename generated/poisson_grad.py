@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -32,8 +33,41 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_fb5aae4a627218f4"
+__name__ = "symgrad_module_06ccc85915c270e4"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+else:
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
@@ -212,26 +246,32 @@ def _loss_1(rows, p, beta, X, offset, eta, y, loss):
     loss[0] += loss_sum
 
 
+_loss_1_address = _address_of(_loss_1)
+
+
 @njit(
-    "void(int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(blocks, tile, n, p, beta, X, offset, eta, y, loss):
+def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, y, loss):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _loss_1(
-                rows,
-                p,
-                beta,
-                X[start : start + rows],
-                offset[start : start + rows],
-                eta[block],
-                y[start : start + rows],
-                loss[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    p,
+                    beta,
+                    X[start : start + rows],
+                    offset[start : start + rows],
+                    eta[block],
+                    y[start : start + rows],
+                    loss[block],
+                ),
             )
 
 
@@ -291,29 +331,37 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_ba
             beta_bar[j] += matmul1_bar_here * X[i, j]
 
 
+_loss_grad_1_address = _address_of(_loss_grad_1)
+
+
 @njit(
-    "void(int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_grad_1_blocks(blocks, tile, n, p, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar):
+def _loss_grad_1_blocks(
+    address, blocks, tile, n, p, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar
+):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _loss_grad_1(
-                rows,
-                p,
-                n,
-                beta,
-                X[start : start + rows],
-                offset[start : start + rows],
-                eta[block],
-                y[start : start + rows],
-                loss[block],
-                matmul1_bar[block],
-                beta_bar[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    p,
+                    n,
+                    beta,
+                    X[start : start + rows],
+                    offset[start : start + rows],
+                    eta[block],
+                    y[start : start + rows],
+                    loss[block],
+                    matmul1_bar[block],
+                    beta_bar[block],
+                ),
             )
 
 
@@ -357,7 +405,9 @@ def _run_loss(p, n, beta, X, offset, y):
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     eta_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks(blocks2, tile, n, p, beta, X, offset, eta_tile, y, loss_blocks)
+        _loss_1_blocks(
+            _loss_1_address, blocks2, tile, n, p, beta, X, offset, eta_tile, y, loss_blocks
+        )
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
@@ -384,6 +434,7 @@ def _run_loss_grad(p, n, beta, X, offset, y):
     matmul1_bar_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
+            _loss_grad_1_address,
             blocks2,
             tile,
             n,

@@ -151,7 +151,8 @@ class _HostPrinter:
         if not sample.isidentifier():
             sample = self.allocate("samples")
             self.body.append(f"{sample} = {_clamped(step.sample)}")
-        self._define_blocks(printed, sample)
+        address = f"{printed.name}_address"
+        self._define_blocks(printed, sample, address)
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
         self.body += [
             f"{tile} = _count_rows({step.row_elements})",
@@ -176,7 +177,7 @@ class _HostPrinter:
         sizes = _sizes_passed(sample, printed)
         self.body += [
             f"if {blocks} > 1:",
-            f"    {printed.name}_blocks({', '.join([blocks, tile, *sizes, *arguments])})",
+            f"    {printed.name}_blocks({', '.join([address, blocks, tile, *sizes, *arguments])})",
             "else:",
             f"    for start in range(0, {sample}, {tile}):",
             f"        rows = min({tile}, {sample} - start)",
@@ -185,24 +186,29 @@ class _HostPrinter:
         for accumulator in step.accumulators:
             self.body.append(self._combination(accumulator, parts[accumulator.buffer.name]))
 
-    def _define_blocks(self, printed: PrintedKernel, sample: str) -> None:
+    def _define_blocks(self, printed: PrintedKernel, sample: str, address: str) -> None:
         """The thin parallel wrapper: a thread takes whole blocks, a block its tiles in order."""
         sizes = _sizes_passed(sample, printed)
-        types = ["int64"] * (2 + len(sizes))
+        types = ["int64"] * (3 + len(sizes))
         for parameter in printed.parameters:
             types.append(_blocked_type(parameter))
         names = [p.view.name for p in printed.parameters]
         own = {p.view.name: p.view.name for p in printed.parameters}
         call = _tile_arguments(printed, own, "block")
+        call = call if len(call) > 1 else [*call, ""]
         lines = [
+            f"{address} = _address_of({printed.name})",
+            "",
+            "",
             f'@njit("void({", ".join(types)})", parallel=True, **{self.options})',
-            f"def {printed.name}_blocks({', '.join(['blocks', 'tile', *sizes, *names])}):",
+            f"def {printed.name}_blocks("
+            f"{', '.join(['address', 'blocks', 'tile', *sizes, *names])}):",
             "    for block in prange(blocks):",
             f"        first = block * {sample} // blocks",
             f"        last = (block + 1) * {sample} // blocks",
             "        for start in range(first, last, tile):",
             "            rows = min(tile, last - start)",
-            f"            {printed.name}({', '.join(call)})",
+            f"            _call_kernel(address, ({', '.join(call)}))",
         ]
         self.kernels.append("\n".join(lines))
 

@@ -47,6 +47,7 @@ RESERVED = frozenset(
         "blocks",
         "first",
         "last",
+        "address",
     ]
 )
 
