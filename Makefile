@@ -9,12 +9,13 @@ WORKERS ?= 2
 PEERS := torch==2.13.0
 MODELS := $(wildcard examples/*/model.py)
 
-.PHONY: help demo test examples peers clean
+.PHONY: help demo test examples bench peers clean
 
 help:
 	@echo "make demo      train a network on handwritten digits with a generated gradient module"
 	@echo "make test      ruff, mypy and pytest (WITH_PEERS=1: compare with torch as well)"
 	@echo "make examples  compile every example into generated/, write its formulas into its README"
+	@echo "make bench     time symgrad beside jax, torch and C++, write docs/benchmarks.md"
 	@echo "make clean     remove $(VENV) and all caches"
 
 demo: $(VENV)/.examples
@@ -30,6 +31,10 @@ test: $(VENV)/.test $(if $(CI)$(WITH_PEERS),peers)
 examples: $(VENV)/.examples
 	@set -e; for model in $(MODELS); do $(PY) -m symgrad compile $$model; done
 	$(PY) -m examples.readmes
+
+# Half an hour; BENCH="--only gmm --threads 1" measures a part and keeps the rest.
+bench: $(VENV)/.bench
+	$(PY) -m bench --sizes trend $(BENCH)
 
 # The comparisons with torch are skipped without it, so a failure to install it is no failure.
 peers: $(VENV)/.test
@@ -53,4 +58,8 @@ $(VENV)/.examples: pyproject.toml | $(PY)
 
 $(VENV)/.test: pyproject.toml | $(PY)
 	$(PY) -m pip install --disable-pip-version-check --quiet -e '.[test,examples]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(PY)
+	$(PY) -m pip install --disable-pip-version-check --quiet -e '.[bench,test]'
 	@touch $@

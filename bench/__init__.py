@@ -1,0 +1,1 @@
+"""symgrad beside its peers: `python -m bench` measures, checks, and writes the table of docs/."""

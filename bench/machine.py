@@ -1,0 +1,131 @@
+"""What the machine can do, measured: bandwidth, arithmetic, exponentials; the roof over a program.
+
+    python -m bench.machine THREADS          prints one line of JSON
+
+Run by the benchmark in a process of its own for each number of threads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.spec import Cost
+
+CACHE = 1 << 20  # bytes that are taken to stay in a core's second-level cache between calls
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Rates of a number of threads: bytes and operations per second, seconds per exponential."""
+
+    threads: int
+    copy: float
+    read: float
+    flops: float
+    exponential: float
+
+    def roof(self, cost: Cost) -> tuple[float, str]:
+        """The least seconds of a program, and whether memory or arithmetic sets them."""
+        arithmetic = cost.flops / self.flops + cost.functions * self.exponential
+        memory = cost.bytes / self.read if cost.bytes > CACHE else 0.0
+        return (memory, "memory") if memory > arithmetic else (arithmetic, "arithmetic")
+
+
+def best(run: Callable[[], Any], repeats: int = 15) -> float:
+    """The least time of several runs, after one that is not counted."""
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def kernels() -> tuple[Any, Any, Any, Any]:
+    """Copy, sum, fused multiply-add and exponential over blocks of an array, one per thread."""
+    from numba import njit, prange
+
+    from symgrad.codegen.spelling import NUMBA
+    from tools.vector_functions import sweep_module
+
+    options: dict[str, Any] = {"fastmath": {"contract", "nsz", "arcp", "reassoc"}}
+    sweep = sweep_module({"exp": NUMBA["exp"].text}, ["exp"])["sweep_exp"]
+
+    @njit(parallel=True, **options)
+    def copy(x: Any, y: Any) -> None:
+        for block in prange(len(x)):
+            for i in range(x.shape[1]):
+                y[block, i] = x[block, i]
+
+    @njit(parallel=True, **options)
+    def read(x: Any, totals: Any) -> None:
+        for block in prange(len(x)):
+            total = 0.0
+            for i in range(x.shape[1]):
+                total += x[block, i]
+            totals[block] = total
+
+    @njit(parallel=True, **options)
+    def multiply_add(x: Any, repeats: int) -> None:
+        for block in prange(len(x)):
+            for _ in range(repeats):
+                for i in range(x.shape[1]):
+                    u = x[block, i]
+                    v = u * 0.999 + 0.001
+                    w = v * u + 0.001
+                    s = w * v + 0.002
+                    t = s * w + 0.003
+                    p = t * s + 0.004
+                    q = p * t + 0.005
+                    r = q * p + 0.006
+                    x[block, i] = r * 0.1 + q
+
+    @njit(parallel=True)
+    def exponential(x: Any, y: Any, repeats: int) -> None:
+        for block in prange(len(x)):
+            for _ in range(repeats):
+                sweep(x[block], y[block])
+
+    return copy, read, multiply_add, exponential
+
+
+def measure_machine(threads: int) -> Machine:
+    """The rates of this machine for arrays that are cut into one block per thread."""
+    copy, read, multiply_add, exponential = kernels()
+    large = np.ones((threads, (128 << 20) // 8 // threads))
+    other, totals = np.empty_like(large), np.empty(threads)
+    small, found = np.full((threads, 1024), 0.5), np.empty((threads, 1024))
+    repeats = 1_000
+    copied = best(lambda: copy(large, other), 7)
+    summed = best(lambda: read(large, totals), 7)
+    added = best(lambda: multiply_add(small, repeats))
+    exponentials = best(lambda: exponential(small, found, repeats))
+    elements = small.size * repeats
+    return Machine(
+        threads=threads,
+        copy=2 * large.nbytes / copied,
+        read=large.nbytes / summed,
+        flops=16 * elements / added,
+        exponential=exponentials / elements,
+    )
+
+
+def main() -> None:
+    """Prints the rates."""
+    threads = int(sys.argv[1])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    print(json.dumps(asdict(measure_machine(threads))))
+
+
+if __name__ == "__main__":
+    main()

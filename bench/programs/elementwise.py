@@ -1,0 +1,73 @@
+"""A chain of twenty element-wise operations and a sum: what fusion alone brings."""
+
+import numpy as np
+from jaxtyping import Float64
+from numpy import ndarray as Array
+
+from bench.spec import Bar, BenchProgram, Case, Cost
+from symgrad import program
+
+
+@program(wrt="x")
+def chain(x: Float64[Array, "n"]):
+    """Twenty operations, three each of exp, tanh and log among them."""
+    a = np.tanh(0.5 * x)
+    b = np.exp(-a * x)
+    c = np.log(b + 1.5)
+    d = np.tanh(c - a)
+    e = np.log(2.0 + d)
+    f = np.exp(e * 0.3)
+    g = np.tanh(f - b)
+    h = np.log(3.0 + g * g)
+    return np.sum(np.exp(-h))
+
+
+def build_jax():
+    import jax.numpy as jnp
+
+    def chain(x):
+        a = jnp.tanh(0.5 * x)
+        b = jnp.exp(-a * x)
+        c = jnp.log(b + 1.5)
+        d = jnp.tanh(c - a)
+        e = jnp.log(2.0 + d)
+        f = jnp.exp(e * 0.3)
+        g = jnp.tanh(f - b)
+        h = jnp.log(3.0 + g * g)
+        return jnp.sum(jnp.exp(-h))
+
+    return chain
+
+
+def build_torch():
+    import torch
+
+    def chain(x):
+        a = torch.tanh(0.5 * x)
+        b = torch.exp(-a * x)
+        c = torch.log(b + 1.5)
+        d = torch.tanh(c - a)
+        e = torch.log(2.0 + d)
+        f = torch.exp(e * 0.3)
+        g = torch.tanh(f - b)
+        h = torch.log(3.0 + g * g)
+        return torch.sum(torch.exp(-h))
+
+    return chain
+
+
+BARS = (Bar(("jax", "torch_compile"), 2.0),)
+
+PROGRAM = BenchProgram(
+    name="elementwise",
+    title="chain of 20 element-wise operations, sum",
+    axes="n",
+    model=chain,
+    inputs=lambda rng, n: (rng.normal(size=n),),
+    cases=(Case((1_000,), BARS), Case((100_000,), BARS), Case((10_000_000,), BARS)),
+    quick=(37,),
+    cost=lambda n: Cost(bytes=16 * n, flops=40 * n, functions=9 * n),
+    jax={"written": build_jax},
+    torch={"written": build_torch},
+    trend=((1_000,), (10_000,), (100_000,), (1_000_000,), (10_000_000,)),
+)
