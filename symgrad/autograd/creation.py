@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 
 from symgrad.autograd.dtypes import as_numpy, default_numpy, dtype_of
+from symgrad.autograd.modes import MODES
 from symgrad.autograd.tensor import Tensor, wrap
+from symgrad.errors import CaptureError
 
 __all__ = ["FUNCTIONS", "METHODS", "as_tensor", "from_numpy", "tensor"]
 
 Array = np.ndarray
 
 
-def finish(array: Array, requires_grad: bool, kind: Any = None) -> Tensor:
-    """A leaf of an array."""
-    if kind is not None:
-        array = array.astype(as_numpy(kind), copy=False)
+def finish(array: Array, requires_grad: bool, *, literal: bool = True) -> Tensor:
+    """A leaf of an array; a literal one holds numbers that no tensor has given."""
     result = wrap(array)
+    if literal and MODES.tracing is not None:
+        MODES.tracing.note(array)
     if requires_grad:
         if array.dtype.kind not in "fc":
             raise RuntimeError(
@@ -53,6 +55,13 @@ def _inferred(data: Any, array: Array) -> np.dtype[Any]:
     return default_numpy()
 
 
+def _has_arrays(data: Any) -> bool:
+    """Whether there are tensors or arrays in nested lists."""
+    if isinstance(data, (list, tuple)):
+        return any(_has_arrays(entry) for entry in data)
+    return isinstance(data, (Tensor, np.ndarray))
+
+
 def tensor(
     data: Any,
     *,
@@ -73,7 +82,7 @@ def tensor(
         kind = default_numpy()
     copy = np.array(array, kind)
     dtype_of(copy)
-    return finish(copy, requires_grad)
+    return finish(copy, requires_grad, literal=not _has_arrays(data))
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -81,7 +90,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray):
-        return from_numpy(data) if dtype is None else finish(data, False, dtype)
+        return from_numpy(data if dtype is None else data.astype(as_numpy(dtype), copy=False))
     return tensor(data, dtype=dtype)
 
 
@@ -189,6 +198,11 @@ def manual_seed(seed: int) -> None:
 
 
 def _draw(draw: Callable[[np.random.Generator], Array]) -> Array:
+    if MODES.tracing is not None:
+        raise CaptureError(
+            "jit: the function draws random numbers, which would be the same in every call; draw "
+            "them outside and pass them as an argument"
+        )
     with _SOURCE.lock:
         return np.asarray(draw(_SOURCE.generator))
 

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import special
 
 from symgrad.autograd.dtypes import DTYPES, as_numpy, promoted
-from symgrad.autograd.recording import apply, binary, operation, plain_number, unary
+from symgrad.autograd.modes import MODES
+from symgrad.autograd.recording import apply, binary, literal, operation, plain_number, unary
 from symgrad.autograd.tensor import Tensor, wrap
 
 __all__ = ["FUNCTIONS", "METHODS"]
@@ -361,7 +362,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 def _as_kind(value: Any, kind: np.dtype[Any]) -> Any:
     if isinstance(value, Tensor):
         return value if value._data.dtype == kind else to(value, kind)
-    return wrap(np.asarray(plain_number(value), kind))
+    return literal(np.asarray(plain_number(value), kind))
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -393,7 +394,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """value where the mask holds, else input."""
-    filler = value if isinstance(value, Tensor) else wrap(np.asarray(value, input._data.dtype))
+    filler = value if isinstance(value, Tensor) else literal(np.asarray(value, input._data.dtype))
     if filler._data.dtype != input._data.dtype:
         filler = to(filler, input._data.dtype)
     return apply(MASKED_FILL, (input, mask, filler), promote=False)
@@ -424,6 +425,8 @@ def to(input: Tensor, *arguments: Any, **named: Any) -> Tensor:
     kind = as_numpy(given)
     if kind == input._data.dtype:
         return clone(input) if named.get("copy") else input
+    if MODES.tracing is not None:
+        return apply(CAST, (input,), {"dtype": kind}, promote=False)
     if kind.kind not in "fc" or input._data.dtype.kind not in "fc":
         return wrap(input._data.astype(kind))
     return apply(CAST, (input,), {"dtype": kind}, promote=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ class Walk:
 
     # --- gradients on their way ------------------------------------------------------------------
 
-    def _deliver(self, edge: Any, gradient: Any, mask: Any = None) -> None:
+    def _deliver(self, edge: Any, gradient: Any, mask: Any = None, owned: bool = False) -> None:
         """Add a gradient to what an edge's end has received; None only counts as arrived."""
         if type(edge) is tuple:
             if gradient is None:
@@ -160,11 +161,12 @@ class Walk:
         if gradient is not None:
             old = self.leaves.get(key)
             self.leaves[key] = gradient if old is None else old + gradient
+            owned = owned or old is not None
         self.pending[key] -= 1
         if not self.pending[key]:
             total = self.leaves.pop(key, None)
             if total is not None:
-                self._finish_leaf(edge, total)
+                self._finish_leaf(edge, total, owned and gradient is not None)
 
     def _skip(self, node: Node) -> None:
         """A node that no gradient reached: its edges will not deliver."""
@@ -194,6 +196,7 @@ class Walk:
         for k, (edge, gradient) in enumerate(zip(node.edges, results, strict=True)):
             if edge is None:
                 continue
+            owned = type(edge) is not tuple and getrefcount(gradient) <= _UNSHARED
             if casts and gradient is not None:
                 gradient = self._cast(edge, gradient)
             if (
@@ -202,7 +205,7 @@ class Walk:
                 or edge[0] in needed
                 or self._is_wanted(edge[0])
             ):
-                self._deliver(edge, gradient, None if masks is None else masks[k])
+                self._deliver(edge, gradient, None if masks is None else masks[k], owned)
 
     def _cast(self, edge: Any, gradient: Any) -> Any:
         """A gradient in the type of the tensor it belongs to."""
@@ -284,17 +287,18 @@ class Walk:
 
     # --- leaves ----------------------------------------------------------------------------------
 
-    def _finish_leaf(self, leaf: Tensor, gradient: Any) -> None:
+    def _finish_leaf(self, leaf: Tensor, gradient: Any, owned: bool) -> None:
         wanted = self.wanted_leaves.get(id(leaf))
         if self.inputs is not None and wanted is None:
             return
         if leaf._hooks:
             gradient = self._call_hooks(leaf._hooks, gradient)
+            owned = False
         if not self.accumulate:
             for position in wanted or ():
                 self.captured[position] = self._owned(gradient)
             return
-        self._add_to_grad(leaf, gradient)
+        self._add_to_grad(leaf, gradient, owned)
         if leaf._post_hooks:
             for hook in list(leaf._post_hooks.values()):
                 hook(leaf)
@@ -304,19 +308,39 @@ class Walk:
             return gradient
         return wrap(np.array(gradient))
 
-    def _add_to_grad(self, tensor: Tensor, gradient: Any) -> None:
-        """In place without create_graph, by a new tensor with it."""
+    def _add_to_grad(self, tensor: Tensor, gradient: Any, owned: bool = False) -> None:
+        """In place without create_graph, by a new tensor with it.
+
+        An owned gradient becomes the tensor's own memory, another one is copied.
+        """
         old = tensor._grad
         if isinstance(gradient, Tensor):
             tensor._grad = gradient.clone() if old is None else old + gradient
         elif old is None:
-            dtype = tensor._data.dtype
-            tensor._grad = wrap(np.array(gradient, dtype=dtype))
+            data = tensor._data
+            kept = owned and _fits(gradient, data)
+            tensor._grad = wrap(gradient if kept else np.array(gradient, data.dtype, order="C"))
         elif old._edge is not None or not old._data.flags.writeable:
             tensor._grad = wrap(old._data + gradient)
         else:
             np.add(old._data, gradient, out=old._data, casting="same_kind")
             old._counter[0] += 1
+
+
+# References to an adjoint that nobody else has, as `_visit` counts them: the list of results, the
+# loop's variable, what `zip` hands out, and the call of `getrefcount`.
+_UNSHARED = 4
+
+
+def _fits(gradient: Any, like: Array) -> bool:
+    """Whether an array can be a leaf's gradient as it lies in memory."""
+    return (
+        type(gradient) is np.ndarray
+        and gradient.base is None
+        and gradient.dtype == like.dtype
+        and gradient.flags.c_contiguous
+        and gradient.flags.writeable
+    )
 
 
 class _hook_mode:

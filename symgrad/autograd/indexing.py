@@ -95,7 +95,7 @@ def plain_key(key: Any) -> Key:
             item = np.asarray(item)
         if isinstance(item, Tensor):
             if item._data.ndim == 0 and item._data.dtype.kind in "iu":
-                plain.append(int(item._data))
+                plain.append(int(item))
                 continue
             item = item._data
         elif isinstance(item, (list, range)):

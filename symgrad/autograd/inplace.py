@@ -14,8 +14,9 @@ import numpy as np
 from symgrad.autograd import elementwise
 from symgrad.autograd.indexing import assign_operation, plain_key, read_key
 from symgrad.autograd.modes import MODES
-from symgrad.autograd.recording import edge_of, operation, record
+from symgrad.autograd.recording import edge_of, literal, operation, record
 from symgrad.autograd.tensor import Tensor, wrap
+from symgrad.errors import CaptureError
 
 __all__ = ["METHODS", "write"]
 
@@ -60,6 +61,8 @@ def write(tensor: Tensor, result: Tensor) -> Tensor:
             "single memory location. Please clone() the tensor before performing the operation."
         )
     tracked = MODES.enabled and (result.requires_grad or tensor.requires_grad)
+    if not tracked:
+        _refuse_tracing()
     base = tensor._base
     if tracked and base is not None:
         _rebase_view(tensor, base, result)
@@ -68,6 +71,15 @@ def write(tensor: Tensor, result: Tensor) -> Tensor:
     if tracked and base is None:
         _rebase(tensor, result)
     return tensor
+
+
+def _refuse_tracing() -> None:
+    """A change that is not recorded would happen while tracing, and never again."""
+    if MODES.tracing is not None:
+        raise CaptureError(
+            "jit: the function changes a tensor in place by values that do not come from its "
+            "arguments; do that before the call"
+        )
 
 
 def _shown(array: Array) -> str:
@@ -99,7 +111,7 @@ def _rebase_view(view: Tensor, base: Tensor, result: Tensor) -> None:
     merged = record(
         COPY_SLICES,
         (base, result),
-        (base._data, result._data),
+        (_unchanging(base), result._data),
         {"chain": view._chain},
         base._data,
     )
@@ -110,9 +122,20 @@ def _rebase_view(view: Tensor, base: Tensor, result: Tensor) -> None:
         node.counters = (None, None)
 
 
+def _unchanging(base: Tensor) -> Array:
+    """The values of a base before the change: a copy where a trace is to read them again."""
+    tracing = MODES.tracing
+    if tracing is None:
+        return base._data
+    copy = base._data.copy()
+    if tracing.knows(base._data):
+        tracing.note(copy)
+    return copy
+
+
 def old_value(tensor: Tensor) -> Tensor:
     """The tensor before the change, with memory of its own and the same place in the graph."""
-    copy = wrap(tensor._data.copy())
+    copy = wrap(tensor._data.copy() if MODES.tracing is None else _unchanging(tensor))
     edge = edge_of(tensor)
     if isinstance(edge, Tensor):
         copy._alias = edge
@@ -156,10 +179,11 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
 
 def _set_advanced(self: Tensor, key: Any, value: Any) -> None:
     places = np.arange(self._data.size).reshape(self._data.shape)[key.items]
-    source = value if isinstance(value, Tensor) else wrap(np.asarray(value))
+    source = value if isinstance(value, Tensor) else literal(np.asarray(value))
     if source._data.dtype != self._data.dtype:
         source = source.to(self._data.dtype)
     if not MODES.enabled or not (source.requires_grad or self.requires_grad):
+        _refuse_tracing()
         self._data[key.items] = source._data
         self._counter[0] += 1
         return
@@ -197,7 +221,7 @@ INDEX_PUT = assign_operation("IndexPutBackward0")
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """The values of src, broadcast; the gradient goes to src."""
     check_writable(self)
-    source = src if isinstance(src, Tensor) else wrap(np.asarray(src))
+    source = src if isinstance(src, Tensor) else literal(np.asarray(src))
     if source._data.dtype != self._data.dtype:
         source = source.to(self._data.dtype)
     if source._data.shape != self._data.shape:
@@ -206,7 +230,10 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
             source, shape = source.reshape(shape[1:]), shape[1:]
         source = source.expand(*self._data.shape)
     if MODES.enabled and (source.requires_grad or self.requires_grad):
-        old = old_value(self) if self._base is None else wrap(self._data)
+        if self._base is None:
+            old = old_value(self)
+        else:  # what was there is not read, and the base's node takes the place of the view's
+            old = wrap(self._data) if MODES.tracing is None else literal(np.zeros_like(self._data))
         arrays = (old._data, source._data)
         return write(self, record(COPY, (old, source), arrays, {}, source._data.copy()))
     return write(self, source.detach())
@@ -222,7 +249,7 @@ def zero_(self: Tensor) -> Tensor:
     return copy_(self, 0.0 if self._data.dtype.kind == "f" else 0)
 
 
-COPY = operation("CopyBackwards", lambda x, y: y.copy(), formula=lambda x, y: x * 0 + y)
+COPY = operation("CopyBackwards", lambda x, y: y.copy(), formula=lambda x, y: np.zeros_like(x) + y)
 
 _NAMES = [
     "add",

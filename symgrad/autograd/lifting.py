@@ -35,10 +35,14 @@ class Lifted:
         leaves: the leaf tensors, in order of first use.
         constants: other arrays that were read, as they are now.
         names: one for each leaf, then one for each constant.
+        exact: every array that was read is an argument, also numbers of rank 0 and index keys.
     """
 
-    def __init__(self, roots: Sequence[Tensor], names: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, roots: Sequence[Tensor], names: Mapping[str, Tensor], *, exact: bool = False
+    ) -> None:
         self.roots = roots
+        self.exact = exact
         self.order = _nodes_behind(roots)
         self.leaves: list[Tensor] = []
         self.constants: list[np.ndarray] = []
@@ -71,7 +75,8 @@ class Lifted:
             elif edge is None and isinstance(value, np.ndarray):
                 self._constant(value)
         operation = node.operation
-        if operation.prepare is not None and operation.function is not _read:
+        if self._by_position(node):
+            assert operation.prepare is not None
             inputs, _ = operation.prepare(node.inputs, node.static)
             extras = list(inputs[len(node.inputs) :])
             self.extras[node] = extras
@@ -79,16 +84,23 @@ class Lifted:
                 if isinstance(value, np.ndarray):
                     self._constant(value)
 
+    def _by_position(self, node: OperationNode) -> bool:
+        """Whether the node reads at an array of positions; plain slices stay what they are."""
+        if node.operation.prepare is None:
+            return False
+        return node.operation.function is not _read or (self.exact and node.static["key"].advanced)
+
     def _constant(self, array: np.ndarray) -> None:
-        if array.ndim and all(known is not array for known in self.constants):
+        if (array.ndim or self.exact) and all(known is not array for known in self.constants):
             self.constants.append(array)
 
-    def capture(self, name: str = "f") -> CapturedModel:
+    def capture(self, name: str = "f", wrt: Sequence[str] | None = None) -> CapturedModel:
         """The program, with symbolic sizes if the graph's reshapes permit, else literal ones."""
         values = [leaf._data for leaf in self.leaves] + self.constants
-        wrt = tuple(
-            n for n, leaf in zip(self.names, self.leaves, strict=False) if leaf.requires_grad
-        )
+        if wrt is None:
+            pairs = zip(self.names, self.leaves, strict=False)
+            wrt = [n for n, x in pairs if x.requires_grad and x._data.dtype.kind == "f"]
+        wrt = tuple(wrt)
         function = self._function()
         try:
             examples = dict(zip(self.names, values, strict=True))
@@ -121,7 +133,7 @@ class Lifted:
             if edge is not None:
                 return known[id(edge)]
             if isinstance(value, np.ndarray):
-                return known[id(value)] if value.ndim else value
+                return known.get(id(value), value)
             return value
 
         for node in self.order:
@@ -132,17 +144,17 @@ class Lifted:
                     x.astype(v.dtype) if hasattr(v, "dtype") and x.dtype != v.dtype else x
                     for x, v in zip(inputs, node.inputs, strict=True)
                 ]
-            values[node] = _applied(node, inputs, self.extras.get(node, ()), known)
+            values[node] = _applied(node, inputs, self.extras.get(node), known)
         results = [values[r._edge[0]] if r._edge is not None else known[id(r)] for r in self.roots]
         return results[0] if len(results) == 1 else tuple(results)
 
 
 def _applied(
-    node: OperationNode, inputs: list[Any], extras: Sequence[Any], known: dict[int, Any]
+    node: OperationNode, inputs: list[Any], extras: Sequence[Any] | None, known: dict[int, Any]
 ) -> Any:
     """One recorded operation on symbolic arrays."""
     operation = node.operation
-    if operation.prepare is None or operation.function is _read:
+    if extras is None:
         lifted = operation.function if operation.function is _read else operation.formula
         return lifted(*inputs, **node.static)
     if any(isinstance(value, Unread) for value in extras):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 __all__ = [
     "MODES",
+    "Tracing",
     "enable_grad",
     "inference_mode",
     "is_grad_enabled",
@@ -27,6 +28,22 @@ class _Modes(threading.local):
     enabled: bool = True
     inference: bool = False
     anomaly: bool = False
+    tracing: Tracing | None = None
+
+
+class Tracing:
+    """While a function is traced: all is recorded, and arrays of numbers in its text are noted."""
+
+    def __init__(self) -> None:
+        self._literals: dict[int, Any] = {}
+
+    def note(self, array: Any) -> None:
+        """The array holds numbers that do not depend on any tensor."""
+        self._literals[id(array)] = array
+
+    def knows(self, array: Any) -> bool:
+        """Whether the array holds such numbers."""
+        return id(array) in self._literals
 
 
 MODES = _Modes()

@@ -15,7 +15,7 @@ __all__ = ["NAMES"]
 NAMES: dict[str, Any] = {
     **FUNCTIONS,
     **DTYPES,
-    **{name: getattr(modes, name) for name in modes.__all__ if name != "MODES"},
+    **{name: getattr(modes, name) for name in modes.__all__ if name not in ("MODES", "Tracing")},
     "double": DTYPES["float64"],
     "float": DTYPES["float32"],
     "half": DTYPES["float16"],

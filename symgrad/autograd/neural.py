@@ -11,8 +11,9 @@ from symgrad.autograd.elementwise import FUNCTIONS as ELEMENTWISE
 from symgrad.autograd.elementwise import relu
 from symgrad.autograd.indexing import TAKE, Held, embedding, pick_along
 from symgrad.autograd.matrices import einsum, matmul
+from symgrad.autograd.modes import MODES
 from symgrad.autograd.recording import apply, operation, unary
-from symgrad.autograd.special import log_softmax_of, softmax_of
+from symgrad.autograd.special import arange_of, log_softmax_of, softmax_of
 from symgrad.autograd.tensor import Tensor, wrap
 from symgrad.autograd.views import axis_of
 
@@ -218,9 +219,13 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
         return loss.mean()
     if reduction == "sum":
         return loss.sum()
-    if reduction != "none":
-        raise ValueError(f"{reduction} is not a valid value for reduction: mean, sum or none")
+    _check_reduction(reduction)
     return loss
+
+
+def _check_reduction(reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction} is not a valid value for reduction: mean, sum or none")
 
 
 def _mse(x: Any, y: Any, *, reduction: str) -> Any:
@@ -263,6 +268,28 @@ def _smooth_l1(x: Any, y: Any, *, beta: float) -> Any:
 SMOOTH_L1 = operation("SmoothL1LossBackward0", _smooth_l1)
 
 
+def _nll(x: Any, y: Any, *, reduction: str) -> Any:
+    """−x[n, y[n]]"""
+    picked = x[arange_of(x.shape[0]), y]
+    if reduction == "mean":
+        return -np.mean(picked)
+    return -np.sum(picked) if reduction == "sum" else -picked
+
+
+def _nll_ignoring(x: Any, y: Any, *, reduction: str, ignored: int) -> Any:
+    """−x[n, y[n]] without the samples whose class is the ignored one."""
+    kept = y != ignored
+    picked = x[arange_of(x.shape[0]), np.where(kept, y, 0)]
+    losses = -np.where(kept, picked, np.zeros_like(picked))
+    if reduction == "mean":
+        return np.sum(losses) / np.sum(kept)
+    return np.sum(losses) if reduction == "sum" else losses
+
+
+NLL = operation("NllLossBackward0", _nll)
+NLL_IGNORING = operation("NllLossBackward0", _nll_ignoring, quiet=True)
+
+
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -271,6 +298,25 @@ def nll_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """−x[n, target[n]], averaged with the weights of the classes."""
+    if input._data.ndim != 2 or weight is not None or not input._data.size:
+        return _weighted_nll(input, target, weight, ignore_index, reduction)
+    labels = target._data
+    if labels.shape != input._data.shape[:1]:
+        raise ValueError(
+            f"Expected input batch_size ({len(input._data)}) to match target batch_size "
+            f"({len(labels) if labels.ndim else 0})."
+        )
+    _check_reduction(reduction)
+    if MODES.tracing is not None or (labels == ignore_index).any():
+        static = {"reduction": reduction, "ignored": ignore_index}
+        return apply(NLL_IGNORING, (input, target), static, promote=False)
+    return apply(NLL, (input, target), {"reduction": reduction}, promote=False)
+
+
+def _weighted_nll(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
+) -> Tensor:
+    """The loss of any rank, with weights of the classes."""
     labels = target._data
     axis = 1 if input._data.ndim > 1 else 0
     ignored = labels == ignore_index
@@ -280,11 +326,10 @@ def nll_loss(
     scale = (~ignored).astype(input._data.dtype)
     if weight is not None:
         scale = scale * weight._data[np.where(ignored, 0, labels)]
-    plain = weight is None and not np.any(ignored)
-    weighted = picked if plain else picked * wrap(np.asarray(scale))
-    if reduction != "mean" or plain:
+    weighted = picked * wrap(np.asarray(scale))
+    if reduction != "mean":
         return _reduced(weighted, reduction)
-    return weighted.sum() / float(np.sum(scale))
+    return weighted.sum() / wrap(np.asarray(np.sum(scale)))
 
 
 def cross_entropy(

@@ -19,8 +19,9 @@ from symgrad.autograd.elementwise import (
     remainder,
     sub,
 )
-from symgrad.autograd.recording import plain_number
-from symgrad.autograd.tensor import Tensor, wrap
+from symgrad.autograd.modes import MODES
+from symgrad.autograd.recording import apply, operation, plain_number
+from symgrad.autograd.tensor import Tensor, refuse_tracing, wrap
 
 __all__ = ["FUNCTIONS", "METHODS"]
 
@@ -33,7 +34,11 @@ def _plain(value: Any) -> Any:
 
 
 def _comparison(name: str, function: Callable[..., Any]) -> Any:
+    op = operation(f"{name.title()}Backward0", function)
+
     def run(input: Any, other: Any) -> Tensor:
+        if MODES.tracing is not None:
+            return apply(op, (input, other), promote=False)
         return wrap(np.asarray(function(_plain(input), _plain(other))))
 
     run.__name__ = run.__qualname__ = name
@@ -61,7 +66,11 @@ _COMPARISONS = {
 
 
 def _test(name: str, function: Callable[..., Any]) -> Any:
+    op = operation(f"{name.title()}Backward0", function)
+
     def run(input: Tensor) -> Tensor:
+        if MODES.tracing is not None:
+            return apply(op, (input,), promote=False)
         return wrap(np.asarray(function(input._data)))
 
     run.__name__ = run.__qualname__ = name
@@ -86,6 +95,7 @@ def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Whether |input − other| ≤ atol + rtol·|other| everywhere."""
+    refuse_tracing()
     return bool(np.allclose(input._data, other._data, rtol, atol, equal_nan))
 
 
@@ -98,6 +108,7 @@ def isclose(
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and all elements are the same."""
+    refuse_tracing()
     return bool(np.array_equal(input._data, other._data))
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "apply",
     "binary",
     "edge_of",
+    "literal",
     "node_type_of",
     "operation",
     "record",
@@ -175,7 +176,8 @@ def record(
 ) -> Tensor:
     """The tensor of a computed value, with a node if an operand requires grad."""
     result = wrap(value)
-    if not MODES.enabled or value.dtype.kind not in "fc":
+    tracing = MODES.tracing is not None
+    if not MODES.enabled or (value.dtype.kind not in "fc" and not tracing):
         return result
     edges = tuple([edge_of(x) if isinstance(x, Tensor) else None for x in operands])
     for edge in edges:
@@ -185,7 +187,7 @@ def record(
         return result
     _refuse_inference(operands)
     edges = tuple(
-        None if edge is None or operands[k]._data.dtype.kind not in "fc" else edge
+        None if edge is None or (operands[k]._data.dtype.kind not in "fc" and not tracing) else edge
         for k, edge in enumerate(edges)
     )
     counters = tuple([x._counter if isinstance(x, Tensor) else None for x in operands])
@@ -202,6 +204,13 @@ def _refuse_inference(operands: Sequence[Any]) -> None:
                 "Inference tensors cannot be saved for backward. To work around you can make a "
                 "clone to get a normal tensor and use it in autograd."
             )
+
+
+def literal(array: Array) -> Tensor:
+    """A tensor of numbers that no tensor has given."""
+    if MODES.tracing is not None:
+        MODES.tracing.note(array)
+    return wrap(array)
 
 
 def plain_number(value: Any) -> Any:

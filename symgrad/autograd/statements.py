@@ -182,6 +182,8 @@ def _as_matrix_product(spec: str, names: Sequence[str]) -> str | None:
     if len(operands) != 2 or any(len(set(o)) < len(o) for o in operands):
         return None
     left, right = operands
+    if _comes_first(right, left, output):  # (b @ a) lies in memory as the result is read
+        left, right, names = right, left, (names[1], names[0])
     batch = [k for k in left if k in right and k in output]
     summed = [k for k in left if k in right and k not in output]
     rows = [k for k in left if k not in right]
@@ -195,6 +197,12 @@ def _as_matrix_product(spec: str, names: Sequence[str]) -> str | None:
     first = _permuted(names[0], left, [*batch, *rows, *summed])
     second = _permuted(names[1], right, [*batch, *summed, *columns])
     return _permuted(f"({first} @ {second})", "".join([*batch, *rows, *columns]), list(output))
+
+
+def _comes_first(one: str, other: str, output: str) -> bool:
+    """Whether an axis of `one` alone stands in the result before those of `other` alone."""
+    free = [k for k in output if (k in one) != (k in other)]
+    return bool(free) and free[0] in one
 
 
 def _permuted(name: str, letters: str, wanted: list[str]) -> str:

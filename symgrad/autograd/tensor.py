@@ -14,11 +14,12 @@ import numpy as np
 
 from symgrad.autograd.dtypes import as_numpy, default_numpy, dtype, dtype_of
 from symgrad.autograd.modes import MODES
+from symgrad.errors import CaptureError
 
 if TYPE_CHECKING:
     from symgrad.autograd.nodes import AccumulateGrad, Node, RemovableHandle
 
-__all__ = ["Size", "Tensor", "data_of", "wrap"]
+__all__ = ["Size", "Tensor", "data_of", "refuse_tracing", "wrap"]
 
 Array = np.ndarray
 
@@ -330,6 +331,7 @@ class Tensor:
 
     def item(self) -> Any:
         """The only element as a Python number."""
+        refuse_tracing()
         if self._data.size != 1:
             raise RuntimeError(
                 f"a Tensor with {self._data.size} elements cannot be converted to Scalar"
@@ -338,10 +340,12 @@ class Tensor:
 
     def tolist(self) -> Any:
         """The elements as (nested) Python lists."""
+        refuse_tracing()
         return self._data.tolist()
 
     def numpy(self, *, force: bool = False) -> Array:
         """The array itself: it shares memory with the tensor."""
+        refuse_tracing()
         if self.requires_grad and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
@@ -367,9 +371,10 @@ class Tensor:
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iub" or self._data.size != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self._data.item())
+        return int(self.item())
 
     def __bool__(self) -> bool:
+        refuse_tracing()
         if self._data.size != 1:
             raise RuntimeError(
                 "Boolean value of Tensor with "
@@ -389,6 +394,7 @@ class Tensor:
         return iter(self.unbind(0))
 
     def __contains__(self, value: Any) -> bool:
+        refuse_tracing()
         return bool((self._data == data_of(value)).any())
 
     def __hash__(self) -> int:
@@ -420,6 +426,16 @@ class Tensor:
 
     def __reduce__(self) -> Any:
         return _restored, (type(self), self._data, self._requires)
+
+
+def refuse_tracing() -> None:
+    """A value that Python reads while a function is traced would be fixed for ever."""
+    if MODES.tracing is not None:
+        raise CaptureError(
+            "jit: the function reads the value of a tensor in Python (item, a condition, numpy), "
+            "which can differ in the next call; choose with where(condition, a, b), or leave this "
+            "part out of the compiled function"
+        )
 
 
 def _restored(cls: type[Tensor], data: Array, requires: bool) -> Tensor:

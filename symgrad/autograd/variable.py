@@ -24,7 +24,7 @@ class _VariableMeta(type):
                 f"Variable data has to be a tensor, but got {type(data).__name__}: make one with "
                 "tensor(...)"
             )
-        result = finish(data._data, requires_grad)
+        result = finish(data._data, requires_grad, literal=False)
         result._counter = data._counter
         return result
 

@@ -88,10 +88,142 @@ def test_jit_agrees_with_the_eager_engine(size: int) -> None:
             )
 
 
-def test_jit_refuses_hidden_leaves() -> None:
-    hidden = symgrad.ones(2, requires_grad=True)
-    with pytest.raises(SymgradError, match="pass it as one"):
-        symgrad.jit(lambda x: (x * hidden).sum(), target="numpy")(symgrad.ones(2))
+def gradients_by_both(function: Any, *given: Any, wrt: Any) -> None:
+    """Value and gradients of the compiled function and of the recorded one, call after call."""
+    compiled = symgrad.jit(function, target="numpy")
+    for arguments in given:
+        results = []
+        for run in (compiled, function):
+            value = run(*arguments)
+            results.append([value.detach(), *symgrad.autograd.grad(value, wrt)])
+        for one, other in zip(*results, strict=True):
+            np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-6, atol=1e-7)
+
+
+def test_jit_of_a_network_takes_the_present_parameters() -> None:
+    torch, rng = symgrad, np.random.default_rng(0)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 3))
+
+    def loss(x: Any, y: Any) -> Any:
+        return torch.nn.functional.cross_entropy(net(x), y)
+
+    compiled = torch.jit(loss, target="numpy")
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5, momentum=0.9)
+    for n in (5, 7, 7, 7, 5):
+        x = torch.tensor(rng.normal(size=(n, 4)), dtype=torch.float32)
+        labels = rng.integers(0, 3, n)
+        labels[0] = -100 if n == 5 else labels[0]  # an ignored sample
+        y = torch.tensor(labels)
+        optimizer.zero_grad()
+        value = compiled(x, y)
+        value.backward()
+        expected = loss(x, y)
+        wanted = torch.autograd.grad(expected, list(net.parameters()))
+        np.testing.assert_allclose(value.item(), expected.item(), rtol=1e-6)
+        for parameter, gradient in zip(net.parameters(), wanted, strict=True):
+            np.testing.assert_allclose(
+                parameter.grad.numpy(), gradient.numpy(), rtol=1e-5, atol=1e-7
+            )
+        optimizer.step()
+
+
+def test_jit_decides_selections_in_each_call() -> None:
+    torch = symgrad
+    w = torch.tensor([0.5, -0.5, 2.0], requires_grad=True)
+
+    def model(x: Any, positions: Any) -> Any:
+        kept = torch.where(x * w > 0, x * w, torch.exp(w))
+        filled = kept.masked_fill(x < -1, 3.0)
+        return (filled * (x > 0).float())[positions].sum() + torch.ones(3) @ kept
+
+    calls = [
+        (torch.tensor(values), torch.tensor(positions))
+        for values, positions in (
+            ([1.0, 2.0, 3.0], [0, 1]),
+            ([-1.0, 2.0, -3.0], [2, 2]),
+            ([1.0, -2.0, -3.0], [1, 0]),
+        )
+    ]
+    gradients_by_both(model, *calls, wrt=[w])
+
+
+def test_jit_records_writes() -> None:
+    w = symgrad.tensor([1.0, 2.0], requires_grad=True)
+
+    def model(x: Any) -> Any:
+        y = symgrad.zeros(3)
+        y[0] = x[0] ** 2 * w[0]
+        first = y[1] * x[1] + y[0]
+        y[1] = first * w[1]
+        return (y * y).sum()
+
+    calls = [(symgrad.tensor(v),) for v in ([1.0, 2.0], [3.0, -1.0])]
+    gradients_by_both(model, *calls, wrt=[w])
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (lambda x: x * 2 if x.sum() > 0 else x, "reads the value"),
+        (lambda x: x * float(x[0]), "reads the value"),
+        (lambda x: x * x.detach().exp(), "without recording"),
+        (lambda x: x.sort().values * symgrad.arange(3), "without recording"),
+        (lambda x: x[x.argmax()], "reads the value"),
+        (lambda x: x[x.argsort()], "without recording"),
+        (lambda x: symgrad.nn.functional.dropout(x), "random numbers"),
+        (lambda x: x * symgrad.tensor(x.argmax()), "without recording"),
+        (lambda x: (x, x), "must return one tensor"),
+        (lambda x: x > 0, "must be floating"),
+    ],
+    ids=[
+        "branch",
+        "number",
+        "detach",
+        "sort",
+        "argmax",
+        "argsort",
+        "random",
+        "copy",
+        "tuple",
+        "flag",
+    ],
+)
+def test_jit_refuses_what_it_cannot_know(function: Any, text: str) -> None:
+    x = symgrad.tensor([3.0, 1.0, 2.0], requires_grad=True)
+    with pytest.raises(SymgradError, match=text):
+        symgrad.jit(function, target="numpy")(x)
+    assert symgrad.is_grad_enabled() and function(x) is not None  # tracing has ended
+
+
+def test_jit_refuses_a_change_in_place_that_is_not_recorded() -> None:
+    calls = symgrad.zeros(1)
+
+    def model(x: Any) -> Any:
+        calls.add_(1.0)
+        return x.sum()
+
+    with pytest.raises(SymgradError, match="in place"):
+        symgrad.jit(model, target="numpy")(symgrad.ones(2, requires_grad=True))
+
+
+def test_jit_gradients_are_the_callers_own() -> None:
+    energy = symgrad.jit(lambda x: (x**2).sum(), target="numpy")
+    x = symgrad.tensor([1.0, 2.0], requires_grad=True)
+    value = energy(x)
+    value.backward(retain_graph=True)
+    first = x.grad
+    value.backward()
+    assert first.tolist() == x.grad.tolist() == [4.0, 8.0]
+    with pytest.raises(RuntimeError, match="second time"):
+        value.backward()
+    assert not energy(x.detach()).requires_grad
+    with symgrad.no_grad():
+        assert not energy(x).requires_grad
+    changed = energy(x)
+    with symgrad.no_grad():
+        x.add_(1.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        changed.backward()
 
 
 def test_compiler_refuses_a_branch_on_values() -> None:
