@@ -63,9 +63,9 @@ _FUNCTION_NAMES = {
 }
 
 
-def function_name(expression: sympy.Expr) -> str:
+def function_name(function: type[sympy.Basic]) -> str:
     """What a scalar function is called in formulas: σ for the sigmoid."""
-    name = type(expression).__name__
+    name = function.__name__
     return _FUNCTION_NAMES.get(name, name)
 
 
@@ -181,7 +181,7 @@ def _call(expression: sympy.Expr) -> tuple[Layout, int]:
         return Root(layout_expression(arguments[0])), _ATOM
     if isinstance(expression, f.power):
         return Scripts(_wrapped(arguments[0], _ATOM), above=layout_expression(arguments[1])), _POWER
-    return call(function_name(expression), *map(layout_expression, arguments)), _ATOM
+    return call(function_name(type(expression)), *map(layout_expression, arguments)), _ATOM
 
 
 def _condition(expression: sympy.Expr) -> Layout:

@@ -1,0 +1,189 @@
+"""Programs in matrix notation: which lines to print, what to put into them, and their proof.
+
+    z     = Xw + b
+    loss  = 1/n · 1ᵀ(softplus(z) − y ⊙ z)
+    w_bar = 1/n · Xᵀ(σ(Xw + b) − y)
+
+Every line is compared with the program at random points before anyone sees it. One that has no
+matrix form, or that does not agree, stays in index notation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from symgrad.explain.algebra import rebuilt
+from symgrad.explain.expressions import Matrix, Name, names_in, size
+from symgrad.explain.index_layout import layout_domain, layout_left, layout_right
+from symgrad.explain.layout import Layout, Variable
+from symgrad.explain.matrix_layout import layout_matrix
+from symgrad.explain.matrix_values import matrix_value
+from symgrad.explain.printing import to_latex, to_mathml
+from symgrad.explain.printing_text import to_text
+from symgrad.explain.recognise import matrix_forms
+from symgrad.explain.sampling import Sample, sample_values
+from symgrad.explain.tidy import tidy
+from symgrad.program import IndexCheck, Program, Statement, dependencies, format_statement
+
+__all__ = ["Line", "agrees", "matrix_lines", "matrix_text"]
+
+# A definition is put into what reads it while the whole has at most so many parts, and while the
+# parts that this repeats, in other lines, are at most so many.
+_LONGEST = 14
+_REPEATED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One formula: `name = matrix`, or where that is None, the definition in index notation."""
+
+    name: str
+    statement: Statement
+    matrix: Matrix | None
+
+    def sides(self) -> tuple[Layout, Layout]:
+        """Left and right side."""
+        if self.matrix is None:
+            return layout_left(self.statement), layout_right(self.statement)
+        return Variable(self.name), layout_matrix(self.matrix)
+
+    @property
+    def domain(self) -> Layout | None:
+        """The ranges of indices, where there are any."""
+        return layout_domain(self.statement) if self.matrix is None else None
+
+    def text(self) -> str:
+        """The line for a terminal."""
+        if self.matrix is None:
+            return format_statement(self.statement)
+        left, right = self.sides()
+        return f"{to_text(left)} = {to_text(right)}"
+
+    def latex(self) -> str:
+        """The line for LaTeX, aligned at the equals sign."""
+        left, right = self.sides()
+        return f"{to_latex(left)} &= {to_latex(right)}"
+
+    def mathml(self) -> str:
+        """The line for a page of HTML, without the `math` element."""
+        left, right = self.sides()
+        return f"{to_mathml(left)}<mo>=</mo>{to_mathml(right)}"
+
+
+def matrix_lines(program: Program, points: int = 2, seed: int = 0) -> tuple[Line, ...]:
+    """The outputs of a program in matrix notation, and what they refer to.
+
+    Args:
+        program: a program or gradient program.
+        points: random points at which every formula has to agree with the program.
+        seed: of the generator of points.
+
+    Returns:
+        Lines in the order of the program. Nothing if no output has a matrix form.
+    """
+    with np.errstate(all="ignore"):
+        forms = {name: tidy(form) for name, form in matrix_forms(program).items()}
+        if not any(name in forms for name in program.outputs):
+            return ()
+        samples = sample_values(program, points, seed)
+        proven = {n: form for n, form in forms.items() if agrees(n, form, samples)}
+        lines = _chosen(program, proven)
+        checked = tuple(_checked(line, samples) for line in lines)
+    if not any(line.matrix is not None for line in checked if line.name in program.outputs):
+        return ()
+    return checked
+
+
+def _checked(line: Line, samples: tuple[Sample, ...]) -> Line:
+    if line.matrix is None or agrees(line.name, line.matrix, samples):
+        return line
+    raise AssertionError(f"{line.text()} is not what the program computes")
+
+
+def agrees(name: str, matrix: Matrix, samples: tuple[Sample, ...]) -> bool:
+    """Whether an expression has the value of a definition at every sample, most of them finite."""
+    finite = 0
+    for values, sizes in samples:
+        expected = np.asarray(values[name], dtype=float)
+        expected = expected.reshape((*expected.shape, 1, 1)[:2]) if expected.ndim < 2 else expected
+        try:
+            found = np.broadcast_to(matrix_value(matrix, values, sizes), expected.shape)
+        except (ValueError, KeyError):
+            return False
+        scale = float(np.max(np.abs(expected), initial=1.0, where=np.isfinite(expected)))
+        if not np.allclose(found, expected, rtol=1e-9, atol=1e-12 * scale, equal_nan=True):
+            return False
+        finite += int(np.isfinite(expected).sum())
+    return finite > 0
+
+
+def _chosen(program: Program, forms: Mapping[str, Matrix]) -> list[Line]:
+    """Outputs with short definitions put in, then whatever they still refer to."""
+    readers = _readers(program)
+    inlined: dict[str, Matrix] = {}
+    for statement in program.definitions:
+        if statement.name in forms:
+            short = {n: forms[n] for n in inlined if n not in program.outputs}
+            lengths = {n: size(form) for n, form in inlined.items()}
+            inlined[statement.name] = tidy(_inlined(forms[statement.name], short, lengths, readers))
+    statements = {s.name: s for s in program.definitions}
+    wanted = list(program.outputs)
+    lines: dict[str, Line] = {}
+    while wanted:
+        name = wanted.pop()
+        if name in lines or name not in statements:
+            continue
+        form = inlined.get(name)
+        lines[name] = Line(name, statements[name], form)
+        wanted += names_in(form) if form is not None else dependencies(statements[name])
+    kept = [lines[s.name] for s in program.definitions if s.name in lines]
+    return [line for line in kept if not isinstance(line.statement, IndexCheck)]
+
+
+def _readers(program: Program) -> dict[str, int]:
+    """How many definitions read each name."""
+    readers: dict[str, int] = {}
+    for statement in program.definitions:
+        for name in dependencies(statement):
+            readers[name] = readers.get(name, 0) + 1
+    return readers
+
+
+def _inlined(
+    form: Matrix,
+    forms: Mapping[str, Matrix],
+    lengths: Mapping[str, int],
+    readers: Mapping[str, int],
+) -> Matrix:
+    """f(t) with t = g becomes f(g) where g is short and t stands in one place."""
+    refused: set[str] = set()
+    while True:
+        names = [n for n, count in names_in(form).items() if count == 1 and n in forms]
+        name = next((n for n in names if n not in refused), None)
+        if name is None:
+            return form
+        tried = _substituted(form, name, forms[name])
+        repeated = lengths[name] * (readers[name] - 1)
+        if repeated > _REPEATED or size(tried) > max(_LONGEST, size(form)):
+            refused.add(name)
+        else:
+            form = tried
+
+
+def _substituted(matrix: Matrix, name: str, value: Matrix) -> Matrix:
+    if isinstance(matrix, Name):
+        return value if matrix.name == name else matrix
+    if name not in names_in(matrix):
+        return matrix
+    return rebuilt(matrix, lambda part: _substituted(part, name, value))
+
+
+def matrix_text(program: Program) -> tuple[str, ...]:
+    """The lines of `matrix_lines` as text, equals signs in one column."""
+    lines = matrix_lines(program)
+    pairs = [line.text().partition(" = ") for line in lines]
+    width = min(24, max((len(left) for left, _, _ in pairs), default=0))
+    return tuple(f"{left:<{width}} = {right}" for left, _, right in pairs)
