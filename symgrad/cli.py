@@ -228,6 +228,11 @@ def _show(options: argparse.Namespace) -> int:
             print(f"  {line}")
         for note in derived.notes:
             print(f"  {note}")
+        matrix = derived.matrix_formulas()
+        if matrix:
+            print("\n  in matrix notation:\n")
+        for line in matrix:
+            print(f"  {line}")
         print()
     return 0
 

@@ -11,6 +11,7 @@ from symgrad.capture import CapturedModel
 from symgrad.codegen import FunctionCode, ModuleCode, Target, emit_module
 from symgrad.differentiate import Gradient, pull_back
 from symgrad.errors import ModelError
+from symgrad.explain.matrix import matrix_text
 from symgrad.program import Program, dependencies, format_program, is_floating
 from symgrad.schedule import freeze
 from symgrad.schedule.freeze_sizes import freeze_requirements, freeze_sizes
@@ -61,6 +62,10 @@ class Derived:
     def formulas(self) -> str:
         """Value and gradient in index notation, one definition a line."""
         return format_program(self.gradient.program)
+
+    def matrix_formulas(self) -> tuple[str, ...]:
+        """Value and gradient in matrix notation, proven at random points; empty without one."""
+        return matrix_text(self.gradient.program, mostly=True)
 
 
 def derive(model: CapturedModel, without: Collection[str], timings: Timings) -> Derived:
@@ -174,6 +179,7 @@ def _function_code(derived: Derived) -> FunctionCode:
         ),
         requirements=freeze_requirements(derived.model.requirements),
         formulas=tuple(format_program(gradient.program).splitlines()),
+        matrix_formulas=derived.matrix_formulas(),
         constants=gradient.program.constants,
         notes=derived.notes,
     )

@@ -41,6 +41,7 @@ class FunctionCode:
     rules: tuple[SizeRule, ...]
     requirements: tuple[str, ...]
     formulas: tuple[str, ...]
+    matrix_formulas: tuple[str, ...]
     constants: tuple[Constant, ...]
     notes: tuple[str, ...]
 
@@ -163,6 +164,7 @@ def _function_values(
         "line": function.line,
         "notes": list(function.notes),
         "formulas": list(function.formulas),
+        "matrix_formulas": list(function.matrix_formulas),
         "class_name": f"{_camel(function.name)}Gradients",
         "arguments": arguments,
         "sizes": sizes,

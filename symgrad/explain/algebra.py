@@ -31,6 +31,7 @@ from symgrad.explain.expressions import (
     is_scalar,
     shape,
 )
+from symgrad.program.functions import exceeds, maximum
 
 __all__ = [
     "call",
@@ -38,6 +39,7 @@ __all__ = [
     "diagonal_of",
     "hadamard",
     "inner_product",
+    "marks",
     "plus",
     "power",
     "product",
@@ -127,11 +129,27 @@ def hadamard(*factors: Matrix) -> Matrix:
                     )
                     exponents[base] = exponents.get(base, sympy.S.Zero) + exponent
     kept = [power(base, exponent) for base, exponent in exponents.items() if exponent != 0]
+    kept = _without_steps(kept)
     if not kept:
         inner = [ones] if ones is not None else []
         return times(*scalars, *inner) if scalars or inner else _ONE
     matrix = kept[0] if len(kept) == 1 else Hadamard(tuple(_identity_first(kept)))
     return times(*scalars, matrix) if scalars else matrix
+
+
+def _without_steps(factors: list[Matrix]) -> list[Matrix]:
+    """max(u, 0) ⊙ step(u) = max(u, 0)."""
+    clipped = [f.arguments for f in factors if isinstance(f, Call) and f.function is maximum]
+    return [
+        factor
+        for factor in factors
+        if not (
+            isinstance(factor, Call)
+            and factor.function is exceeds
+            and (factor.arguments in clipped or factor.arguments[::-1] in clipped)
+            and Scalar(sympy.S.Zero) == factor.arguments[1]
+        )
+    ]
 
 
 def _identity_first(factors: list[Matrix]) -> list[Matrix]:
@@ -270,6 +288,8 @@ def total(matrix: Matrix) -> Matrix:
         return times(*matrix.factors[:-1], total(matrix.factors[-1]))
     if isinstance(matrix, Power) and matrix.exponent == 2:
         return _squared_norm(matrix.base)
+    if isinstance(matrix, DiagonalOf):
+        return trace(matrix.inner)
     if isinstance(matrix, Hadamard) and len(matrix.factors) == 2 and shape(matrix)[1] != 1:
         left, right = matrix.factors
         return trace(product(transposed(left), right))

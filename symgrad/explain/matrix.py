@@ -14,16 +14,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import sympy
 
 from symgrad.explain.algebra import rebuilt
-from symgrad.explain.expressions import Matrix, Name, names_in, size
+from symgrad.explain.expressions import (
+    Call,
+    Matrix,
+    Name,
+    Softmax,
+    children,
+    names_in,
+    size,
+)
 from symgrad.explain.index_layout import layout_domain, layout_left, layout_right
 from symgrad.explain.layout import Layout, Variable
 from symgrad.explain.matrix_layout import layout_matrix
 from symgrad.explain.matrix_values import matrix_value
 from symgrad.explain.printing import to_latex, to_mathml
 from symgrad.explain.printing_text import to_text
-from symgrad.explain.recognise import matrix_forms
+from symgrad.explain.recognise import Form, matrix_forms
 from symgrad.explain.sampling import Sample, sample_values
 from symgrad.explain.tidy import tidy
 from symgrad.program import IndexCheck, Program, Statement, dependencies, format_statement
@@ -38,11 +47,15 @@ _REPEATED = 6
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One formula: `name = matrix`, or where that is None, the definition in index notation."""
+    """One formula: `name = matrix`, or where that is None, the definition in index notation.
+
+    `nonzero` are expressions by which it divides; where one is 0, the program has 0.
+    """
 
     name: str
     statement: Statement
     matrix: Matrix | None
+    nonzero: tuple[Matrix, ...] = ()
 
     def sides(self) -> tuple[Layout, Layout]:
         """Left and right side."""
@@ -60,7 +73,13 @@ class Line:
         if self.matrix is None:
             return format_statement(self.statement)
         left, right = self.sides()
-        return f"{to_text(left)} = {to_text(right)}"
+        return f"{to_text(left)} = {to_text(right)}{self.note}"
+
+    @property
+    def note(self) -> str:
+        """Where the program has 0 although the formula divides by 0."""
+        zeros = ", ".join(f"{to_text(layout_matrix(zero))} = 0" for zero in self.nonzero)
+        return f"  (0 where {zeros})" if zeros else ""
 
     def latex(self) -> str:
         """The line for LaTeX, aligned at the equals sign."""
@@ -84,23 +103,16 @@ def matrix_lines(program: Program, points: int = 2, seed: int = 0) -> tuple[Line
     Returns:
         Lines in the order of the program. Nothing if no output has a matrix form.
     """
-    with np.errstate(all="ignore"):
-        forms = {name: tidy(form) for name, form in matrix_forms(program).items()}
-        if not any(name in forms for name in program.outputs):
-            return ()
-        samples = sample_values(program, points, seed)
-        proven = {n: form for n, form in forms.items() if agrees(n, form, samples)}
-        lines = _chosen(program, proven)
-        checked = tuple(_checked(line, samples) for line in lines)
-    if not any(line.matrix is not None for line in checked if line.name in program.outputs):
+    forms = {n: Form(tidy(f.matrix), f.nonzero) for n, f in matrix_forms(program).items()}
+    if not any(name in forms for name in program.outputs):
         return ()
-    return checked
-
-
-def _checked(line: Line, samples: tuple[Sample, ...]) -> Line:
-    if line.matrix is None or agrees(line.name, line.matrix, samples):
-        return line
-    raise AssertionError(f"{line.text()} is not what the program computes")
+    samples = sample_values(program, points, seed)
+    proven = {n: form for n, form in forms.items() if agrees(n, form.matrix, samples)}
+    lines = tuple(_chosen(program, proven))
+    if not all(line.matrix is None or agrees(line.name, line.matrix, samples) for line in lines):
+        return ()  # what was put together is wrong although its parts are right
+    shown = any(line.matrix is not None for line in lines if line.name in program.outputs)
+    return lines if shown else ()
 
 
 def agrees(name: str, matrix: Matrix, samples: tuple[Sample, ...]) -> bool:
@@ -110,7 +122,8 @@ def agrees(name: str, matrix: Matrix, samples: tuple[Sample, ...]) -> bool:
         expected = np.asarray(values[name], dtype=float)
         expected = expected.reshape((*expected.shape, 1, 1)[:2]) if expected.ndim < 2 else expected
         try:
-            found = np.broadcast_to(matrix_value(matrix, values, sizes), expected.shape)
+            with np.errstate(all="ignore"):
+                found = np.broadcast_to(matrix_value(matrix, values, sizes), expected.shape)
         except (ValueError, KeyError):
             return False
         scale = float(np.max(np.abs(expected), initial=1.0, where=np.isfinite(expected)))
@@ -120,15 +133,15 @@ def agrees(name: str, matrix: Matrix, samples: tuple[Sample, ...]) -> bool:
     return finite > 0
 
 
-def _chosen(program: Program, forms: Mapping[str, Matrix]) -> list[Line]:
+def _chosen(program: Program, forms: Mapping[str, Form]) -> list[Line]:
     """Outputs with short definitions put in, then whatever they still refer to."""
-    readers = _readers(program)
-    inlined: dict[str, Matrix] = {}
+    inliner = _Inliner(program, forms)
+    inlined: dict[str, Form] = {}
     for statement in program.definitions:
         if statement.name in forms:
-            short = {n: forms[n] for n in inlined if n not in program.outputs}
-            lengths = {n: size(form) for n, form in inlined.items()}
-            inlined[statement.name] = tidy(_inlined(forms[statement.name], short, lengths, readers))
+            form = inliner.run(inliner.forms[statement.name])
+            inlined[statement.name] = form
+            inliner.lengths[statement.name] = size(form.matrix)
     statements = {s.name: s for s in program.definitions}
     wanted = list(program.outputs)
     lines: dict[str, Line] = {}
@@ -136,9 +149,14 @@ def _chosen(program: Program, forms: Mapping[str, Matrix]) -> list[Line]:
         name = wanted.pop()
         if name in lines or name not in statements:
             continue
-        form = inlined.get(name)
-        lines[name] = Line(name, statements[name], form)
-        wanted += names_in(form) if form is not None else dependencies(statements[name])
+        form_or_none = inlined.get(name)
+        if form_or_none is None:
+            lines[name] = Line(name, statements[name], None)
+            wanted += dependencies(statements[name])
+        else:
+            matrix, nonzero = form_or_none.matrix, form_or_none.nonzero
+            lines[name] = Line(name, statements[name], matrix, nonzero)
+            wanted += [n for part in (matrix, *nonzero) for n in names_in(part)]
     kept = [lines[s.name] for s in program.definitions if s.name in lines]
     return [line for line in kept if not isinstance(line.statement, IndexCheck)]
 
@@ -152,25 +170,52 @@ def _readers(program: Program) -> dict[str, int]:
     return readers
 
 
-def _inlined(
-    form: Matrix,
-    forms: Mapping[str, Matrix],
-    lengths: Mapping[str, int],
-    readers: Mapping[str, int],
-) -> Matrix:
+class _Inliner:
     """f(t) with t = g becomes f(g) where g is short and t stands in one place."""
-    refused: set[str] = set()
-    while True:
-        names = [n for n, count in names_in(form).items() if count == 1 and n in forms]
-        name = next((n for n in names if n not in refused), None)
-        if name is None:
-            return form
-        tried = _substituted(form, name, forms[name])
-        repeated = lengths[name] * (readers[name] - 1)
-        if repeated > _REPEATED or size(tried) > max(_LONGEST, size(form)):
-            refused.add(name)
-        else:
-            form = tried
+
+    def __init__(self, program: Program, forms: Mapping[str, Form]) -> None:
+        self.forms: dict[str, Form] = {}
+        for name, form in forms.items():
+            self.forms[name] = self._with_softmax(form)
+        self.outputs = frozenset(program.outputs)
+        self.readers = _readers(program)
+        self.lengths: dict[str, int] = {}
+
+    def run(self, form: Form) -> Form:
+        refused: set[str] = set()
+        while True:
+            names = [n for n, count in names_in(form.matrix).items() if count == 1]
+            name = next((n for n in names if n in self.lengths and n not in refused), None)
+            if name is None:
+                return form
+            tried = self._replaced(form, name)
+            repeated = self.lengths[name] * (self.readers[name] - 1)
+            longest = max(_LONGEST, size(form.matrix))
+            if name in self.outputs or repeated > _REPEATED or size(tried.matrix) > longest:
+                refused.add(name)
+            else:
+                form = tried
+
+    def _with_softmax(self, form: Form) -> Form:
+        """exp(z − t) with t = log(1ᵀexp(z)) becomes softmax(z), whoever else reads t."""
+        for name in names_in(form.matrix):
+            matrix = self.forms[name].matrix if name in self.forms else None
+            if isinstance(matrix, Call) and matrix.function is sympy.log:
+                tried = self._replaced(form, name)
+                if _count_softmax(tried.matrix) > _count_softmax(form.matrix):
+                    form = tried
+        return form
+
+    def _replaced(self, form: Form, name: str) -> Form:
+        inner = self.forms[name]
+        nonzero = dict.fromkeys(
+            [*(_substituted(z, name, inner.matrix) for z in form.nonzero), *inner.nonzero]
+        )
+        return Form(tidy(_substituted(form.matrix, name, inner.matrix)), tuple(nonzero))
+
+
+def _count_softmax(matrix: Matrix) -> int:
+    return isinstance(matrix, Softmax) + sum(map(_count_softmax, children(matrix)))
 
 
 def _substituted(matrix: Matrix, name: str, value: Matrix) -> Matrix:
@@ -181,9 +226,16 @@ def _substituted(matrix: Matrix, name: str, value: Matrix) -> Matrix:
     return rebuilt(matrix, lambda part: _substituted(part, name, value))
 
 
-def matrix_text(program: Program) -> tuple[str, ...]:
-    """The lines of `matrix_lines` as text, equals signs in one column."""
+def matrix_text(program: Program, mostly: bool = False) -> tuple[str, ...]:
+    """The lines of `matrix_lines` as text, equals signs in one column.
+
+    Args:
+        program: a program or gradient program.
+        mostly: print nothing unless two thirds of the lines have a matrix form.
+    """
     lines = matrix_lines(program)
+    if mostly and 3 * sum(line.matrix is not None for line in lines) < 2 * len(lines):
+        return ()
     pairs = [line.text().partition(" = ") for line in lines]
     width = min(24, max((len(left) for left, _, _ in pairs), default=0))
     return tuple(f"{left:<{width}} = {right}" for left, _, right in pairs)

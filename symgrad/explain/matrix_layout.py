@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from symgrad.explain.algebra import split_coefficient
+from symgrad.explain.algebra import marks, split_coefficient
 from symgrad.explain.expressions import (
     Call,
     Diagonal,
@@ -28,6 +28,7 @@ from symgrad.explain.expressions import (
     Transposed,
     Triangle,
     is_scalar,
+    size,
 )
 from symgrad.explain.index_layout import function_name, layout_expression
 from symgrad.explain.layout import (
@@ -147,11 +148,16 @@ def _sum(parts: tuple[Matrix, ...]) -> Layout:
     taken = [p for negative, p in signed if negative]
     row: list[Layout] = []
     for sign, group in (("+", added), ("−", taken)):
-        for part in group:
+        for part in sorted(group, key=_rank):
             if row or sign == "−":
                 row.append(Sign(sign, tight=not row))
             row.append(_wrapped(part, _HADAMARD))
     return Row(tuple(row))
+
+
+def _rank(part: Matrix) -> tuple[int, int]:
+    """Long before short, plain before transposed: Xw + b, A + Aᵀ."""
+    return marks(part) - size(part), marks(part)
 
 
 def _times(factors: tuple[Matrix, ...]) -> tuple[Layout, int]:
@@ -254,6 +260,13 @@ def _call(function: type[sympy.Function], arguments: tuple[Matrix, ...]) -> tupl
         return Root(parts[0]), _ATOM
     if function in (f.absolute, sympy.Abs):
         return Fenced(parts[0], "|", "|"), _ATOM
+    if function is f.exceeds:
+        difference = (
+            arguments[0]
+            if arguments[1] == Scalar(sympy.S.Zero)
+            else Sum((arguments[0], Times((Scalar(sympy.S.NegativeOne), arguments[1]))))
+        )
+        return call("step", layout_matrix(difference)), _ATOM
     if function is f.select:
         condition = parts[0]
         inner = condition.inner if isinstance(condition, Fenced) else condition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import sympy
@@ -35,8 +35,9 @@ from symgrad.explain.expressions import (
 )
 from symgrad.explain.network import Edge, Network, NoMatrixForm
 from symgrad.program import Access, Definition, Guard, IndexCheck, Program, Reshape, Statement, Term
+from symgrad.program import functions as f
 
-__all__ = ["matrix_forms", "matrix_name"]
+__all__ = ["Form", "matrix_forms", "matrix_name"]
 
 Index: TypeAlias = sympy.Symbol
 _ONE = sympy.S.One
@@ -54,18 +55,26 @@ def matrix_name(name: str, extents: tuple[sympy.Expr, ...]) -> Name:
     return Name(name, shape)
 
 
-def matrix_forms(program: Program) -> dict[str, Matrix]:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A matrix expression, and what must not be 0 for it: the program has 0 there."""
+
+    matrix: Matrix
+    nonzero: tuple[Matrix, ...] = ()
+
+
+def matrix_forms(program: Program) -> dict[str, Form]:
     """The matrix expression of every statement that has one, by name, in the program's order."""
     shapes = program.shapes()
     checked = {s.name: s.source for s in program.definitions if isinstance(s, IndexCheck)}
     reader = _Reader(shapes, checked)
-    found: dict[str, Matrix] = {}
+    found: dict[str, Form] = {}
     statements = {s.name: s for s in program.definitions}
     for statement in program.definitions:
-        try:
-            found[statement.name] = reader.statement(statement, statements)
-        except NoMatrixForm:
-            continue
+        reader.zeros.clear()
+        with contextlib.suppress(NoMatrixForm):
+            matrix = reader.statement(statement, statements)
+            found[statement.name] = Form(matrix, tuple(dict.fromkeys(reader.zeros)))
     return found
 
 
@@ -75,13 +84,12 @@ class _Reader:
 
     shapes: Mapping[str, tuple[sympy.Expr, ...]]
     checked: Mapping[str, str]
+    zeros: list[Matrix] = field(default_factory=list)
 
     def statement(self, statement: Statement, others: Mapping[str, Statement]) -> Matrix:
         if isinstance(statement, Reshape):
             return self._kronecker(statement, others.get(statement.source))
-        if isinstance(statement, IndexCheck):
-            raise NoMatrixForm
-        if len(statement.axes) > 2:
+        if not isinstance(statement, Definition) or len(statement.axes) > 2:
             raise NoMatrixForm
         extents = {a.index: a.extent for a in statement.axes}
         parts = [self._term(term, statement.indices, extents) for term in statement.terms]
@@ -102,9 +110,9 @@ class _Reader:
         if sympy.expand(statement.shape[0] - rows * blocks) != 0:
             raise NoMatrixForm
         extents = {a.index: a.extent for a in source.axes}
-        numbers = [f for f in factors if not f.free_symbols & set(extents)]
-        left = sympy.Mul(*(f for f in factors if f.free_symbols & {i, j}))
-        right = sympy.Mul(*(f for f in factors if f.free_symbols & {k, m}))
+        numbers = [x for x in factors if not x.free_symbols & set(extents)]
+        left = sympy.Mul(*(x for x in factors if x.free_symbols & {i, j}))
+        right = sympy.Mul(*(x for x in factors if x.free_symbols & {k, m}))
         if (left.free_symbols & {k, m}) or (right.free_symbols & {i, j}):
             raise NoMatrixForm
         parts = (self.convert(left, (i, j), extents), self.convert(right, (k, m), extents))
@@ -180,6 +188,8 @@ class _Reader:
     ) -> Matrix:
         network = Network(dict(extents))
         inside = [g for g in map(self._offset, guards) if g[0] != "=="]
+        if any(side not in extents for bound in inside for side in bound[1:3]):
+            raise NoMatrixForm
         for guard in guards:
             self._add_delta(network, guard)
         bounds = {frozenset(g[1:3]): g for g in inside}
@@ -304,9 +314,23 @@ class _Reader:
             if not body.exp.is_Number:
                 raise NoMatrixForm
             return power(self._convert(body.base, own, extents), body.exp)
+        if isinstance(body, f.select):
+            return self._selection(body, own, extents)
         if isinstance(body, sympy.Function):
             return call(body.func, *(self.convert(a, own, extents) for a in body.args))
         raise NoMatrixForm
+
+    def _selection(
+        self, body: sympy.Expr, own: tuple[Index, ...], extents: Mapping[Index, sympy.Expr]
+    ) -> Matrix:
+        """0 where c = 0, else a/c, is written a/c; the condition is kept for a note."""
+        condition, value, otherwise = body.args
+        if isinstance(condition, f.equal) and value == 0 and condition.args[1] == 0:
+            with contextlib.suppress(NoMatrixForm):
+                shown = self.convert(otherwise, own, extents)
+                self.zeros.append(self.convert(condition.args[0], own, extents))
+                return shown
+        return call(body.func, *(self.convert(a, own, extents) for a in body.args))
 
     def _access(
         self, access: Access, own: tuple[Index, ...], extents: Mapping[Index, sympy.Expr]
@@ -388,6 +412,6 @@ def _distributed(body: sympy.Expr) -> list[sympy.Expr]:
         return []
     for factor in body.args:
         if factor.is_Add:
-            rest = sympy.Mul(*(f for f in body.args if f is not factor))
+            rest = sympy.Mul(*(other for other in body.args if other is not factor))
             return [rest * part for part in _ordered(factor.args)]
     return []
