@@ -11,6 +11,13 @@ loss (line 8) and its gradient by w, b:
     w_bar[j] = Σ_i z_bar[i]·X[i,j]                 j < d, i < n
     b_bar = Σ_i z_bar[i]                           i < n
     stabilised: log(1 + exp(z[i])) → softplus(z[i]), examples/logistic_regression/model.py:17
+
+  in matrix notation (functions act on each element, 1 is a vector of ones):
+
+    z     = Xw + b
+    loss  = 1/n · 1ᵀ(softplus(z) − y ⊙ z)
+    w_bar = 1/n · Xᵀ(σ(Xw + b) − y)
+    b_bar = 1/n · 1ᵀ(σ(Xw + b) − y)
 """
 
 # ruff: noqa

@@ -12,6 +12,14 @@ loss (line 13) and its gradient by U, V, b:
     U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]              i < n, j < r, k < p
     V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]              k < p, j < r, i < n
     b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)                      k < p, i < n
+
+  in matrix notation (functions act on each element, 1 is a vector of ones):
+
+    t3    = Y − UVᵀ − 1bᵀ
+    loss  = 1/2 · ‖(t3 if observed else 0)‖² + penalty/2 · (‖U‖² + ‖V‖²)
+    U_bar = penalty·U − (t3 if observed else 0)V
+    V_bar = penalty·V − (t3 if observed else 0)ᵀU
+    b_bar = −(t3 if observed else 0)ᵀ1
 """
 
 # ruff: noqa

@@ -18,6 +18,17 @@ loss (line 15) and its gradient by W1, b1, W2, b2:
     b1_bar[k] = Σ_i t1_bar[i,k]                                                 k < h, i < n
     W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]                               k < h, l < c, i < n
     b2_bar[l] = Σ_i scores_bar[i,l]                                             l < c, i < n
+
+  in matrix notation (functions act on each element, 1 is a vector of ones):
+
+    hidden     = tanh(X·W1 + 1·b1ᵀ)
+    scores     = hidden·W2 + 1·b2ᵀ
+    loss       = 1/n · 1ᵀ(log(exp(scores) 1) − (scores ⊙ onehot(label))1)
+    scores_bar = 1/n · (softmax(scores) − onehot(label))
+    W1_bar     = Xᵀ((1 − hidden∘²) ⊙ scores_bar·W2ᵀ)
+    b1_bar     = ((1 − hidden∘²) ⊙ scores_bar·W2ᵀ)ᵀ1
+    W2_bar     = hiddenᵀ·scores_bar
+    b2_bar     = scores_barᵀ·1
 """
 
 # ruff: noqa

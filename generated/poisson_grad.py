@@ -10,6 +10,12 @@ loss (line 9) and its gradient by beta:
     loss = 1/n·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])    i < n
     matmul1_bar[i] = (t1[i] - y[i])/n                           i < n
     beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]                     j < p, i < n
+
+  in matrix notation (functions act on each element, 1 is a vector of ones):
+
+    eta      = X·beta + offset
+    loss     = 1/n · 1ᵀ(log Γ(1 + y) + exp(eta) − eta ⊙ y)
+    beta_bar = 1/n · Xᵀ(exp(X·beta + offset) − y)
 """
 
 # ruff: noqa
