@@ -30,7 +30,7 @@ _RAISABLE = set("0123456789-−⊤")
 def to_text(layout: Layout) -> str:
     """The formula as one line.
 
-    >>> to_text(Product((Scripts(Variable("X"), above=Sign("⊤")), Variable("y"))))
+    >>> to_text(Product((Scripts(Variable("X"), above=Sign("⊤", tight=True)), Variable("y"))))
     'Xᵀy'
     """
     match layout:
