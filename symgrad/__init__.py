@@ -10,7 +10,20 @@ import importlib
 import importlib.util
 from typing import Any
 
-from symgrad.api import Module, compile, grad, value_and_grad, vjp
+from symgrad.api import (
+    Module,
+    compile,
+    grad,
+    hessian,
+    hessian_diagonal,
+    hvp,
+    jacobian,
+    jacobian_sparse,
+    jvp,
+    value_and_grad,
+    value_grad_hessian,
+    vjp,
+)
 from symgrad.capture import program
 from symgrad.errors import SymgradError
 from symgrad.version import __version__
@@ -21,8 +34,15 @@ __all__ = [
     "__version__",
     "compile",
     "grad",
+    "hessian",
+    "hessian_diagonal",
+    "hvp",
+    "jacobian",
+    "jacobian_sparse",
+    "jvp",
     "program",
     "value_and_grad",
+    "value_grad_hessian",
     "vjp",
 ]
 

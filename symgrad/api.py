@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import update_wrapper
 from pathlib import Path
 from types import ModuleType
@@ -19,11 +19,28 @@ import numpy as np
 
 from symgrad.capture import CapturedModel, MarkedProgram, capture
 from symgrad.codegen import Target, write_atomically
-from symgrad.driver import Derived, Timings, derive, emit
+from symgrad.derivatives import PRODUCTS
+from symgrad.driver import Derived, Timings, derive
+from symgrad.driver import emit as emit_text
 from symgrad.errors import ModelError
+from symgrad.nesting import is_nested, nested_call
 from symgrad.program import DType
 
-__all__ = ["Module", "compile", "grad", "import_file", "value_and_grad", "vjp"]
+__all__ = [
+    "Module",
+    "compile",
+    "grad",
+    "hessian",
+    "hessian_diagonal",
+    "hvp",
+    "import_file",
+    "jacobian",
+    "jacobian_sparse",
+    "jvp",
+    "value_and_grad",
+    "value_grad_hessian",
+    "vjp",
+]
 
 Function = Callable[..., Any]
 
@@ -61,6 +78,8 @@ def compile(
     target: Target = "cpu",
     dtype: DType | None = None,
     without: Collection[str] = (),
+    emit: Collection[str] = (),
+    order: int | None = None,
 ) -> Module:
     """The generated module of a function: what `symgrad compile` writes, imported here.
 
@@ -72,6 +91,9 @@ def compile(
         target: `"cpu"` for Numba kernels, `"numpy"` for array statements.
         dtype: overrides the type of every floating argument.
         without: names of simplification passes to leave out.
+        emit: further functions: `"jvp"`, `"hvp"`, `"hessian"`, `"hessian_diagonal"`,
+            `"value_grad_hessian"`, `"jacobian"`, `"jacobian_sparse"`.
+        order: 2 emits what second order methods need; by default that of the mark.
 
     Raises:
         ModelError: annotations are missing or wrong, or `wrt` does not fit.
@@ -85,7 +107,9 @@ def compile(
     """
     plain, marked_wrt = _unwrap(function)
     model = capture(plain, wrt=marked_wrt if wrt is None else wrt, shapes=shapes, dtype=dtype)
-    return _build(model, plain, target, without)
+    marked_order = function.order if isinstance(function, MarkedProgram) else 1
+    chosen = marked_order if order is None else order
+    return _build(model, plain, target, without, tuple(emit), chosen)
 
 
 def _unwrap(
@@ -97,16 +121,21 @@ def _unwrap(
 
 
 def _build(
-    model: CapturedModel, function: Function, target: Target, without: Collection[str]
+    model: CapturedModel,
+    function: Function,
+    target: Target,
+    without: Collection[str],
+    products: tuple[str, ...] = (),
+    order: int = 1,
 ) -> Module:
     timings = Timings()
-    derived = derive(model, without, timings)
+    derived = derive(model, without, timings, products=products, order=order)
     try:
         text = inspect.getsource(function)
     except (OSError, TypeError):
         text = repr(model.program)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    source = emit(
+    source = emit_text(
         (derived,),
         source=model.source,
         digest=digest,
@@ -167,15 +196,22 @@ class _Compiled:
     ) -> None:
         self.function, marked_wrt = _unwrap(function)
         self.wrt = marked_wrt if wrt is None else wrt
+        # Of a derivative: it may well be constant, so that the next one is 0.
+        self.again = isinstance(self.function, _Compiled)
+        self.products = (suffix,) if suffix in PRODUCTS else ()
         self.suffix = suffix
         self.target: Target = target
         self.modules: dict[object, Module] = {}
         self.lock = threading.Lock()
         self.signature = inspect.signature(self.function)
-        update_wrapper(self, self.function)
+        if self.wrt is None and len(self.signature.parameters) == 1:
+            (self.wrt,) = self.signature.parameters  # the only argument: no tuple of one
+        update_wrapper(self, self.function, updated=())  # not the state of another wrapper
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         own, extra, options = self._split(args, kwargs)
+        if is_nested((*own.values(), *extra)):
+            return nested_call(self.function, self.wrt, self.suffix, own, extra, self.again)
         module = self._find(own)
         arrays = [own[name] for name in module.arguments if name in own]
         return getattr(module, f"{module.name}_{self.suffix}")(*arrays, *extra, **options)
@@ -217,7 +253,9 @@ class _Compiled:
 
     def _compile(self, arguments: Mapping[str, Any]) -> Module:
         model = capture(self.function, wrt=self.wrt, examples=arguments)
-        return _build(model, self.function, self.target, ())
+        if self.again:
+            model = replace(model, named_wrt=False)
+        return _build(model, self.function, self.target, (), self.products)
 
 
 def _wrapper(
@@ -268,3 +306,125 @@ def vjp(
 ) -> Any:
     """`(f(x), Ȳ·∂f/∂x)` for a cotangent Ȳ passed after the arguments; see `value_and_grad`."""
     return _wrapper("vjp", function, wrt, target)
+
+
+def jvp(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`(f(x), ∂f/∂x·ẋ)` for a tangent ẋ passed after the arguments; see `value_and_grad`.
+
+    >>> import numpy as np, symgrad
+    >>> f = symgrad.jvp(lambda x: np.sin(x), target="numpy")
+    >>> f(np.zeros(2), np.array([1.0, 3.0]))
+    (array([0., 0.]), array([1., 3.]))
+    """
+    return _wrapper("jvp", function, wrt, target)
+
+
+def hvp(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`∂²f/∂x²·v` of a scalar function for a vector v passed after the arguments.
+
+    The cost is that of a few gradients: the Hessian is never formed.
+
+    >>> import numpy as np, symgrad
+    >>> f = symgrad.hvp(lambda x: np.sum(x**3), target="numpy")
+    >>> f(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+    """
+    return _wrapper("hvp", function, wrt, target)
+
+
+def hessian(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`∂²f/∂x²` of a scalar function, stored by its structure: see `symgrad.structures`.
+
+    With several arguments in `wrt` the result holds a block for each pair of them: `H["U", "V"]`.
+
+    >>> import numpy as np, symgrad
+    >>> H = symgrad.hessian(lambda x: np.sum(x**3), target="numpy")(np.array([1.0, 2.0]))
+    >>> H
+    <Diagonal (2,) x (2,)>
+    >>> H.solve(np.array([6.0, 6.0]))
+    array([1. , 0.5])
+    """
+    return _wrapper("hessian", function, wrt, target)
+
+
+def hessian_diagonal(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`∂²f/∂x_i²` of a scalar function for each element alone, an array like the gradient.
+
+    >>> import numpy as np, symgrad
+    >>> f = symgrad.hessian_diagonal(lambda x: np.sum(x) ** 2, target="numpy")
+    >>> f(np.ones(3))
+    array([2., 2., 2.])
+    """
+    return _wrapper("hessian_diagonal", function, wrt, target)
+
+
+def value_grad_hessian(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`(f(x), ∂f/∂x, ∂²f/∂x²)` of a scalar function, from shared subexpressions.
+
+    >>> import numpy as np, symgrad
+    >>> f = symgrad.value_grad_hessian(lambda x: np.sum(x**2), target="numpy")
+    >>> f(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]), <Diagonal (2,) x (2,)>)
+    """
+    return _wrapper("value_grad_hessian", function, wrt, target)
+
+
+def jacobian(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`∂f/∂x` of each output by each argument, stored by its structure.
+
+    Forward or reverse accumulation, whichever needs fewer operations.
+
+    >>> import numpy as np, symgrad
+    >>> J = symgrad.jacobian(lambda x: np.diff(x), target="numpy")(np.ones(3))
+    >>> J.to_dense()
+    array([[-1.,  1.,  0.],
+           [ 0., -1.,  1.]])
+    """
+    return _wrapper("jacobian", function, wrt, target)
+
+
+def jacobian_sparse(
+    function: Function | MarkedProgram | None = None,
+    *,
+    wrt: str | tuple[str, ...] | None = None,
+    target: Target = "cpu",
+) -> Any:
+    """`∂f/∂(x, x', …)` as compressed rows over the flattened arguments, one after the other.
+
+    >>> import numpy as np, symgrad
+    >>> f = symgrad.jacobian_sparse(lambda x: x * x, target="numpy")
+    >>> f(np.array([1.0, 2.0])).to_scipy().toarray()
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return _wrapper("jacobian_sparse", function, wrt, target)

@@ -20,6 +20,7 @@ from symgrad.compilation import (
     derive_file,
     warm,
 )
+from symgrad.derivatives import PRODUCTS
 from symgrad.driver import Timings
 from symgrad.errors import ModelError, SymgradError
 from symgrad.simplify import PASS_NAMES
@@ -106,6 +107,19 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         "gradient a bare array, 'w,' keeps the tuple of one",
     )
     parser.add_argument(
+        "--emit",
+        metavar="PRODUCTS",
+        default="",
+        help=f"further functions, with commas between them: {', '.join(PRODUCTS)}",
+    )
+    parser.add_argument(
+        "--order",
+        type=int,
+        choices=(1, 2),
+        help="2 adds hvp, hessian and value_grad_hessian (jvp and jacobian if the result is no "
+        "0-d value); by default that of @program(order=...)",
+    )
+    parser.add_argument(
         "--dtype", choices=("float64", "float32"), help="type of floating arguments"
     )
     parser.add_argument(
@@ -137,6 +151,8 @@ def _request(options: argparse.Namespace) -> Request:
         without=tuple(options.without),
         shapes=_read_shapes(options.shape) or None,
         force=getattr(options, "force", False),
+        emit=tuple(name.strip() for name in options.emit.split(",") if name.strip()),
+        order=options.order,
     )
 
 

@@ -41,6 +41,8 @@ class Request:
     without: tuple[str, ...] = ()
     shapes: Mapping[str, str] | None = None
     force: bool = False
+    emit: tuple[str, ...] = ()
+    order: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def _derive(request: Request, program: MarkedProgram, timings: Timings) -> Deriv
             dtype=request.dtype,
             source=source_label(request.model),
         )
-    return derive(model, request.without, timings)
+    order = program.order if request.order is None else request.order
+    return derive(model, request.without, timings, products=request.emit, order=order)
 
 
 def compile_file(request: Request) -> CompiledFile:
@@ -142,6 +145,10 @@ def describe_options(request: Request) -> str:
         parts.append(f"dtype {request.dtype}")
     for name, shape in (request.shapes or {}).items():
         parts.append(f"shape {name}: {shape}")
+    if request.emit:
+        parts.append(f"emit {' '.join(request.emit)}")
+    if request.order is not None:
+        parts.append(f"order {request.order}")
     if request.without:
         parts.append(f"without {' '.join(request.without)}")
     return ", ".join(parts)

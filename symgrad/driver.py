@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from symgrad.capture import CapturedModel
 from symgrad.codegen import FunctionCode, ModuleCode, Target, emit_module
+from symgrad.derivatives import DerivedProduct, Source, derive_product, products_of
 from symgrad.differentiate import Gradient, pull_back
 from symgrad.errors import ModelError
 from symgrad.explain.matrix import matrix_text
@@ -49,6 +50,7 @@ class Derived:
     reports: tuple[PassReport, ...]
     operations_before: int
     operations_after: int
+    products: tuple[DerivedProduct, ...] = ()
 
     @property
     def name(self) -> str:
@@ -60,21 +62,36 @@ class Derived:
         return tuple(note for report in self.reports for note in report.notes)
 
     def formulas(self) -> str:
-        """Value and gradient in index notation, one definition a line."""
-        return format_program(self.gradient.program)
+        """Value and gradient in index notation, one definition a line; then further products."""
+        shown = [format_program(self.gradient.program)]
+        for product in self.products:
+            shown.append(f"\n{self.name}_{product.product}:\n\n{product.formulas()}")
+        return "\n".join(shown)
 
     def matrix_formulas(self) -> tuple[str, ...]:
         """Value and gradient in matrix notation, proven at random points; empty without one."""
         return matrix_text(self.gradient.program, mostly=True)
 
 
-def derive(model: CapturedModel, without: Collection[str], timings: Timings) -> Derived:
+def derive(
+    model: CapturedModel,
+    without: Collection[str],
+    timings: Timings,
+    *,
+    products: Collection[str] = (),
+    order: int = 1,
+) -> Derived:
     """The gradient program of a captured model.
 
     Args:
         model: what capture made of a function.
         without: names of simplification passes to leave out.
         timings: receives the seconds of each stage.
+        products: further derivatives, by name: see `symgrad.derivatives`.
+        order: 2 adds the products that second order methods need.
+
+    Raises:
+        ModelError: `products` or `order` do not fit the function.
     """
     model = settle_names(model)
     check_derivatives(model)
@@ -89,6 +106,20 @@ def derive(model: CapturedModel, without: Collection[str], timings: Timings) -> 
     with timings.stage("simplify"):
         simplified = simplify(raw.program, without={"stabilise", *without})
     gradient = Gradient(simplified.program, raw.values, raw.wrt, raw.adjoints, raw.cotangents)
+    where = f"{model.source}:{model.line}: '{program.name}'"
+    further = products_of(products, order, is_scalar, where)
+    with timings.stage("derivatives") if further else nullcontext():
+        source = Source(
+            program.name,
+            where,
+            base.program,
+            model.wrt,
+            model.single_wrt,
+            model.returns_tuple,
+            is_scalar,
+            tuple(without),
+        )
+        derived_products = tuple(derive_product(source, product) for product in further)
     return Derived(
         model,
         rename_reserved(forward),
@@ -97,6 +128,7 @@ def derive(model: CapturedModel, without: Collection[str], timings: Timings) -> 
         (*base.reports, *simplified.reports),
         count_operations(raw.program),
         count_operations(simplified.program),
+        derived_products,
     )
 
 
@@ -182,4 +214,7 @@ def _function_code(derived: Derived) -> FunctionCode:
         matrix_formulas=derived.matrix_formulas(),
         constants=gradient.program.constants,
         notes=derived.notes,
+        derivatives=tuple(
+            product.code(derived.name, derived.model.wrt) for product in derived.products
+        ),
     )

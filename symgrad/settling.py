@@ -17,6 +17,8 @@ _RESERVED_WORDS = """
     np math sys numba njit prange range min max abs float int bool len sum tuple print Any NDArray
     NamedTuple Sequence start rows stop tile address block blocks first last out accumulate
     cotangent cotangents values gradients inner seeds factor scaled delivered
+    tangent tangents vector vectors checked
+    Structure Dense Diagonal BlockDiagonal Banded Kronecker LowRankPlus Sparse Blocks
 """
 RESERVED = frozenset(_RESERVED_WORDS.split())
 

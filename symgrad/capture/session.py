@@ -54,6 +54,7 @@ def capture(
     dtype: DType | None = None,
     name: str | None = None,
     source: str | None = None,
+    nested: bool = False,
 ) -> CapturedModel:
     """The program that a function computes.
 
@@ -65,6 +66,8 @@ def capture(
         dtype: the type of every floating argument.
         name: the name of the program; that of the function by default.
         source: the file name to show in messages and formulas.
+        nested: capture inside a running capture, whose sizes `shapes` speak of; sizes that turn
+            out to be equal become equal there too.
 
     Raises:
         ModelError: the function cannot be used: annotations, `wrt`, or an exception of its own.
@@ -74,13 +77,18 @@ def capture(
     plain = inspect.unwrap(marked.function)  # decorators run, but the signature is the inner one
     if not inspect.isfunction(plain):
         raise ModelError(f"{plain!r} is not a Python function, so it cannot be captured")
-    if active_tracer() is not None:
+    outer = active_tracer()
+    if outer is not None and not nested:
         raise CaptureError("a model cannot be compiled while another one is captured")
     code = ModelCode(plain.__code__, source or Path(plain.__code__.co_filename).name)
     signature = read_signature(plain, code, shapes or {}, examples or {}, dtype)
     chosen = marked.wrt if wrt is None else wrt
     names = _differentiated(plain, code, signature, chosen)
     tracer = Tracer(code, signature.arguments, signature.example_sizes)
+    if outer is not None:
+        tracer.example_sizes = outer.example_sizes
+        tracer.equal_sizes = outer.equal_sizes
+        tracer.requirements = outer.requirements
     title = _program_name(name or marked.name)
     outputs, returns_tuple = _trace(tracer, marked.function, signature)
     program = verify(finish_program(tracer, title, outputs))

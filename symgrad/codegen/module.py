@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from symgrad.codegen.derivatives import DerivativeCode, structure_sources
 from symgrad.codegen.doors import annotation, door_lines, numpy_type
 from symgrad.codegen.host import PrintedProgram, print_schedule
 from symgrad.codegen.numpy_target import print_numpy
@@ -44,6 +45,7 @@ class FunctionCode:
     matrix_formulas: tuple[str, ...]
     constants: tuple[Constant, ...]
     notes: tuple[str, ...]
+    derivatives: tuple[DerivativeCode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "needs_gather": any("_gather(" in line for f in functions for line in f["lines"]),
         "needs_solve": any("_solve_size(" in line for f in functions for line in f["door"]),
         "needs_number": any(not a["is_array"] for f in functions for a in f["arguments"]),
+        "needs_vector": any(d["vectors"] for f in functions for d in f["derivatives"]),
+        "structures": structure_sources(_structures(module.functions)),
     }
     kernels = [*values["helpers"], *(kernel for f in functions for kernel in f["kernels"])]
     identity = hashlib.sha256("\n".join(kernels).encode()).hexdigest()[:16]
@@ -87,6 +91,12 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "uses_prange": "prange(" in text,
     }
     return format_source(render("header.py.jinja", {**values, **imports}) + text)
+
+
+def _structures(functions: Sequence[FunctionCode]) -> list[str]:
+    """Files of the structures that a module returns; a class of Jacobians names their base."""
+    found = [name for f in functions for d in f.derivatives for name in d.structures]
+    return found
 
 
 def _helper_sources(helpers: dict[str, None], target: Target) -> list[str]:
@@ -112,6 +122,7 @@ def _function_values(
     """What the template needs to know of one function, as plain texts and lists."""
     forward = _print(function.forward, target, helpers, options)
     gradient = _print(function.gradient, target, helpers, options)
+    derivatives = [_derivative_values(d, target, helpers, options) for d in function.derivatives]
     shapes = {a.name: a.shape for a in function.gradient.arguments}
     dtypes = {a.name: a.dtype for a in function.gradient.arguments}
     statements = {s.name: s for s in function.gradient.statements}
@@ -174,6 +185,7 @@ def _function_values(
                 "name": name,
                 "adjoint": adjoint,
                 "shape": ", ".join(statements[adjoint].shape),
+                "extents": _tuple(statements[adjoint].shape),
                 "rank": len(statements[adjoint].shape),
                 "dtype": numpy_type(statements[adjoint].dtype),
             }
@@ -195,10 +207,49 @@ def _function_values(
         "scalar": scalar,
         "constants": constants,
         "door": door,
-        "kernels": [*forward.kernels, *gradient.kernels],
+        "kernels": [
+            *forward.kernels,
+            *gradient.kernels,
+            *(kernel for d in derivatives for kernel in d["kernels"]),
+        ],
         "forward_body": list(forward.body),
         "gradient_body": list(gradient.body),
-        "lines": [*forward.body, *gradient.body],
+        "lines": [
+            *forward.body,
+            *gradient.body,
+            *(line for d in derivatives for line in d["body"]),
+        ],
+        "derivatives": derivatives,
+        "jacobian_class": f"{_camel(function.name)}Jacobian",
+    }
+
+
+_SUMMARIES = {
+    "hessian": "The second derivative, stored by its structure, of",
+    "hessian_diagonal": "The second derivative by each element alone, of",
+    "value_grad_hessian": "The value, the gradient and the second derivative of",
+    "jacobian": "The first derivative, stored by its structure, of",
+    "jacobian_sparse": "The first derivative as compressed rows, one column for each element, of",
+}
+
+
+def _derivative_values(
+    derivative: DerivativeCode,
+    target: Target,
+    helpers: dict[str, None],
+    options: ScheduleOptions,
+) -> dict[str, Any]:
+    """What the template needs to know of one product of a function."""
+    printed = _print(derivative.program, target, helpers, options)
+    return {
+        "product": derivative.product,
+        "vectors": list(derivative.vectors),
+        "kernels": list(printed.kernels),
+        "body": list(printed.body),
+        "result": derivative.result,
+        "summary": _SUMMARIES.get(derivative.product, ""),
+        "formulas": list(derivative.formulas),
+        "notes": list(derivative.notes),
     }
 
 

@@ -20,7 +20,7 @@ from symgrad.program import (
     verify,
 )
 from symgrad.program import functions as f
-from symgrad.program.naming import FreshNames
+from symgrad.program.naming import FreshIndices, FreshNames
 
 __all__ = ["push_forward"]
 
@@ -66,6 +66,12 @@ def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
         tangents[statement.name] = name
     outputs = []
     for output in program.outputs:
+        if output not in tangents and is_floating(dtypes[output]):
+            # An output without any of `wrt` in it has the derivative 0, and keeps its place.
+            constant = program.statement(output)
+            axes = FreshIndices(program, "z").axes(constant.shape)
+            tangents[output] = fresh(f"{output}_dot")
+            definitions.append(Definition(tangents[output], axes, constant.dtype, ()))
         if output in tangents:
             outputs.append(tangents[output])
     return verify(

@@ -34,7 +34,7 @@ from symgrad.simplify.rewriting import (
     with_definitions,
 )
 
-__all__ = ["inline_definitions"]
+__all__ = ["inline_copies", "inline_definitions"]
 
 LONGEST_BODY = 16  # operations a body may have after substitution; longer ones are hard to read
 CHEAP_BODY = 3  # operations that may be computed again in every reader
@@ -49,6 +49,19 @@ class _Use:
 
 def inline_definitions(program: Program) -> Program:
     """a = e; b = f(a) -> b = f(e), where that costs nothing and keeps contractions."""
+    return _inline(program, copies=False)
+
+
+def inline_copies(program: Program) -> Program:
+    """a = c·x; b = f(a) -> b = f(c·x): constants and multiples of one element, nothing else.
+
+    For programs that are differentiated again: values worth storing stay stored, while no
+    adjoint that is a constant or a broadcast hides a structure behind its name.
+    """
+    return _inline(program, copies=True)
+
+
+def _inline(program: Program, copies: bool) -> Program:
     uses = _collect_uses(program)
     dtypes = program.dtypes()
     chosen: dict[str, Definition] = {}
@@ -58,9 +71,10 @@ def inline_definitions(program: Program) -> Program:
             kept.append(statement)
             continue
         rewritten = _substitute_all(statement, chosen)
-        if rewritten.name not in program.outputs and _is_inlined(
-            rewritten, uses[rewritten.name], dtypes
-        ):
+        candidate = rewritten.name not in program.outputs and not (
+            copies and not _is_copy(rewritten)
+        )
+        if candidate and _is_inlined(rewritten, uses[rewritten.name], dtypes):
             chosen[rewritten.name] = rewritten
         else:
             kept.append(rewritten)
@@ -100,6 +114,10 @@ def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DTyp
     if len(uses) == 1:
         return operations + operations_in(uses[0].term.body) <= LONGEST_BODY
     return functions == 0 and operations <= CHEAP_BODY
+
+
+def _is_copy(definition: Definition) -> bool:
+    return len(definition.terms) == 1 and _is_monomial(definition.terms[0].body)
 
 
 def _same_arithmetic(definition: Definition, use: _Use) -> bool:

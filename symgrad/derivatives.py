@@ -1,0 +1,546 @@
+"""Derivatives beyond the gradient: products, Jacobians and Hessians, each a program of its own.
+
+jvp               Ẏ = Σ ∂Y/∂x·ẋ                   forward mode on the model
+hvp               Ḣ = ∂(x̄)/∂x·v                   forward mode on the gradient
+jacobian          ∂Y/∂x for each x                 by forward or reverse mode, what costs less
+hessian           ∂²f/∂x∂x' for each pair          symmetric blocks once
+hessian_diagonal  ∂²f/∂x_i²                        without any other element
+jacobian_sparse   ∂Y/∂(x, x', …)                   compressed rows over all arguments
+value_grad_hessian                                 all three, sharing their subexpressions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import sympy
+
+from symgrad.codegen.derivatives import DerivativeCode
+from symgrad.differentiate import Gradient, pull_back, push_forward
+from symgrad.differentiate.jacobian import Jacobian, JacobianBuilder, transpose_jacobian
+from symgrad.differentiate.pattern import (
+    Pattern,
+    choose_pattern,
+    dense_definition,
+    diagonal_of,
+)
+from symgrad.errors import ModelError
+from symgrad.program import Definition, Program, dependencies, format_program, is_floating
+from symgrad.schedule import freeze
+from symgrad.schedule.freeze import size_text
+from symgrad.settling import rename_reserved
+from symgrad.simplify import simplify
+from symgrad.simplify.inlining import inline_copies
+from symgrad.simplify.operations import operations_in
+
+__all__ = [
+    "PRODUCTS",
+    "DerivedProduct",
+    "Product",
+    "Source",
+    "dense_program",
+    "derive_product",
+    "gradient_program",
+    "product_program",
+    "products_of",
+]
+
+Product = Literal[
+    "jvp",
+    "hvp",
+    "hessian",
+    "hessian_diagonal",
+    "value_grad_hessian",
+    "jacobian",
+    "jacobian_sparse",
+]
+PRODUCTS: tuple[Product, ...] = (
+    "jvp",
+    "hvp",
+    "hessian",
+    "hessian_diagonal",
+    "value_grad_hessian",
+    "jacobian",
+    "jacobian_sparse",
+)
+_SCALAR_ONLY = ("hvp", "hessian", "hessian_diagonal", "value_grad_hessian")
+_ALWAYS = ("value_and_grad", "grad", "vjp")  # every module has them
+_NOMINAL_SIZE = 64  # sizes are symbols; costs of two ways are compared as if all were this
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The function that is differentiated: its program before inlining, and what is asked of it."""
+
+    name: str
+    where: str
+    program: Program
+    wrt: tuple[str, ...]
+    single_wrt: bool
+    returns_tuple: bool
+    is_scalar: bool
+    without: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedProduct:
+    """One product: its simplified program, and how its arrays become the result."""
+
+    product: Product
+    program: Program
+    vectors: tuple[str, ...]
+    result: str
+    structures: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def formulas(self) -> str:
+        """The definitions in index notation, and the structure of each block."""
+        lines = [format_program(self.program), *self.notes]
+        return "\n".join(line for line in lines if line)
+
+    def code(self, name: str, wrt: tuple[str, ...]) -> DerivativeCode:
+        """What is emitted: no SymPy from here on."""
+        frozen = replace(freeze(self.program, wrt), name=f"{name}_{self.product}")
+        return DerivativeCode(
+            self.product,
+            frozen,
+            self.vectors,
+            self.result,
+            self.structures,
+            tuple(self.formulas().splitlines()),
+            self.notes,
+        )
+
+
+def products_of(
+    emit: Iterable[str] | None, order: int, is_scalar: bool, where: str
+) -> tuple[Product, ...]:
+    """The products that `emit` and `order` ask for, in the order of `PRODUCTS`.
+
+    Raises:
+        ModelError: an unknown name, an order above 2, or a Hessian of a function that is not a
+            0-d value.
+    """
+    chosen = set(emit or ())
+    unknown = sorted(chosen - {*PRODUCTS, *_ALWAYS})
+    if unknown:
+        raise ModelError(
+            f"{where}: there is no product '{unknown[0]}' to emit; they are "
+            f"{', '.join((*_ALWAYS, *PRODUCTS))}"
+        )
+    if order not in (1, 2):
+        raise ModelError(
+            f"{where}: order {order} cannot be emitted; orders 1 and 2 can, and in Python "
+            "symgrad.grad(symgrad.grad(f)) goes on to any order"
+        )
+    if order == 2:
+        chosen |= {"hvp", "hessian", "value_grad_hessian"} if is_scalar else {"jvp", "jacobian"}
+    if not is_scalar:
+        for name in _SCALAR_ONLY:
+            if name in chosen:
+                raise ModelError(
+                    f"{where}: {name} needs a function that returns one floating 0-d value; "
+                    "for others emit jacobian, or sum the result"
+                )
+    return tuple(product for product in PRODUCTS if product in chosen)
+
+
+def derive_product(source: Source, product: Product) -> DerivedProduct:
+    """One derivative of a function as a program.
+
+    Raises:
+        DifferentiationError: a statement has no rule.
+    """
+    if product == "jvp":
+        return _jvp(source)
+    if product == "hvp":
+        return _hvp(source)
+    if product == "hessian_diagonal":
+        return _hessian_diagonal(source)
+    if product in ("jacobian", "jacobian_sparse"):
+        return _jacobian(source, product)
+    return _hessian(source, product)
+
+
+# --- products with vectors ------------------------------------------------------------------------
+
+
+def _jvp(source: Source) -> DerivedProduct:
+    raw, vectors = product_program(source, "jvp")
+    program = _finish(source, raw)
+    count = len(source.program.outputs)
+    values, dots = program.outputs[:count], program.outputs[count:]
+    shown = [_returned(program, names, source.returns_tuple) for names in (values, dots)]
+    return DerivedProduct("jvp", program, vectors, f"{shown[0]}, {shown[1]}", (), ())
+
+
+def _hvp(source: Source) -> DerivedProduct:
+    raw, vectors = product_program(source, "hvp")
+    program = _finish(source, raw)
+    return DerivedProduct("hvp", program, vectors, _per_argument(source, program), (), ())
+
+
+def product_program(source: Source, product: str) -> tuple[Program, tuple[str, ...]]:
+    """The program of a jvp or hvp before its last simplification, and the arguments it adds."""
+    if product == "jvp":
+        raw = push_forward(source.program, source.wrt)
+    else:
+        gradient = _gradient(source)
+        raw = push_forward(replace(gradient.program, outputs=gradient.adjoints), source.wrt)
+        raw = replace(raw, outputs=raw.outputs[len(source.wrt) :])
+    return raw, tuple(a.name for a in raw.arguments[len(source.program.arguments) :])
+
+
+def gradient_program(source: Source, *, seeded: bool) -> tuple[Program, tuple[str, ...]]:
+    """Values and adjoints, and the cotangents that are arguments of it."""
+    gradient = _gradient(source, seeded=seeded)
+    return gradient.program, gradient.cotangents
+
+
+def dense_program(source: Source, product: str) -> Program:
+    """A Hessian, its diagonal, or a Jacobian by the first of `wrt`, as plain arrays."""
+    if product == "jacobian":
+        builder = JacobianBuilder(_prepare(source, source.program))
+        outputs = source.program.outputs[:1]
+    else:
+        gradient = _gradient(source)
+        builder, outputs = JacobianBuilder(gradient.program), gradient.adjoints
+    names = []
+    for wrt, output in zip(source.wrt, outputs, strict=False):
+        (jacobian,) = builder.expand(wrt, (output,))
+        name = builder.fresh(f"{wrt}_{product}")
+        if product == "hessian_diagonal":
+            builder.define(diagonal_of(jacobian, name))
+        else:
+            builder.define(dense_definition(jacobian, name))
+        names.append(name)
+    return _prepare(source, builder.program(names))
+
+
+def _hessian_diagonal(source: Source) -> DerivedProduct:
+    gradient = _gradient(source)
+    builder = JacobianBuilder(gradient.program)
+    names = []
+    for wrt, adjoint in zip(source.wrt, gradient.adjoints, strict=True):
+        (jacobian,) = builder.expand(wrt, (adjoint,))
+        definition = diagonal_of(jacobian, builder.fresh(f"{wrt}_diagonal"))
+        builder.define(definition)
+        names.append(definition.name)
+    program = _finish(source, builder.program(names))
+    return DerivedProduct("hessian_diagonal", program, (), _per_argument(source, program), (), ())
+
+
+# --- matrices -------------------------------------------------------------------------------------
+
+
+def _hessian(source: Source, product: Product) -> DerivedProduct:
+    gradient = _gradient(source)
+    builder = JacobianBuilder(gradient.program)
+    adjoint_of = dict(zip(source.wrt, gradient.adjoints, strict=True))
+    found: dict[tuple[str, str], Jacobian] = {}
+    for position, wrt in enumerate(source.wrt):
+        rows = source.wrt[: position + 1]
+        for row, jacobian in zip(
+            rows, builder.expand(wrt, tuple(adjoint_of[r] for r in rows)), strict=True
+        ):
+            found[row, wrt] = jacobian
+    patterns: dict[tuple[str, str], Pattern] = {}
+    for (row, column), jacobian in found.items():
+        name = "hessian" if source.single_wrt else f"hessian_{row}_{column}"
+        patterns[row, column] = _choose(builder, jacobian, name)
+    outputs = [name for pattern in patterns.values() for name in pattern.outputs]
+    extra = (*gradient.values, *gradient.adjoints) if product == "value_grad_hessian" else ()
+    program = _finish(source, builder.program(dict.fromkeys((*extra, *outputs))))
+    if source.single_wrt:
+        result = _structure(patterns[source.wrt[0], source.wrt[0]])
+    else:
+        result = _blocks(source.wrt, patterns)
+    if extra:
+        value = _element(program, gradient.values[0])
+        names = _per_argument(source, program, gradient.adjoints)
+        result = f"{value}, {names}, {result}"
+    notes = tuple(
+        f"{_label(source, pair)}: {describe(pattern)}" for pair, pattern in patterns.items()
+    )
+    kinds = [pattern.kind for pattern in patterns.values()]
+    structures = _classes(kinds) + (() if source.single_wrt else ("blocks",))
+    return DerivedProduct(product, program, (), result, structures, notes)
+
+
+def _jacobian(source: Source, product: Product) -> DerivedProduct:
+    dtypes = source.program.dtypes()
+    outputs = tuple(name for name in source.program.outputs if is_floating(dtypes[name]))
+    if product == "jacobian_sparse" and len(outputs) != 1:
+        raise ModelError(f"{source.where}: jacobian_sparse needs exactly one floating output")
+    builder, found = _cheaper_jacobians(source, outputs)
+    patterns: dict[tuple[str, str], Pattern] = {}
+    for (output, wrt), jacobian in found.items():
+        name = "jacobian" if len(found) == 1 else f"jacobian_{output}_{wrt}"
+        sparse = product == "jacobian_sparse"
+        patterns[output, wrt] = _choose(builder, jacobian, name, sparse=sparse)
+    names = [name for pattern in patterns.values() for name in pattern.outputs]
+    program = _finish(source, builder.program(dict.fromkeys(names)))
+    kinds = [pattern.kind for pattern in patterns.values()]
+    if product == "jacobian_sparse":
+        parts = [_structure(pattern) for pattern in patterns.values()]
+        result = f"Sparse.beside([{', '.join(parts)}])"
+        return DerivedProduct(
+            product,
+            program,
+            (),
+            result,
+            _classes([*kinds, "sparse"]),
+            ("compressed rows over " + ", ".join(source.wrt),),
+        )
+    rows = []
+    for output in outputs:
+        texts = [_structure(patterns[output, wrt]) for wrt in source.wrt]
+        own = (
+            texts[0] if source.single_wrt else f"{_camel(source.name)}Jacobian({', '.join(texts)})"
+        )
+        rows.append(own)
+    result = f"({', '.join(rows)},)" if source.returns_tuple else rows[0]
+    notes = tuple(
+        f"∂{output}/∂{wrt}: {describe(pattern)}" for (output, wrt), pattern in patterns.items()
+    )
+    return DerivedProduct(product, program, (), result, _classes(kinds), notes)
+
+
+def _cheaper_jacobians(
+    source: Source, outputs: tuple[str, ...]
+) -> tuple[JacobianBuilder, dict[tuple[str, str], Jacobian]]:
+    """All Jacobians by forward or by reverse accumulation, whichever has fewer operations."""
+    forward = JacobianBuilder(_prepare(source, source.program))
+    by_forward = {
+        (output, wrt): jacobian
+        for wrt in source.wrt
+        for output, jacobian in zip(outputs, forward.expand(wrt, outputs), strict=True)
+    }
+    gradient = _gradient(source, seeded=True)
+    reverse = JacobianBuilder(gradient.program)
+    by_reverse: dict[tuple[str, str], Jacobian] = {}
+    for output, cotangent in zip(outputs, gradient.cotangents, strict=True):
+        for wrt, jacobian in zip(
+            source.wrt, reverse.expand(cotangent, gradient.adjoints), strict=True
+        ):
+            by_reverse[output, wrt] = transpose_jacobian(jacobian)
+    costs = [_cost(b, f.values()) for b, f in ((forward, by_forward), (reverse, by_reverse))]
+    arguments = forward.base.arguments
+    if costs[1] < costs[0] and not _reads(reverse, by_reverse.values(), gradient.cotangents):
+        reverse.base = replace(reverse.base, arguments=arguments)
+        return _without_cotangents(reverse, gradient.cotangents), by_reverse
+    return forward, by_forward
+
+
+def _reads(builder: JacobianBuilder, jacobians: Iterable[Jacobian], names: Collection[str]) -> bool:
+    """Whether Jacobians depend on any of these arguments."""
+    needed = _needed(builder, jacobians)
+    return any(name in needed for name in names)
+
+
+def _needed(builder: JacobianBuilder, jacobians: Iterable[Jacobian]) -> set[str]:
+    """Names of everything that the entries of Jacobians are computed from."""
+    needed: set[str] = set()
+    for jacobian in jacobians:
+        probe = Definition("probe", (), jacobian.dtype, tuple(e.term() for e in jacobian.entries))
+        needed.update(dependencies(probe))
+    for statement in reversed(builder.statements()):
+        if statement.name in needed:
+            needed.update(dependencies(statement))
+    return needed
+
+
+def _without_cotangents(builder: JacobianBuilder, cotangents: Sequence[str]) -> JacobianBuilder:
+    """The builder without the statements that a cotangent flows through: no Jacobian reads them."""
+    tainted = set(cotangents)
+    for statement in builder.statements():
+        if any(name in tainted for name in dependencies(statement)):
+            tainted.add(statement.name)
+    builder.drop(tainted)
+    return builder
+
+
+def _cost(builder: JacobianBuilder, jacobians: Iterable[Jacobian]) -> float:
+    """Scalar operations of all that Jacobians need, with every size at a nominal value."""
+    listed = list(jacobians)
+    needed = _needed(builder, listed)
+    total = 0.0
+    for statement in builder.statements():
+        if statement.name in needed and isinstance(statement, Definition):
+            total += _operations(statement)
+    for jacobian in listed:
+        axes = (*jacobian.rows, *jacobian.columns)
+        terms = tuple(entry.term() for entry in jacobian.entries)
+        total += _operations(Definition("probe", axes, jacobian.dtype, terms))
+    return total
+
+
+def _operations(definition: Definition) -> float:
+    total = 0.0
+    for term in definition.terms:
+        extents = [axis.extent for axis in (*definition.axes, *term.axes)]
+        ties = sum(guard.relation == "==" for guard in term.guards)
+        runs = float(_NOMINAL_SIZE) ** -ties
+        for extent in extents:
+            runs *= _nominal(extent)
+        total += runs * (1 + operations_in(term.body))
+    return total
+
+
+def _nominal(extent: sympy.Expr) -> float:
+    values = {symbol: sympy.Integer(_NOMINAL_SIZE) for symbol in extent.free_symbols}
+    return float(extent.xreplace(values))
+
+
+# --- programs -------------------------------------------------------------------------------------
+
+
+def _gradient(source: Source, *, seeded: bool = False) -> Gradient:
+    """The gradient with values apart, ready to be differentiated again."""
+    unit_seed = source.is_scalar and not seeded
+    raw = pull_back(source.program, source.wrt, unit_seed=unit_seed)
+    return replace(raw, program=_prepare(source, raw.program))
+
+
+def _prepare(source: Source, program: Program) -> Program:
+    """The program with constants, copies and deltas written out, everything else kept apart."""
+    without = {"stabilise", *source.without}
+    while True:
+        before = program
+        program = simplify(program, without=without, inline=False).program
+        program = program if "inline" in without else inline_copies(program)
+        if program == before:
+            return program
+
+
+def _finish(source: Source, program: Program) -> Program:
+    simplified = simplify(program, without={"stabilise", *source.without}).program
+    return rename_reserved(simplified)
+
+
+def _choose(
+    builder: JacobianBuilder, jacobian: Jacobian, name: str, *, sparse: bool = False
+) -> Pattern:
+    pattern = choose_pattern(jacobian, name, builder.fresh, sparse=sparse)
+    for definition in pattern.definitions:
+        builder.define(definition)
+    return pattern
+
+
+# --- results as text ------------------------------------------------------------------------------
+
+
+def _structure(pattern: Pattern) -> str:
+    """The call that makes the structure of its arrays."""
+    shape = _shape(pattern.rows)
+    first = pattern.values[0] if pattern.values else ""
+    if pattern.kind == "diagonal":
+        return f"Diagonal({first})"
+    if pattern.kind in ("block_diagonal", "kronecker"):
+        name = "BlockDiagonal" if pattern.kind == "block_diagonal" else "Kronecker"
+        return f"{name}({first}, {pattern.tied!r}, {shape})"
+    if pattern.kind == "banded":
+        return f"Banded(({', '.join(pattern.values)},), {pattern.offsets!r})"
+    if pattern.kind == "low_rank_plus":
+        rest = pattern.values[1:]
+        pairs = [f"({a}, {b})" for a, b in zip(rest[::2], rest[1::2], strict=True)]
+        return f"LowRankPlus(Diagonal({first}), [{', '.join(pairs)}])"
+    if pattern.kind == "sparse":
+        return _parts(pattern)
+    shaped = f"{first}.reshape(())" if not pattern.rows and not pattern.columns else first
+    return f"Dense({shaped}, {len(pattern.rows)})"
+
+
+def _parts(pattern: Pattern) -> str:
+    parts = []
+    rank = len(pattern.rows)
+    for part in pattern.parts:
+        pairs = zip(part.ties, part.tie_axes, strict=True)
+        ties = [_spread(tie, axes, rank) if tie else "None" for tie, axes in pairs]
+        inside = _spread(part.inside, part.inside_axes, rank) if part.inside else "None"
+        parts.append(f"({part.values}, ({', '.join(ties)},), {inside})")
+    rows, columns = _shape(pattern.rows), _shape(pattern.columns)
+    return f"Sparse.from_parts({rows}, {columns}, [{', '.join(parts)}])"
+
+
+def _spread(name: str, axes: tuple[int, ...], rank: int) -> str:
+    """An array over some of the row axes, with axes of length 1 for the others."""
+    if len(axes) == rank:
+        return name
+    if not axes:
+        return name
+    return f"{name}[{', '.join(':' if axis in axes else 'None' for axis in range(rank))}]"
+
+
+def _shape(extents: tuple[sympy.Expr, ...]) -> str:
+    texts = [size_text(extent) for extent in extents]
+    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+
+
+def _element(program: Program, name: str) -> str:
+    """An array of the program as a result: 0-d ones are held as one element."""
+    return name if program.statement(name).shape else f"{name}[0]"
+
+
+def _returned(program: Program, names: Sequence[str], as_tuple: bool) -> str:
+    texts = [_element(program, name) for name in names]
+    return f"({', '.join(texts)},)" if as_tuple else (texts[0] if texts else "()")
+
+
+def _per_argument(source: Source, program: Program, names: Sequence[str] = ()) -> str:
+    """One array, or the named tuple of gradients."""
+    texts = []
+    for name in names or program.outputs:
+        texts.append(name if program.statement(name).shape else f"{name}.reshape(())")
+    if source.single_wrt:
+        return texts[0]
+    return f"{_camel(source.name)}Gradients({', '.join(texts)})"
+
+
+def _blocks(wrt: tuple[str, ...], patterns: dict[tuple[str, str], Pattern]) -> str:
+    entries = []
+    for (row, column), pattern in patterns.items():
+        name = f"block_{row}_{column}"
+        entries.append((row, column, name, _structure(pattern)))
+    table = []
+    for row, column, _, text in entries:
+        table.append(f'("{row}", "{column}"): {text}')
+    return f"Blocks.symmetric({wrt!r}, {{{', '.join(table)}}})"
+
+
+def _label(source: Source, pair: tuple[str, str]) -> str:
+    return (
+        f"∂²{source.name}/∂{pair[0]}²"
+        if pair[0] == pair[1]
+        else (f"∂²{source.name}/∂{pair[0]}∂{pair[1]}")
+    )
+
+
+def describe(pattern: Pattern) -> str:
+    """The structure in words, for the formulas."""
+    if pattern.kind in ("block_diagonal", "kronecker"):
+        axes = ", ".join(size_text(pattern.rows[k]) for k in pattern.tied)
+        word = (
+            "block diagonal over" if pattern.kind == "block_diagonal" else "identity ⊗ block, over"
+        )
+        return f"{word} {axes}"
+    if pattern.kind == "banded":
+        return f"banded, diagonals {', '.join(map(str, pattern.offsets))}"
+    if pattern.kind == "low_rank_plus":
+        return f"diagonal plus rank {(len(pattern.values) - 1) // 2}"
+    if pattern.kind == "sparse":
+        return "sparse, compressed rows" if pattern.parts else "zero"
+    return pattern.kind
+
+
+def _classes(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Files of `symgrad.structures` that these kinds need."""
+    needs = {"low_rank_plus": ("dense", "diagonal", "low_rank_plus"), "sparse": ("sparse",)}
+    found = {name for kind in kinds for name in needs.get(kind, (kind,))}
+    return tuple(sorted(found))
+
+
+def _camel(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

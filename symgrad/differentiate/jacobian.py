@@ -1,0 +1,559 @@
+"""Whole Jacobians that keep their structure: forward mode with a symbolic direction.
+
+The tangent of an argument X in the direction of its element k is a product of deltas,
+
+    ∂X[x]/∂X[k] = Π_a [x_a = k_a],
+
+and every array's Jacobian is a sum of `Entry`s: guards times factors. Deltas stay guards, and
+factors that a sum does not touch stay outside of it, so that the Jacobian of a row-wise model is
+never an array of rows × rows, and the Jacobian of a layer keeps the input as a factor:
+
+    Z[s,b] = Σ_a X[s,a]·W[a,b]     gives     ∂Z[s,b]/∂W[k,l] = [l = b] · X[s,k]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from symgrad.differentiate.linearise import Partial, linearise
+from symgrad.differentiate.masks import mask_of, pull_selection
+from symgrad.differentiate.scalar import is_total
+from symgrad.errors import DifferentiationError
+from symgrad.program import (
+    Access,
+    Axis,
+    Definition,
+    DType,
+    Guard,
+    IndexCheck,
+    Program,
+    Reshape,
+    Statement,
+    Term,
+    accesses,
+    dependencies,
+    is_floating,
+    is_index,
+    verify,
+)
+from symgrad.program import functions as f
+from symgrad.program.affine import coefficient, extents_by_index, proves
+from symgrad.program.naming import FreshIndices, FreshNames
+
+__all__ = ["Entry", "Jacobian", "JacobianBuilder", "transpose_jacobian"]
+
+_MOST_ENTRIES = 6  # of one array's Jacobian with the same guards; more are added into one
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`[guards] · Π factors`: one part of a Jacobian, in row and column indices."""
+
+    guards: tuple[Guard, ...]
+    factors: tuple[sympy.Expr, ...]
+
+    @property
+    def body(self) -> sympy.Expr:
+        return sympy.Mul(*self.factors)
+
+    def term(self) -> Term:
+        """The entry as a term of a definition over rows and columns."""
+        return Term(self.body, (), "sum", self.guards)
+
+
+@dataclass(frozen=True, slots=True)
+class Jacobian:
+    """∂output[rows]/∂wrt[columns] = Σ entries."""
+
+    output: str
+    wrt: str
+    rows: tuple[Axis, ...]
+    columns: tuple[Axis, ...]
+    dtype: DType
+    entries: tuple[Entry, ...]
+
+
+class JacobianBuilder:
+    """Jacobians of arrays of one program; their definitions are added to it as they are needed."""
+
+    def __init__(self, program: Program) -> None:
+        self.base = program
+        self.fresh = FreshNames(program)
+        self.index = FreshIndices(program, "h")
+        self.dtypes = program.dtypes()
+        self.shapes = program.shapes()
+        self.added: dict[str, list[Statement]] = {}
+        self.last: list[Statement] = []
+        self.dropped: set[str] = set()
+        self.unsafe: set[str] = set()
+        self.totals = frozenset(
+            s.name
+            for s in program.definitions
+            if isinstance(s, Definition) and any(t.reduction == "logsumexp" for t in s.terms)
+        )
+
+    def expand(self, wrt: str, outputs: Sequence[str]) -> tuple[Jacobian, ...]:
+        """The Jacobian of each output by one argument.
+
+        Raises:
+            DifferentiationError: a statement that an output depends on has no derivative.
+        """
+        columns = self.index.axes(self.shapes[wrt])
+        sweep = _Sweep(self, wrt, columns, outputs)
+        sweep.run()
+        found = []
+        for name in outputs:
+            rows = self.index.axes(self.shapes[name])
+            entries = sweep.read(name, tuple(axis.index for axis in rows))
+            found.append(Jacobian(name, wrt, rows, columns, self.dtypes[name], entries))
+        return tuple(found)
+
+    def define(self, definition: Definition) -> None:
+        """Adds a definition at the end of the program."""
+        self.last.append(definition)
+        self.dtypes[definition.name] = definition.dtype
+        self.shapes[definition.name] = definition.shape
+
+    def statements(self) -> tuple[Statement, ...]:
+        """The base program's statements, each followed by what its Jacobians added."""
+        statements: list[Statement] = list(self.added.get("", ()))
+        for statement in self.base.definitions:
+            statements.append(statement)
+            statements.extend(self.added.get(statement.name, ()))
+        return tuple(s for s in (*statements, *self.last) if s.name not in self.dropped)
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Leaves out statements that nothing else reads."""
+        self.dropped.update(names)
+
+    def program(self, outputs: Iterable[str]) -> Program:
+        """The program with all added definitions and these outputs."""
+        base = self.base
+        return verify(
+            Program(base.name, base.arguments, self.statements(), tuple(outputs), base.constants)
+        )
+
+
+class _Sweep:
+    """One forward walk: the Jacobians of all arrays by one argument."""
+
+    def __init__(
+        self,
+        builder: JacobianBuilder,
+        wrt: str,
+        columns: tuple[Axis, ...],
+        outputs: Sequence[str],
+    ) -> None:
+        self.builder = builder
+        self.wrt = wrt
+        self.columns = columns
+        self.needed = _needed(builder.base, outputs)
+        self.indices: dict[str, tuple[sympy.Symbol, ...]] = {}
+        self.entries: dict[str, tuple[Entry, ...]] = {}
+
+    def run(self) -> None:
+        own = self.builder.index.axes(self.builder.shapes[self.wrt])
+        self.indices[self.wrt] = tuple(axis.index for axis in own)
+        ties = tuple(
+            Guard(column.index, "==", axis.index)
+            for column, axis in zip(self.columns, own, strict=True)
+        )
+        self.entries[self.wrt] = (Entry(ties, ()),)
+        for statement in self.builder.base.definitions:
+            if statement.name not in self.needed or not is_floating(statement.dtype):
+                continue
+            if not any(name in self.entries for name in dependencies(statement)):
+                continue
+            if isinstance(statement, Definition):
+                self._definition(statement)
+            elif isinstance(statement, Reshape):
+                self._reshape(statement)
+            else:
+                kind = type(statement).__name__
+                raise DifferentiationError(f"'{statement.name}': {kind} has no Jacobian")
+
+    def read(self, name: str, subscripts: tuple[sympy.Expr, ...]) -> tuple[Entry, ...]:
+        """The Jacobian of one element of an array."""
+        found = []
+        for entry in self.entries.get(name, ()):
+            moved = self._moved(name, entry, subscripts)
+            if moved is None:
+                definition = self._materialise(name, (entry,))
+                columns = (axis.index for axis in self.columns)
+                moved = Entry((), (Access(definition.name, *subscripts, *columns),))
+            found.append(moved)
+        return tuple(found)
+
+    def _moved(self, name: str, entry: Entry, subscripts: tuple[sympy.Expr, ...]) -> Entry | None:
+        """The entry with subscripts for its row indices; None if that leaves illegal subscripts."""
+        mapping = dict(zip(self.indices[name], subscripts, strict=True))
+        guards = tuple(guard.xreplace(mapping) for guard in entry.guards)
+        factors = tuple(factor.xreplace(mapping) for factor in entry.factors)
+        legal = all(_is_legal(factor) for factor in factors) and all(map(_is_whole, guards))
+        return Entry(guards, factors) if legal else None
+
+    # --- statements ------------------------------------------------------------------------------
+
+    def _definition(self, statement: Definition) -> None:
+        linear = linearise(
+            statement, self.builder.dtypes, frozenset(self.entries), self.builder.fresh
+        )
+        for helper in linear.auxiliary:
+            self._add(statement.name, helper)
+        if not linear.partials:
+            return
+        found: list[Entry] = []
+        for partial in linear.partials:
+            for entry in self.read(partial.access.name, partial.access.subscripts):
+                product = self._product(statement, partial, entry)
+                if product is not None:
+                    found.append(product)
+        self.indices[statement.name] = statement.indices
+        self.entries[statement.name] = tuple(self._merge(statement, found))
+
+    def _reshape(self, statement: Reshape) -> None:
+        """Same order of elements, other axes: units are re-indexed, anything else is stored."""
+        source = statement.source
+        axes = self.builder.index.axes(statement.shape)
+        self.indices[statement.name] = tuple(axis.index for axis in axes)
+        shape = self.builder.shapes[source]
+        long = [axis for axis in axes if axis.extent != 1]
+        if [axis.extent for axis in long] == [extent for extent in shape if extent != 1]:
+            supply = iter(long)
+            subscripts = tuple(
+                sympy.S.Zero if extent == 1 else next(supply).index for extent in shape
+            )
+            self.entries[statement.name] = self.read(source, subscripts)
+            return
+        definition = self._materialise(source, self.entries[source])
+        name = self.builder.fresh(f"{statement.name}_by_{self.wrt}")
+        extents = (*statement.shape, *(axis.extent for axis in self.columns))
+        self._add(
+            statement.name,
+            Reshape(name, extents, statement.dtype, definition.name, statement.origin),
+        )
+        columns = (axis.index for axis in self.columns)
+        access = Access(name, *self.indices[statement.name], *columns)
+        self.entries[statement.name] = (Entry((), (access,)),)
+
+    # --- products --------------------------------------------------------------------------------
+
+    def _product(self, statement: Definition, partial: Partial, entry: Entry) -> Entry | None:
+        """Σ_axes [guards] coefficient · entry, None if it is zero everywhere."""
+        given = partial.coefficient
+        factors = [*sympy.Mul.make_args(given), *entry.factors]
+        mask = mask_of(given)
+        endless = [factor for factor in factors if not self._is_finite(factor)]
+        if mask is not None and endless:
+            # 0 times infinity: the branch not taken must not make NaN of its zero.
+            factors = [factor for factor in factors if factor not in endless]
+            product = pull_selection(sympy.Mul(*endless))
+            factors.append(f.select(mask, product, sympy.S.Zero))
+        guards = (*partial.guards, *entry.guards)
+        solved = _eliminate(statement.axes + self.columns, partial.axes, guards, factors)
+        if solved is None:
+            return None
+        loops, remaining, factors = solved
+        return self._normal(statement, *self._sum(statement, loops, remaining, factors))
+
+    def _sum(
+        self,
+        statement: Definition,
+        loops: tuple[Axis, ...],
+        guards: tuple[Guard, ...],
+        factors: list[sympy.Expr],
+    ) -> tuple[tuple[Guard, ...], list[sympy.Expr]]:
+        """Σ_{r,s} a(r)·b(s)·c -> (Σ_r a)·(Σ_s b)·c: each sum a definition of its own."""
+        outside = [x for x in factors if not _touches(x, loops)]
+        kept = tuple(g for g in guards if not _touches(g, loops))
+        pending = [x for x in factors if _touches(x, loops)]
+        waiting = [g for g in guards if _touches(g, loops)]
+        for component in _components(loops, pending, waiting):
+            inner = [x for x in pending if _touches(x, component)]
+            inside = tuple(g for g in waiting if _touches(g, component))
+            if not inner and not inside:
+                outside.extend(axis.extent for axis in component)
+                continue
+            term = Term(sympy.Mul(*inner), component, "sum", inside)
+            outside.append(self._define(statement, (term,)))
+        return kept, outside
+
+    def _normal(
+        self, statement: Definition, guards: tuple[Guard, ...], factors: Sequence[sympy.Expr]
+    ) -> Entry:
+        """The entry with solved ties, columns written by what they equal, and plain factors."""
+        guards, factors = _solve_ties(guards, factors, self.columns)
+        box = extents_by_index(statement.axes + self.columns)
+        guards = tuple(g for g in guards if g.relation == "==" or proves(g, box) is not True)
+        number = sympy.Mul(*(x for x in factors if not _indices(x) and not x.has(Access)))
+        groups: dict[frozenset[sympy.Symbol], list[sympy.Expr]] = {}
+        for factor in factors:
+            if _indices(factor) or factor.has(Access):
+                groups.setdefault(_indices(factor), []).append(factor)
+        plain: list[sympy.Expr] = [] if number == 1 else [number]
+        for group in groups.values():
+            if all(isinstance(factor, Access) for factor in group):
+                plain.extend(group)
+            else:
+                plain.append(self._define(statement, (Term(sympy.Mul(*group)),)))
+        return Entry(guards, tuple(plain))
+
+    # --- sums of entries -------------------------------------------------------------------------
+
+    def _merge(self, statement: Definition, entries: list[Entry]) -> list[Entry]:
+        """f·a + f·b -> f·(a + b) where that needs no more loops than a or b do alone."""
+        groups: dict[frozenset[Guard], list[Entry]] = {}
+        for entry in entries:
+            group = groups.setdefault(frozenset(entry.guards), [])
+            for position, other in enumerate(group):
+                merged = self._add_entries(statement, other, entry)
+                if merged is not None:
+                    group[position] = merged
+                    break
+            else:
+                group.append(entry)
+        result: list[Entry] = []
+        for group in groups.values():
+            if len(group) > _MOST_ENTRIES:
+                terms = tuple(Term(entry.body) for entry in group)
+                result.append(Entry(group[0].guards, (self._define(statement, terms),)))
+            else:
+                result.extend(entry for entry in group if entry.body != 0)
+        return result
+
+    def _add_entries(self, statement: Definition, a: Entry, b: Entry) -> Entry | None:
+        shared: list[sympy.Expr] = []
+        rest = list(b.factors)
+        own = []
+        for factor in a.factors:
+            if factor in rest and not factor.is_Number:
+                rest.remove(factor)
+                shared.append(factor)
+            else:
+                own.append(factor)
+        first, second = sympy.Mul(*own), sympy.Mul(*rest)
+        total = first + second
+        if not _indices(total) and not total.has(Access):
+            return Entry(a.guards, (*shared, total))
+        if not (_indices(first) <= _indices(second) or _indices(second) <= _indices(first)):
+            return None
+        access = self._define(statement, (Term(first), Term(second)))
+        return Entry(a.guards, (*shared, access))
+
+    # --- definitions -----------------------------------------------------------------------------
+
+    def _define(self, statement: Definition, terms: tuple[Term, ...]) -> sympy.Expr:
+        """A definition over the indices that its terms need, read at these indices."""
+        used: set[sympy.Symbol] = set()
+        for term in terms:
+            used |= _indices(term.body)
+            for guard in term.guards:
+                used |= _indices(guard.left) | _indices(guard.right)
+        axes = tuple(a for a in (*statement.axes, *self.columns) if a.index in used)
+        if all(not term.axes and not term.guards for term in terms):
+            terms = (Term(sympy.Add(*(term.body for term in terms))),)
+        name = self.builder.fresh(f"{statement.name}_by_{self.wrt}")
+        definition = Definition(name, axes, statement.dtype, terms, statement.origin)
+        self._add(statement.name, definition)
+        if not all(self._is_finite(term.body) for term in terms):
+            self.builder.unsafe.add(name)
+        return definition.access
+
+    def _materialise(self, name: str, entries: tuple[Entry, ...]) -> Definition:
+        """∂name[o]/∂wrt[k] as an array over all of o and k."""
+        shape = self.builder.shapes[name]
+        axes = tuple(
+            Axis(index, extent) for index, extent in zip(self.indices[name], shape, strict=True)
+        )
+        definition = Definition(
+            self.builder.fresh(f"{name}_by_{self.wrt}"),
+            (*axes, *self.columns),
+            self.builder.dtypes[name],
+            tuple(entry.term() for entry in entries),
+        )
+        is_argument = name == self.wrt
+        self._add("" if is_argument else name, definition)
+        return definition
+
+    def _add(self, after: str, statement: Statement) -> None:
+        self.builder.added.setdefault(after, []).append(statement)
+        self.builder.dtypes[statement.name] = statement.dtype
+        self.builder.shapes[statement.name] = statement.shape
+
+    def _is_finite(self, expression: sympy.Expr) -> bool:
+        known = all(access.name not in self.builder.unsafe for access in accesses(expression))
+        return known and is_total(expression.xreplace(self._softmax_weights(expression)))
+
+    def _softmax_weights(self, expression: sympy.Expr) -> dict[sympy.Basic, sympy.Basic]:
+        """exp(u − logsumexp(u)), which is at most 1, by 1."""
+        found: dict[sympy.Basic, sympy.Basic] = {}
+        for node in expression.atoms(sympy.exp):
+            for part in sympy.Add.make_args(node.args[0]):
+                access = -part
+                if isinstance(access, Access) and access.name in self.builder.totals:
+                    found[node] = sympy.S.One
+        return found
+
+
+def transpose_jacobian(jacobian: Jacobian) -> Jacobian:
+    """The same with rows and columns exchanged: deltas are solved for the new columns."""
+    columns = jacobian.rows
+    entries = []
+    for entry in jacobian.entries:
+        guards, factors = _solve_ties(entry.guards, entry.factors, columns)
+        entries.append(Entry(guards, tuple(factors)))
+    return Jacobian(
+        jacobian.wrt,
+        jacobian.output,
+        jacobian.columns,
+        columns,
+        jacobian.dtype,
+        tuple(entries),
+    )
+
+
+# --- small tools ----------------------------------------------------------------------------------
+
+
+def _needed(program: Program, outputs: Iterable[str]) -> frozenset[str]:
+    """Names that the outputs depend on, themselves included."""
+    needed = set(outputs)
+    for statement in reversed(program.definitions):
+        if statement.name in needed and not isinstance(statement, IndexCheck):
+            needed.update(dependencies(statement))
+    return frozenset(needed)
+
+
+def _indices(expression: sympy.Expr) -> frozenset[sympy.Symbol]:
+    return frozenset(symbol for symbol in expression.free_symbols if is_index(symbol))
+
+
+def _touches(part: sympy.Expr | Guard, loops: Sequence[Axis]) -> bool:
+    symbols = (
+        part.left.free_symbols | part.right.free_symbols
+        if isinstance(part, Guard)
+        else part.free_symbols
+    )
+    return any(axis.index in symbols for axis in loops)
+
+
+def _components(
+    loops: tuple[Axis, ...], factors: Sequence[sympy.Expr], guards: Sequence[Guard]
+) -> list[tuple[Axis, ...]]:
+    """Loops that occur together, directly or through others."""
+    components: list[tuple[Axis, ...]] = [(axis,) for axis in loops]
+    for part in (*factors, *guards):
+        touched = [c for c in components if _touches(part, c)]
+        if len(touched) > 1:
+            joined = tuple(axis for axis in loops if any(axis in c for c in touched))
+            components = [c for c in components if c not in touched]
+            components.append(joined)
+    return components
+
+
+def _is_legal(expression: sympy.Expr) -> bool:
+    return all(
+        isinstance(subscript, Access) or not subscript.has(Access)
+        for access in expression.atoms(Access)
+        for subscript in access.subscripts
+    )
+
+
+def _is_whole(guard: Guard) -> bool:
+    """Whether no side of a guard holds arithmetic on an array element."""
+    sides = (guard.left, guard.right)
+    return all((isinstance(s, Access) or not s.has(Access)) and _is_legal(s) for s in sides)
+
+
+def _eliminate(
+    outer: tuple[Axis, ...],
+    loops: tuple[Axis, ...],
+    guards: tuple[Guard, ...],
+    factors: list[sympy.Expr],
+) -> tuple[tuple[Axis, ...], tuple[Guard, ...], list[sympy.Expr]] | None:
+    """Σ_r [r = e] f(r) -> f(e), on the domain where e lies in the range of r."""
+    while True:
+        decided = _decide(guards, extents_by_index(outer + loops))
+        if decided is None:
+            return None
+        guards = decided
+        for guard in guards:
+            solved = _solve(guard, loops)
+            if solved is None:
+                continue
+            axis, value = solved
+            change = {axis.index: value}
+            others = tuple(g.xreplace(change) for g in guards if g != guard)
+            moved = [x.xreplace(change) for x in factors]
+            if value.has(Access) and not (
+                all(map(_is_legal, moved)) and all(map(_is_whole, others))
+            ):
+                continue
+            loops = tuple(a for a in loops if a != axis)
+            factors = moved
+            guards = others
+            if not isinstance(value, Access):
+                bounds = (Guard(sympy.S.Zero, "<=", value), Guard(value, "<", axis.extent))
+                guards = (*guards, *bounds)
+            break
+        else:
+            return loops, guards, factors
+
+
+def _decide(
+    guards: tuple[Guard, ...], box: dict[sympy.Symbol, sympy.Expr]
+) -> tuple[Guard, ...] | None:
+    """Guards that are not settled by the ranges of the indices; None if one never holds."""
+    kept: dict[Guard, None] = {}
+    for guard in guards:
+        verdict = proves(guard, box)
+        if verdict is False:
+            return None
+        if verdict is None:
+            kept.setdefault(guard)
+    return tuple(kept)
+
+
+def _solve(guard: Guard, loops: Iterable[Axis]) -> tuple[Axis, sympy.Expr] | None:
+    """The axis that an equality fixes, and the value it fixes it to."""
+    if guard.relation != "==":
+        return None
+    difference = guard.left - guard.right
+    for axis in loops:
+        slope = coefficient(difference, axis.index)
+        if slope not in (1, -1):
+            continue
+        rest = sympy.expand(-(difference - slope * axis.index) / slope)
+        whole = isinstance(rest, Access) or not rest.has(Access)
+        if whole and axis.index not in rest.free_symbols:
+            return axis, rest
+    return None
+
+
+def _solve_ties(
+    guards: tuple[Guard, ...], factors: Sequence[sympy.Expr], columns: tuple[Axis, ...]
+) -> tuple[tuple[Guard, ...], list[sympy.Expr]]:
+    """Equalities as `column == value`, with the value in place of the column everywhere else."""
+    pending = list(guards)
+    ties: list[Guard] = []
+    result = list(factors)
+    free = list(columns)
+    position = 0
+    while position < len(pending):
+        solved = _solve(pending[position], reversed(free))
+        if solved is not None:
+            axis, value = solved
+            change = {axis.index: value}
+            moved = [x.xreplace(change) for x in result]
+            others = [g.xreplace(change) for k, g in enumerate(pending) if k != position]
+            earlier = [Guard(g.left, "==", g.right.xreplace(change)) for g in ties]
+            if all(map(_is_legal, moved)) and all(map(_is_whole, (*others, *earlier))):
+                result, pending, position = moved, others, 0
+                free.remove(axis)
+                ties = [*earlier, Guard(axis.index, "==", value)]
+                continue
+        position += 1
+    return (*sorted(ties, key=lambda g: str(g.left)), *pending), result

@@ -1,0 +1,379 @@
+"""The structure of a Jacobian, decided by its deltas, and the definitions of the stored values.
+
+[k = i]·v[i]                    diagonal
+[k = i]·B[i,j,l]                block diagonal over i
+[k = i]·A[j,l]                  Kronecker: identity over i, A over the rest
+[k = i + c]·v[i], few c         banded
+[k = i]·v[i] + u[i]·w[k]        diagonal plus low rank
+[k = e(i)], e an index array    sparse, rows compressed
+anything else                   dense
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import sympy
+
+from symgrad.differentiate.jacobian import Entry, Jacobian
+from symgrad.program import Axis, Definition, Guard, Term, is_index
+
+__all__ = ["Kind", "Pattern", "SparsePart", "choose_pattern", "dense_definition", "diagonal_of"]
+
+Kind = Literal[
+    "diagonal", "block_diagonal", "banded", "kronecker", "low_rank_plus", "sparse", "dense"
+]
+_HIGHEST_RANK = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SparsePart:
+    """Values over rows and free columns, and for each column axis the array that gives it.
+
+    `ties[c]` is None for a free column, else the name of an integer array over the row axes
+    listed in `tie_axes[c]`. `inside` names a 0/1 array over the rows where the part holds.
+    """
+
+    values: str
+    ties: tuple[str | None, ...]
+    tie_axes: tuple[tuple[int, ...], ...]
+    inside: str | None
+    inside_axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A structure and the names of the arrays that hold its values.
+
+    `tied` are the axes along which rows and columns are equal (block diagonal, Kronecker);
+    `offsets` the diagonals of a band; `parts` those of a sparse matrix.
+    """
+
+    kind: Kind
+    values: tuple[str, ...]
+    rows: tuple[sympy.Expr, ...]
+    columns: tuple[sympy.Expr, ...]
+    definitions: tuple[Definition, ...]
+    tied: tuple[int, ...] = ()
+    offsets: tuple[int, ...] = ()
+    parts: tuple[SparsePart, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Every array that the structure is made of."""
+        found: dict[str, None] = dict.fromkeys(self.values)
+        for part in self.parts:
+            for name in (part.values, *part.ties, part.inside):
+                if name is not None:
+                    found.setdefault(name)
+        return tuple(found)
+
+
+def choose_pattern(
+    jacobian: Jacobian, name: str, fresh: Callable[[str], str], *, sparse: bool = False
+) -> Pattern:
+    """The most special structure that holds for every value of the arguments.
+
+    Args:
+        jacobian: what is stored.
+        name: how the arrays of values are called.
+        fresh: gives an unused name that starts like its argument.
+        sparse: compressed rows, whatever the structure.
+    """
+    chooser = _Chooser(jacobian, name, fresh)
+    if sparse:
+        return chooser.compressed_rows()
+    for attempt in (
+        chooser.diagonal,
+        chooser.banded,
+        chooser.low_rank_plus,
+        chooser.blocks,
+        chooser.sparse,
+    ):
+        found = attempt()
+        if found is not None:
+            return found
+    return chooser.dense()
+
+
+def diagonal_of(jacobian: Jacobian, name: str) -> Definition:
+    """∂f[i]/∂x[i]: the columns put equal to the rows, before anything is computed."""
+    change = {
+        column.index: row.index for row, column in zip(jacobian.rows, jacobian.columns, strict=True)
+    }
+    terms = tuple(entry.term().xreplace(change) for entry in jacobian.entries)
+    return Definition(name, jacobian.rows, jacobian.dtype, terms)
+
+
+def dense_definition(jacobian: Jacobian, name: str) -> Definition:
+    """Every element of a Jacobian, over its rows and columns."""
+    terms = _add_unguarded([entry.term() for entry in jacobian.entries])
+    return Definition(name, (*jacobian.rows, *jacobian.columns), jacobian.dtype, terms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """An entry with its ties by column axis; `rest` are the other guards."""
+
+    entry: Entry
+    ties: dict[int, sympy.Expr]
+    rest: tuple[Guard, ...]
+
+
+class _Chooser:
+    def __init__(self, jacobian: Jacobian, name: str, fresh: Callable[[str], str]) -> None:
+        self.jacobian = jacobian
+        self.name = name
+        self.fresh = fresh
+        self.rows = jacobian.rows
+        self.columns = jacobian.columns
+        row_extents = tuple(axis.extent for axis in self.rows)
+        column_extents = tuple(axis.extent for axis in self.columns)
+        self.square = bool(self.rows) and row_extents == column_extents
+        self.splits = [self._split(entry) for entry in jacobian.entries]
+
+    # --- the structures, most special first ------------------------------------------------------
+
+    def diagonal(self) -> Pattern | None:
+        """Every entry has [k = i] in all axes; a zero matrix is one too."""
+        if not self.square or not all(self._is_diagonal(split) for split in self.splits):
+            return None
+        return self._pattern("diagonal", (self._diagonal(self.splits),))
+
+    def banded(self) -> Pattern | None:
+        """Every entry has [k = i + c] for a number c, on one axis."""
+        if not self.square or len(self.rows) != 1:
+            return None
+        by_offset: dict[int, list[_Split]] = {}
+        for split in self.splits:
+            offset = self._offset(split)
+            if offset is None:
+                return None
+            by_offset.setdefault(offset, []).append(split)
+        offsets = tuple(sorted(by_offset))
+        bands = tuple(self._diagonal(by_offset[offset], "band") for offset in offsets)
+        return self._pattern("banded", bands, offsets=offsets)
+
+    def low_rank_plus(self) -> Pattern | None:
+        """A diagonal and products of a factor of the row and a factor of the column."""
+        if not self.square:
+            return None
+        diagonal = [split for split in self.splits if self._is_diagonal(split)]
+        others = [split for split in self.splits if not self._is_diagonal(split)]
+        if not diagonal or not others or len(others) > _HIGHEST_RANK:
+            return None
+        pairs = []
+        for split in others:
+            pair = None if split.entry.guards else self._separate(split.entry)
+            if pair is None:
+                return None
+            pairs.append(pair)
+        definitions = [self._diagonal(diagonal)]
+        for left, right in pairs:
+            definitions.append(self._value(self.rows, (Term(left),), "left"))
+            definitions.append(self._value(self.columns, (Term(right),), "right"))
+        return self._pattern("low_rank_plus", tuple(definitions))
+
+    def blocks(self) -> Pattern | None:
+        """Every entry has [k = i] along some axes: blocks over the others, or one block for all."""
+        if not self.square:
+            return None
+        common = set(range(len(self.rows)))
+        for split in self.splits:
+            common &= self._identity_axes(split)
+        if not common:
+            return None
+        tied = tuple(sorted(common))
+        drop = {self.columns[axis].index for axis in tied}
+        terms = []
+        for split in self.splits:
+            guards = tuple(g for g in split.entry.guards if g.left not in drop)
+            terms.append(Term(split.entry.body, (), "sum", guards))
+        free_rows = tuple(axis for k, axis in enumerate(self.rows) if k not in common)
+        free_columns = tuple(axis for k, axis in enumerate(self.columns) if k not in common)
+        along = {self.rows[axis].index for axis in tied}
+        if any(_symbols(term) & along for term in terms):
+            axes = (*(self.rows[axis] for axis in tied), *free_rows, *free_columns)
+            return self._pattern("block_diagonal", (self._value(axes, terms),), tied=tied)
+        axes = (*free_rows, *free_columns)
+        return self._pattern("kronecker", (self._value(axes, terms),), tied=tied)
+
+    def sparse(self) -> Pattern | None:
+        """Every entry fixes at least one column by the row: [k = e(i)]."""
+        if all(split.ties and self._is_by_row(split) for split in self.splits):
+            return self.compressed_rows()
+        return None
+
+    def compressed_rows(self) -> Pattern:
+        """Entries that fix columns by the row, and full rows for the others."""
+        parts = []
+        definitions: list[Definition] = []
+        full: list[Entry] = []
+        for split in self.splits:
+            if not self._is_by_row(split):
+                full.append(split.entry)
+                continue
+            part, added = self._sparse_part(split)
+            parts.append(part)
+            definitions.extend(added)
+        if full:
+            values = self._value((*self.rows, *self.columns), [entry.term() for entry in full])
+            definitions.append(values)
+            free = len(self.columns)
+            parts.append(SparsePart(values.name, (None,) * free, ((),) * free, None, ()))
+        return Pattern(
+            "sparse",
+            (),
+            tuple(axis.extent for axis in self.rows),
+            tuple(axis.extent for axis in self.columns),
+            tuple(definitions),
+            parts=tuple(parts),
+        )
+
+    def _is_by_row(self, split: _Split) -> bool:
+        """Whether the row alone says which columns the entry has, and whether it has any."""
+        rows = {axis.index for axis in self.rows}
+        ties = all(_indices_in(value) <= rows for value in split.ties.values())
+        return ties and all(_symbols_of(guard) <= rows for guard in split.rest)
+
+    def dense(self) -> Pattern:
+        """Every element; what deltas remain are conditions on it."""
+        terms = [entry.term() for entry in self.jacobian.entries]
+        return self._pattern("dense", (self._value((*self.rows, *self.columns), terms),))
+
+    # --- parts -----------------------------------------------------------------------------------
+
+    def _sparse_part(self, split: _Split) -> tuple[SparsePart, list[Definition]]:
+        definitions: list[Definition] = []
+        ties: list[str | None] = []
+        tie_axes: list[tuple[int, ...]] = []
+        for position in range(len(self.columns)):
+            value = split.ties.get(position)
+            if value is None:
+                ties.append(None)
+                tie_axes.append(())
+                continue
+            axes = tuple(k for k, a in enumerate(self.rows) if a.index in _indices_in(value))
+            definition = Definition(
+                self.fresh(f"{self.name}_columns"),
+                tuple(self.rows[k] for k in axes),
+                "int64",
+                (Term(value),),
+            )
+            definitions.append(definition)
+            ties.append(definition.name)
+            tie_axes.append(axes)
+        free = tuple(a for k, a in enumerate(self.columns) if k not in split.ties)
+        values = self._value((*self.rows, *free), [Term(split.entry.body, (), "sum", split.rest)])
+        definitions.append(values)
+        inside: str | None = None
+        inside_axes: tuple[int, ...] = ()
+        if split.rest:
+            used = {symbol for guard in split.rest for symbol in _symbols_of(guard)}
+            inside_axes = tuple(k for k, a in enumerate(self.rows) if a.index in used)
+            inside = self.fresh(f"{self.name}_inside")
+            domain = tuple(self.rows[k] for k in inside_axes)
+            one = Term(sympy.S.One, (), "sum", split.rest)
+            definitions.append(Definition(inside, domain, "int64", (one,)))
+        part = SparsePart(values.name, tuple(ties), tuple(tie_axes), inside, inside_axes)
+        return part, definitions
+
+    def _diagonal(self, splits: Sequence[_Split], label: str = "") -> Definition:
+        """The values along one diagonal, over the row indices."""
+        terms = [Term(split.entry.body, (), "sum", split.rest) for split in splits]
+        return self._value(self.rows, terms, label)
+
+    def _value(self, axes: tuple[Axis, ...], terms: Sequence[Term], label: str = "") -> Definition:
+        name = self.fresh(f"{self.name}_{label}" if label else self.name)
+        return Definition(name, axes, self.jacobian.dtype, _add_unguarded(terms))
+
+    def _pattern(
+        self,
+        kind: Kind,
+        definitions: tuple[Definition, ...],
+        *,
+        tied: tuple[int, ...] = (),
+        offsets: tuple[int, ...] = (),
+    ) -> Pattern:
+        return Pattern(
+            kind,
+            tuple(definition.name for definition in definitions),
+            tuple(axis.extent for axis in self.rows),
+            tuple(axis.extent for axis in self.columns),
+            definitions,
+            tied,
+            offsets,
+        )
+
+    # --- tests -----------------------------------------------------------------------------------
+
+    def _split(self, entry: Entry) -> _Split:
+        ties: dict[int, sympy.Expr] = {}
+        rest = []
+        positions = {axis.index: k for k, axis in enumerate(self.columns)}
+        for guard in entry.guards:
+            position = positions.get(guard.left)
+            if guard.relation == "==" and position is not None and position not in ties:
+                ties[position] = guard.right
+            else:
+                rest.append(guard)
+        return _Split(entry, ties, tuple(rest))
+
+    def _identity_axes(self, split: _Split) -> set[int]:
+        return {k for k, axis in enumerate(self.rows) if split.ties.get(k) == axis.index}
+
+    def _is_diagonal(self, split: _Split) -> bool:
+        rows = {axis.index for axis in self.rows}
+        own = all(_symbols_of(guard) <= rows for guard in split.rest)
+        return own and len(self._identity_axes(split)) == len(self.rows)
+
+    def _offset(self, split: _Split) -> int | None:
+        (row,) = self.rows
+        value = split.ties.get(0)
+        if value is None or any(_symbols_of(guard) - {row.index} for guard in split.rest):
+            return None
+        offset = sympy.expand(value - row.index)
+        return int(offset) if offset.is_Integer else None
+
+    def _separate(self, entry: Entry) -> tuple[sympy.Expr, sympy.Expr] | None:
+        """A factor of the row and a factor of the column, whose product the entry is."""
+        rows = {axis.index for axis in self.rows}
+        columns = {axis.index for axis in self.columns}
+        left: list[sympy.Expr] = []
+        right: list[sympy.Expr] = []
+        for factor in entry.factors:
+            symbols = _indices_in(factor)
+            if symbols <= rows:
+                left.append(factor)
+            elif symbols <= columns:
+                right.append(factor)
+            else:
+                return None
+        return sympy.Mul(*left), sympy.Mul(*right)
+
+
+def _indices_in(expression: sympy.Expr) -> set[sympy.Symbol]:
+    return {symbol for symbol in expression.free_symbols if is_index(symbol)}
+
+
+def _symbols_of(guard: Guard) -> set[sympy.Symbol]:
+    return _indices_in(guard.left) | _indices_in(guard.right)
+
+
+def _symbols(term: Term) -> set[sympy.Symbol]:
+    found = _indices_in(term.body)
+    for guard in term.guards:
+        found |= _symbols_of(guard)
+    return found
+
+
+def _add_unguarded(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """Terms on the same domain added into one."""
+    merged: dict[tuple[Guard, ...], Term] = {}
+    for term in terms:
+        other = merged.get(term.guards)
+        body = term.body if other is None else other.body + term.body
+        merged[term.guards] = Term(body, (), "sum", term.guards)
+    return tuple(term for term in merged.values() if term.body != 0)
