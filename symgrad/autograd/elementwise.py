@@ -38,12 +38,12 @@ ATAN2 = operation("Atan2Backward0", np.arctan2)
 MAXIMUM = operation(
     "MaximumBackward0",
     np.maximum,
-    selects=lambda inputs: (inputs[0] >= inputs[1], inputs[1] >= inputs[0]),
+    selects=lambda inputs, _: (inputs[0] >= inputs[1], inputs[1] >= inputs[0]),
 )
 MINIMUM = operation(
     "MinimumBackward0",
     np.minimum,
-    selects=lambda inputs: (inputs[0] <= inputs[1], inputs[1] <= inputs[0]),
+    selects=lambda inputs, _: (inputs[0] <= inputs[1], inputs[1] <= inputs[0]),
 )
 LOGADDEXP = operation("LogaddexpBackward0", np.logaddexp, quiet=True)
 XLOGY = operation("XlogyBackward0", special.xlogy)
@@ -236,7 +236,7 @@ RELU = operation(
     "ReluBackward0",
     lambda x: np.maximum(x, 0),
     formula=lambda x: np.where(x > 0, x, 0),
-    selects=lambda inputs: (inputs[0] > 0,),
+    selects=lambda inputs, _: (inputs[0] > 0,),
 )
 
 
@@ -307,11 +307,13 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 
 # --- selection -----------------------------------------------------------------------------------
 
-WHERE = operation("WhereBackward0", np.where, selects=lambda inputs: (None, inputs[0], ~inputs[0]))
+WHERE = operation(
+    "WhereBackward0", np.where, selects=lambda inputs, _: (None, inputs[0], ~inputs[0])
+)
 CLAMP = operation(
     "ClampBackward1",
     lambda x, low, high: np.clip(x, low, high),
-    selects=lambda inputs: ((inputs[1] <= inputs[0]) & (inputs[0] <= inputs[2]), None, None),
+    selects=lambda inputs, _: ((inputs[1] <= inputs[0]) & (inputs[0] <= inputs[2]), None, None),
 )
 
 
@@ -338,13 +340,13 @@ CLAMP_MIN = operation(
     "ClampMinBackward0",
     _keep_nan(_clamp_low),
     formula=_clamp_low,
-    selects=lambda inputs: (inputs[0] >= inputs[1], None),
+    selects=lambda inputs, _: (inputs[0] >= inputs[1], None),
 )
 CLAMP_MAX = operation(
     "ClampMaxBackward0",
     _keep_nan(_clamp_high),
     formula=_clamp_high,
-    selects=lambda inputs: (inputs[0] <= inputs[1], None),
+    selects=lambda inputs, _: (inputs[0] <= inputs[1], None),
 )
 
 
@@ -403,7 +405,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 MASKED_FILL = operation(
     "MaskedFillBackward0",
     lambda x, mask, value: np.where(mask, value, x),
-    selects=lambda inputs: (~inputs[1], None, inputs[1]),
+    selects=lambda inputs, _: (~inputs[1], None, inputs[1]),
 )
 
 

@@ -139,7 +139,7 @@ class FunctionNode(Node):
         super().__init__(edges)
         self.function = function
         self.context = context
-        self.title = f"{function.__name__}Backward"
+        self.title = function.node_name or f"{function.__name__}Backward"
         self.shapes = [
             (x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in inputs
         ]
@@ -253,6 +253,7 @@ class Function:
     """
 
     setup_context: Callable[..., None] | None = None
+    node_name: str | None = None  # what the graph calls it, if not by the name of the class
 
     @staticmethod
     def forward(*arguments: Any, **named: Any) -> Any:

@@ -49,8 +49,19 @@ def _read_inputs(inputs: Sequence[Any], static: dict[str, Any]) -> Inputs:
     return (x, np.asarray(_read(positions(x), key=static["key"]))), {}
 
 
+def _read_by_mask(inputs: Sequence[Any], static: dict[str, Any]) -> Sequence[Any] | None:
+    """Where a mask has picked elements: what it left out gets exactly 0."""
+    key = static["key"].items[0]
+    if not isinstance(key, np.ndarray) or key.dtype != bool or key.shape != inputs[0].shape:
+        return None
+    return (key,)
+
+
 def _index_operation(name: str, is_view: bool) -> Operation:
-    return operation(name, _read, formula=_pick, prepare=_read_inputs, is_view=is_view)
+    selects = None if is_view else _read_by_mask
+    return operation(
+        name, _read, formula=_pick, prepare=_read_inputs, is_view=is_view, selects=selects
+    )
 
 
 SELECT = _index_operation("SelectBackward0", True)
@@ -58,6 +69,7 @@ SLICE = _index_operation("SliceBackward0", True)
 UNSQUEEZE = _index_operation("UnsqueezeBackward0", True)
 ALIAS = _index_operation("AliasBackward0", True)
 INDEX = _index_operation("IndexBackward0", False)
+MASKED_SELECT = _index_operation("MaskedSelectBackward0", False)
 SPLIT = _index_operation("SplitBackward0", True)
 UNBIND = _index_operation("UnbindBackward0", True)
 
@@ -283,7 +295,6 @@ PICK = _picking("GatherBackward0", _along)
 INDEX_SELECT = _picking("IndexSelectBackward0", _taken)
 EMBEDDING = _picking("EmbeddingBackward0", _taken)
 TAKE = _picking("TakeBackward0", lambda x, *, index: x.ravel()[index.array])
-MASKED_SELECT = _picking("MaskedSelectBackward0", lambda x, *, index: x.ravel()[index.array])
 
 
 def pick_along(input: Tensor, index: Array, dim: int, op: Operation = PICK) -> Tensor:
@@ -317,8 +328,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     where = np.broadcast_to(mask._data, np.broadcast_shapes(mask._data.shape, input._data.shape))
     if where.shape != input._data.shape:
         input = input.expand(*where.shape)
-    flat = np.flatnonzero(where)
-    return apply(MASKED_SELECT, (input,), {"index": Held(flat)}, promote=False)
+    return read_key(input, Key((where,), True), MASKED_SELECT)
 
 
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:

@@ -1,14 +1,18 @@
-"""`symgrad.linalg`: norms and products; there are no factorisations."""
+"""`symgrad.linalg`: norms, products, inverses, solutions and Cholesky factors."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from symgrad.autograd.factorisations import LinAlgError, cholesky, det, inv, slogdet, solve
 from symgrad.autograd.matrices import cross, diagonal, matmul, matrix_power
 from symgrad.autograd.reductions import norm as _norm
 from symgrad.autograd.tensor import Tensor
 
-__all__ = ["cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "norm", "vector_norm"]
+__all__ = [
+    "LinAlgError", "cholesky", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm",
+    "matrix_power", "norm", "slogdet", "solve", "vector_norm",
+]  # fmt: skip
 
 
 def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 from symgrad.autograd import (
     creation,
     elementwise,
+    factorisations,
     indexing,
     inplace,
     lifting,
@@ -27,6 +28,7 @@ _MODULES: tuple[Any, ...] = (
     indexing,
     reductions,
     matrices,
+    factorisations,
     neural,
     creation,
     inplace,

@@ -294,7 +294,7 @@ class OperationNode(Node):
 
     def own_masks(self) -> Sequence[Any] | None:
         selects = self.operation.selects
-        return None if selects is None or self.freed else selects(self.inputs)
+        return None if selects is None or self.freed else selects(self.inputs, self.static)
 
     def mask_behind(self, mask: Array) -> list[Any] | None:
         if self.operation.pointwise:

@@ -41,7 +41,8 @@ class Operation:
         keeps_result: whether the derivative is to read the result rather than the inputs.
         is_view: whether the result shares memory with the first input.
         pointwise: whether each element of the result depends on one element of each input.
-        selects: for a selection, the masks of the elements that each input gives.
+        selects: for a selection, from inputs and static parameters, the masks of the elements
+            that each input gives.
         node_type: the class of its nodes, set by `nodes`.
     """
 
@@ -71,7 +72,7 @@ class Operation:
         keeps_result: bool = False,
         is_view: bool = False,
         pointwise: bool = False,
-        selects: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
+        selects: Callable[[Sequence[Any], dict[str, Any]], Sequence[Any] | None] | None = None,
     ) -> None:
         self.name = name
         self.function = function
@@ -80,7 +81,7 @@ class Operation:
         self.build = build
         self.keeps_result = keeps_result
         self.is_view = is_view
-        self.pointwise = pointwise or selects is not None
+        self.pointwise = pointwise or (selects is not None and prepare is None)
         self.selects = selects
         self.node_type: Any = None
         self.rules: dict[Any, Rule] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 __all__ = ["OPERATIONS", "Operation", "sample"]
 
@@ -24,13 +25,15 @@ class Operation:
         function: called with the module and the tensors.
         arguments: "shape domain" of each tensor, such as "3,4 positive"; an integer domain
             "index:4" makes constants.
-        model: the same over NumPy's names, for the compiler; None if it has no such form.
+        model: the same over NumPy's names, for the compiler.
+        positions: what the model takes besides, found from the arrays: the order of a sort.
     """
 
     name: str
     function: Callable[..., Any]
     arguments: tuple[str, ...]
     model: Callable[..., Any] | None = None
+    positions: Callable[..., np.ndarray] | None = None
 
 
 _DOMAINS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
@@ -63,8 +66,26 @@ def sample(operation: Operation, rng: np.random.Generator) -> list[np.ndarray]:
 OPERATIONS: list[Operation] = []
 
 
-def _op(name: str, function: Any, *arguments: str, model: Any = None) -> None:
-    OPERATIONS.append(Operation(name, function, arguments, model))
+def _op(
+    name: str, function: Any, *arguments: str, model: Any = None, positions: Any = None
+) -> None:
+    OPERATIONS.append(Operation(name, function, arguments, model, positions))
+
+
+def _along(x: Any, order: Any) -> Any:
+    """Elements in an order along the second axis."""
+    return np.take_along_axis(x, order, 1)
+
+
+def _convolved(x: Any, w: Any, b: Any) -> Any:
+    """Stride 2, one 0 around."""
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    pieces = [
+        np.einsum("nchw,oc->nohw", padded[:, :, i : i + 5 : 2, j : j + 5 : 2], w[:, :, i, j])
+        for i in range(3)
+        for j in range(2)
+    ]
+    return sum(pieces[1:], pieces[0]) + b.reshape(1, 2, 1, 1)
 
 
 # --- core --------------------------------------------------------------------------------------
@@ -119,9 +140,21 @@ _op("getitem int", lambda t, x: x[-1], "3,4", model=lambda x: x[-1])
 _op("getitem None", lambda t, x: x[None, ..., 1], "3,4", model=lambda x: x[None, ..., 1])
 _op("getitem list", lambda t, x: x[[0, 2, 0]], "3,4", model=lambda x: x[np.array([0, 2, 0])])
 _op("clone", lambda t, x: x.clone(), "3", model=lambda x: x.copy())
-_op("cat", lambda t, x, y: t.cat([x, y], 1), "3,2", "3,4")
-_op("stack", lambda t, x, y: t.stack([x, y], dim=1), "3,2", "3,2")
-_op("softmax", lambda t, x: t.softmax(x, 1), "3,4")
+_op(
+    "cat",
+    lambda t, x, y: t.cat([x, y], 1),
+    "3,2",
+    "3,4",
+    model=lambda x, y: np.concatenate([x, y], 1),
+)
+_op(
+    "stack",
+    lambda t, x, y: t.stack([x, y], dim=1),
+    "3,2",
+    "3,2",
+    model=lambda x, y: np.stack([x, y], axis=1),
+)
+_op("softmax", lambda t, x: t.softmax(x, 1), "3,4", model=lambda x: special.softmax(x, axis=1))
 _op(
     "linear",
     lambda t, x, w, b: t.nn.functional.linear(x, w, b),
@@ -140,7 +173,13 @@ _op(
 
 # --- expected ------------------------------------------------------------------------------------
 
-_op("torch.add alpha", lambda t, x, y: t.add(x, y, alpha=2.5), "3", "3")
+_op(
+    "torch.add alpha",
+    lambda t, x, y: t.add(x, y, alpha=2.5),
+    "3",
+    "3",
+    model=lambda x, y: x + 2.5 * y,
+)
 _op("tan", lambda t, x: t.tan(x), "3 inner", model=lambda x: np.tan(x))
 _op("asin", lambda t, x: t.asin(x), "3 inner", model=lambda x: np.arcsin(x))
 _op("acos", lambda t, x: t.acos(x), "3 inner", model=lambda x: np.arccos(x))
@@ -161,7 +200,7 @@ _op("log10", lambda t, x: t.log10(x), "3 positive", model=lambda x: np.log10(x))
 _op("rsqrt", lambda t, x: t.rsqrt(x), "3 positive", model=lambda x: x**-0.5)
 _op("reciprocal", lambda t, x: t.reciprocal(x), "3 nonzero", model=lambda x: np.reciprocal(x))
 _op("square", lambda t, x: t.square(x), "3", model=lambda x: np.square(x))
-_op("erf", lambda t, x: t.erf(x), "3")
+_op("erf", lambda t, x: t.erf(x), "3", model=lambda x: special.erf(x))
 _op(
     "maximum",
     lambda t, x, y: t.maximum(x, y),
@@ -191,9 +230,16 @@ _op(
     "4",
     model=lambda c, x, y: np.where(c, x, y),
 )
-_op("torch.sum dims", lambda t, x: t.sum(x, (0, 2)), "2,3,4")
-_op("norm p=1", lambda t, x: x.norm(p=1), "3,4 nonzero")
-_op("norm p=3 dim", lambda t, x: x.norm(p=3, dim=1), "3,4 nonzero")
+_op(
+    "torch.sum dims", lambda t, x: t.sum(x, (0, 2)), "2,3,4", model=lambda x: np.sum(x, axis=(0, 2))
+)
+_op("norm p=1", lambda t, x: x.norm(p=1), "3,4 nonzero", model=lambda x: np.sum(np.abs(x)))
+_op(
+    "norm p=3 dim",
+    lambda t, x: x.norm(p=3, dim=1),
+    "3,4 nonzero",
+    model=lambda x: np.sum(np.abs(x) ** 3, axis=1) ** (1 / 3),
+)
 _op("max all", lambda t, x: x.max(), "3,4 distinct", model=lambda x: np.max(x))
 _op("max dim", lambda t, x: x.max(1).values, "3,4 distinct", model=lambda x: np.max(x, axis=1))
 _op(
@@ -212,7 +258,9 @@ _op(
     model=lambda x: np.var(x, axis=1),
 )
 _op("std", lambda t, x: x.std(), "3,4", model=lambda x: np.std(x, ddof=1))
-_op("logsumexp", lambda t, x: t.logsumexp(x, 1), "3,4")
+_op(
+    "logsumexp", lambda t, x: t.logsumexp(x, 1), "3,4", model=lambda x: special.logsumexp(x, axis=1)
+)
 _op("cumsum", lambda t, x: t.cumsum(x, 1), "3,4", model=lambda x: np.cumsum(x, axis=1))
 _op("matmul vector matrix", lambda t, x, y: x @ y, "3", "3,2", model=lambda x, y: x @ y)
 _op("matmul batched", lambda t, x, y: x @ y, "2,3,4", "2,4,2", model=lambda x, y: x @ y)
@@ -250,26 +298,95 @@ _op("permute", lambda t, x: x.permute(2, 0, 1), "2,3,4", model=lambda x: x.trans
 _op("repeat", lambda t, x: x.repeat(2, 3), "2,2", model=lambda x: np.tile(x, (2, 3)))
 _op("flip", lambda t, x: t.flip(x, [1]), "3,4", model=lambda x: np.flip(x, 1))
 _op("roll", lambda t, x: t.roll(x, 1, 0), "3,4", model=lambda x: np.roll(x, 1, 0))
-_op("select narrow", lambda t, x: x.select(0, 1).narrow(0, 1, 2), "3,4")
-_op("index_select", lambda t, x, i: t.index_select(x, 1, i), "3,4", "3 index:4")
-_op("gather", lambda t, x, i: t.gather(x, 1, i), "3,4", "3,2 index:4")
-_op("masked_fill", lambda t, x, m: x.masked_fill(m, 1.5), "3,4", "3,4 flag")
-_op("masked_select", lambda t, x: t.masked_select(x, x > 0.2), "3,4 distinct")
-_op("sort", lambda t, x: t.sort(x, 1, descending=True).values, "3,4 distinct")
-_op("log_softmax", lambda t, x: t.log_softmax(x, 1), "3,4")
-_op("softplus", lambda t, x: t.nn.functional.softplus(x), "4")
-_op("leaky_relu", lambda t, x: t.nn.functional.leaky_relu(x, 0.1), "4 nonzero")
-_op("elu", lambda t, x: t.nn.functional.elu(x), "4 nonzero")
-_op("gelu", lambda t, x: t.nn.functional.gelu(x), "4")
-_op("silu", lambda t, x: t.nn.functional.silu(x), "4")
-_op("l1_loss", lambda t, x, y: t.nn.functional.l1_loss(x, y), "3,4", "3,4")
-_op("cross_entropy", lambda t, x, i: t.nn.functional.cross_entropy(x, i), "3,4", "3 index:4")
-_op("nll_loss", lambda t, x, i: t.nn.functional.nll_loss(x, i), "3,4", "3 index:4")
+_op("select narrow", lambda t, x: x.select(0, 1).narrow(0, 1, 2), "3,4", model=lambda x: x[1][1:3])
+_op(
+    "index_select",
+    lambda t, x, i: t.index_select(x, 1, i),
+    "3,4",
+    "3 index:4",
+    model=lambda x, i: x[:, i],
+)
+_op(
+    "gather",
+    lambda t, x, i: t.gather(x, 1, i),
+    "3,4",
+    "3,2 index:4",
+    model=lambda x, i: np.take_along_axis(x, i, 1),
+)
+_op(
+    "masked_fill",
+    lambda t, x, m: x.masked_fill(m, 1.5),
+    "3,4",
+    "3,4 flag",
+    model=lambda x, m: np.where(m, 1.5, x),
+)
+_op(
+    "masked_select",
+    lambda t, x: t.masked_select(x, x > 0.2),
+    "3,4 distinct",
+    model=lambda x, k: x.reshape(-1)[k],
+    positions=lambda x: np.flatnonzero(x > 0.2),
+)
+_op(
+    "sort",
+    lambda t, x: t.sort(x, 1, descending=True).values,
+    "3,4 distinct",
+    model=_along,
+    positions=lambda x: np.argsort(-x, axis=1),
+)
+_op(
+    "log_softmax",
+    lambda t, x: t.log_softmax(x, 1),
+    "3,4",
+    model=lambda x: special.log_softmax(x, axis=1),
+)
+_op("softplus", lambda t, x: t.nn.functional.softplus(x), "4", model=lambda x: np.logaddexp(x, 0.0))
+_op(
+    "leaky_relu",
+    lambda t, x: t.nn.functional.leaky_relu(x, 0.1),
+    "4 nonzero",
+    model=lambda x: np.where(x > 0, x, 0.1 * x),
+)
+_op(
+    "elu",
+    lambda t, x: t.nn.functional.elu(x),
+    "4 nonzero",
+    model=lambda x: np.where(x > 0, x, np.expm1(x)),
+)
+_op(
+    "gelu",
+    lambda t, x: t.nn.functional.gelu(x),
+    "4",
+    model=lambda x: 0.5 * x * (1 + special.erf(x / np.sqrt(2.0))),
+)
+_op("silu", lambda t, x: t.nn.functional.silu(x), "4", model=lambda x: x * special.expit(x))
+_op(
+    "l1_loss",
+    lambda t, x, y: t.nn.functional.l1_loss(x, y),
+    "3,4",
+    "3,4",
+    model=lambda x, y: np.mean(np.abs(x - y)),
+)
+_op(
+    "cross_entropy",
+    lambda t, x, i: t.nn.functional.cross_entropy(x, i),
+    "3,4",
+    "3 index:4",
+    model=lambda x, i: -np.mean(special.log_softmax(x, axis=1)[np.arange(3), i]),
+)
+_op(
+    "nll_loss",
+    lambda t, x, i: t.nn.functional.nll_loss(x, i),
+    "3,4",
+    "3 index:4",
+    model=lambda x, i: -np.mean(x[np.arange(3), i]),
+)
 _op(
     "bce_with_logits",
     lambda t, x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y),
     "5",
     "5 unit",
+    model=lambda x, y: np.mean(np.logaddexp(x, 0.0) - x * y),
 )
 
 # --- extra ---------------------------------------------------------------------------------------
@@ -277,9 +394,9 @@ _op(
 _op("asinh", lambda t, x: t.asinh(x), "3", model=lambda x: np.arcsinh(x))
 _op("atanh", lambda t, x: t.atanh(x), "3 inner", model=lambda x: np.arctanh(x))
 _op("exp2", lambda t, x: t.exp2(x), "3", model=lambda x: np.exp2(x))
-_op("lgamma", lambda t, x: t.lgamma(x), "3 positive")
+_op("lgamma", lambda t, x: t.lgamma(x), "3 positive", model=lambda x: special.gammaln(x))
 _op("hypot", lambda t, x, y: t.hypot(x, y), "3 nonzero", "3", model=lambda x, y: np.hypot(x, y))
-_op("fmod", lambda t, x: t.fmod(x, 0.7), "3 positive")
+_op("fmod", lambda t, x: t.fmod(x, 0.7), "3 positive", model=lambda x: np.fmod(x, 0.7))
 _op("lerp", lambda t, x, y: t.lerp(x, y, 0.3), "3", "3", model=lambda x, y: x + 0.3 * (y - x))
 _op(
     "logaddexp",
@@ -291,33 +408,127 @@ _op(
 _op("amax", lambda t, x: t.amax(x, (0, 1)), "3,4 distinct", model=lambda x: np.max(x))
 _op("cumprod", lambda t, x: t.cumprod(x, 1), "2,4 nonzero", model=lambda x: np.cumprod(x, 1))
 _op("cross", lambda t, x, y: t.linalg.cross(x, y), "2,3", "2,3", model=lambda x, y: np.cross(x, y))
-_op("scatter_add", lambda t, x, i, y: t.scatter_add(x, 0, i, y), "4", "5 index:4", "5")
-_op("topk", lambda t, x: t.topk(x, 2).values, "3,4 distinct")
+_op(
+    "scatter_add",
+    lambda t, x, i, y: t.scatter_add(x, 0, i, y),
+    "4",
+    "5 index:4",
+    "5",
+    model=lambda x, i, y: x + (np.arange(4)[:, None] == i) @ y,
+)
+_op(
+    "topk",
+    lambda t, x: t.topk(x, 2).values,
+    "3,4 distinct",
+    model=_along,
+    positions=lambda x: np.argsort(-x, axis=1)[:, :2],
+)
 _op(
     "pad",
     lambda t, x: t.nn.functional.pad(x, (1, 2)),
     "2,3",
     model=lambda x: np.pad(x, ((0, 0), (1, 2))),
 )
-_op("logsigmoid", lambda t, x: t.nn.functional.logsigmoid(x), "4")
-_op("layer_norm", lambda t, x, w, b: t.nn.functional.layer_norm(x, (4,), w, b), "3,4", "4", "4")
-_op("embedding", lambda t, w, i: t.nn.functional.embedding(i, w), "5,3", "2,2 index:5")
-_op("unbind", lambda t, x: t.unbind(x, 1)[2] * x[:, 0], "3,4")
-_op("split", lambda t, x: t.split(x, 2, 1)[1], "3,4")
-_op("to", lambda t, x: x.to(t.float64) * 2, "3")
-_op("index_add", lambda t, x, i, y: t.index_add(x, 0, i, y), "4,2", "3 index:4", "3,2")
-_op("take", lambda t, x, i: t.take(x, i), "3,4", "5 index:12")
-_op("median", lambda t, x: t.median(x, 1).values, "3,5 distinct")
-_op("smooth_l1_loss", lambda t, x, y: t.nn.functional.smooth_l1_loss(x, y), "6", "6")
-_op("repeat_interleave", lambda t, x: t.repeat_interleave(x, 2, 1), "2,3")
-_op("tensordot", lambda t, x, y: t.tensordot(x, y, 1), "2,3", "3,4")
-_op("kron", lambda t, x, y: t.kron(x, y), "2,2", "2,3")
-_op("digamma", lambda t, x: t.digamma(x), "3 positive")
-_op("xlogy", lambda t, x, y: t.xlogy(x, y), "3 positive", "3 positive")
+_op(
+    "logsigmoid",
+    lambda t, x: t.nn.functional.logsigmoid(x),
+    "4",
+    model=lambda x: special.log_expit(x),
+)
+_op(
+    "layer_norm",
+    lambda t, x, w, b: t.nn.functional.layer_norm(x, (4,), w, b),
+    "3,4",
+    "4",
+    "4",
+    model=lambda x, w, b: (
+        (x - np.mean(x, axis=1, keepdims=True))
+        / np.sqrt(np.var(x, axis=1, keepdims=True) + 1e-5)
+        * w
+        + b
+    ),
+)
+_op(
+    "embedding",
+    lambda t, w, i: t.nn.functional.embedding(i, w),
+    "5,3",
+    "2,2 index:5",
+    model=lambda w, i: w[i],
+)
+_op("unbind", lambda t, x: t.unbind(x, 1)[2] * x[:, 0], "3,4", model=lambda x: x[:, 2] * x[:, 0])
+_op("split", lambda t, x: t.split(x, 2, 1)[1], "3,4", model=lambda x: x[:, 2:])
+_op("to", lambda t, x: x.to(t.float64) * 2, "3", model=lambda x: x * 2)
+_op(
+    "index_add",
+    lambda t, x, i, y: t.index_add(x, 0, i, y),
+    "4,2",
+    "3 index:4",
+    "3,2",
+    model=lambda x, i, y: x + (np.arange(4)[:, None] == i) @ y,
+)
+_op("take", lambda t, x, i: t.take(x, i), "3,4", "5 index:12", model=lambda x, i: x.reshape(-1)[i])
+_op(
+    "median",
+    lambda t, x: t.median(x, 1).values,
+    "3,5 distinct",
+    model=lambda x, order: _along(x, order)[:, 0],
+    positions=lambda x: np.argsort(x, axis=1)[:, 2:3],
+)
+_op(
+    "smooth_l1_loss",
+    lambda t, x, y: t.nn.functional.smooth_l1_loss(x, y),
+    "6",
+    "6",
+    model=lambda x, y: np.mean(
+        np.where(np.abs(x - y) < 1, 0.5 * (x - y) ** 2, np.abs(x - y) - 0.5)
+    ),
+)
+_op(
+    "repeat_interleave",
+    lambda t, x: t.repeat_interleave(x, 2, 1),
+    "2,3",
+    model=lambda x: np.repeat(x, 2, 1),
+)
+_op(
+    "tensordot",
+    lambda t, x, y: t.tensordot(x, y, 1),
+    "2,3",
+    "3,4",
+    model=lambda x, y: np.tensordot(x, y, 1),
+)
+_op("kron", lambda t, x, y: t.kron(x, y), "2,2", "2,3", model=lambda x, y: np.kron(x, y))
+_op("digamma", lambda t, x: t.digamma(x), "3 positive", model=lambda x: special.psi(x))
+_op(
+    "xlogy",
+    lambda t, x, y: t.xlogy(x, y),
+    "3 positive",
+    "3 positive",
+    model=lambda x, y: special.xlogy(x, y),
+)
 _op(
     "conv2d",
     lambda t, x, w, b: t.nn.functional.conv2d(x, w, b, stride=2, padding=1),
     "2,3,5,4",
     "2,3,3,2",
     "2",
+    model=_convolved,
 )
+
+# --- factorisations: the compiler has no such operations ----------------------------------------
+
+
+def _definite(t: Any, x: Any) -> Any:
+    """A positive-definite matrix, as a function of any square one."""
+    return x @ x.transpose(-2, -1) + 3 * t.eye(3, dtype=t.float64)
+
+
+_op("inverse", lambda t, x: t.inverse(_definite(t, x) + x), "3,3")
+_op("inverse batched", lambda t, x: t.linalg.inv(_definite(t, x)), "2,3,3")
+_op("det", lambda t, x: t.det(x + 2 * t.eye(3, dtype=t.float64)), "3,3")
+_op("det batched", lambda t, x: t.linalg.det(_definite(t, x)), "2,3,3")
+_op("slogdet", lambda t, x: t.slogdet(_definite(t, x)).logabsdet, "3,3")
+_op("logdet", lambda t, x: t.logdet(_definite(t, x)), "3,3")
+_op("linalg.solve", lambda t, x, b: t.linalg.solve(_definite(t, x) + x, b), "3,3", "3,2")
+_op("linalg.solve vector", lambda t, x, b: t.linalg.solve(_definite(t, x), b), "3,3", "3")
+_op("cholesky", lambda t, x: t.linalg.cholesky(_definite(t, x)), "3,3")
+_op("cholesky upper", lambda t, x: t.linalg.cholesky(_definite(t, x), upper=True), "2,3,3")

@@ -306,7 +306,6 @@ def test_gradcheck(torch: Any) -> None:
     x = double(torch, [[0.3, -0.4]], requires_grad=True)
     w = double(torch, [[1.0], [2.0]], requires_grad=True)
     assert torch.autograd.gradcheck(lambda x, w: (torch.tanh(x @ w), x.exp()), (x, w))
-    assert torch.autograd.gradgradcheck(lambda x, w: torch.tanh(x @ w), (x, w))
 
     class Wrong(torch.autograd.Function):
         @staticmethod
@@ -320,6 +319,38 @@ def test_gradcheck(torch: Any) -> None:
     assert not torch.autograd.gradcheck(Wrong.apply, (x,), raise_exception=False)
     with pytest.raises(RuntimeError, match="Jacobian mismatch"):
         torch.autograd.gradcheck(Wrong.apply, (x,))
+
+
+def test_gradgradcheck(torch: Any) -> None:
+    x = double(torch, [[0.3, -0.4]], requires_grad=True)
+    w = double(torch, [[1.0], [2.0]], requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x, w: torch.tanh(x @ w), (x, w))
+
+    class WrongAgain(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return g * 3 * x.detach() * x  # right once, wrong when it is differentiated
+
+    assert torch.autograd.gradcheck(WrongAgain.apply, (x,))
+    assert not torch.autograd.gradgradcheck(WrongAgain.apply, (x,), raise_exception=False)
+
+
+def test_singular_matrices(torch: Any) -> None:
+    flat = torch.ones(2, 2, dtype=torch.float64)
+    with pytest.raises(RuntimeError, match="singular"):
+        torch.linalg.inv(flat)
+    with pytest.raises(RuntimeError, match="singular"):
+        torch.linalg.solve(flat, torch.ones(2, dtype=torch.float64))
+    with pytest.raises(RuntimeError, match="positive-definite"):
+        torch.linalg.cholesky(-flat)
+    with pytest.raises(RuntimeError, match="square"):
+        torch.det(torch.ones(2, 3, dtype=torch.float64))
 
 
 def test_detect_anomaly(torch: Any) -> None:

@@ -200,13 +200,34 @@ def test_hessian_vector_product_by_double_backward(torch: Any) -> None:
     close(hv, h @ np.array([1.0, -1.0, 2.0]))
 
 
-def test_second_derivative_through_a_graph_of_many_kinds(torch: Any) -> None:
-    x = torch.tensor([[0.3, -0.4], [0.7, 0.2]], dtype=torch.float64, requires_grad=True)
-    y = torch.cat([x, x.t()], 0)[1:, 0].exp().cumsum(0).sum() + x.softmax(1).log().sum()
+def many_kinds(torch: Any, x: Any, w: Any) -> Any:
+    """Matrix products, broadcasting, indices, reductions and a selection."""
+    y = torch.cat([x @ w, (x * w[0]).t()], 0)[1:, 0].exp().cumsum(0).sum()
+    y = y + (x.softmax(1).log() * w.mean(0)).sum() + x[[0, 1, 0], 1].prod()
     y = y + torch.where(x > 0, x**3, x.sin()).max() + torch.sort(x.flatten()).values[1] ** 2
-    (g,) = torch.autograd.grad(y, x, create_graph=True)
-    (h,) = torch.autograd.grad((g * g).sum(), x)
-    assert h.shape == x.shape and bool(torch.isfinite(h).all())
+    return y + (x - x.mean(1, keepdim=True)).pow(2).sum(0).sqrt() @ w[1]
+
+
+def test_second_derivative_through_a_graph_of_many_kinds(torch: Any) -> None:
+    start = np.array([[0.3, -0.4], [0.7, 0.2]])
+    w = torch.tensor([[0.5, -1.0], [2.0, 0.25]], dtype=torch.float64)
+    v = torch.tensor([[1.0, -2.0], [0.5, 3.0]], dtype=torch.float64)
+
+    def slope(array: np.ndarray) -> np.ndarray:
+        x = torch.tensor(array, requires_grad=True)
+        (g,) = torch.autograd.grad(many_kinds(torch, x, w), x)
+        return g.numpy()
+
+    x = torch.tensor(start, requires_grad=True)
+    (g,) = torch.autograd.grad(many_kinds(torch, x, w), x, create_graph=True)
+    (product,) = torch.autograd.grad(g, x, v)
+    step = 1e-5
+    for position in np.ndindex(2, 2):
+        ahead, behind = start.copy(), start.copy()
+        ahead[position] += step
+        behind[position] -= step
+        expected = ((slope(ahead) - slope(behind)) * v.numpy()).sum() / (2 * step)
+        np.testing.assert_allclose(product[position].item(), expected, rtol=1e-7, atol=1e-7)
 
 
 def test_newton_converges(torch: Any) -> None:
@@ -259,10 +280,24 @@ def test_infinities_come_out_as_ieee_says(torch: Any) -> None:
     assert gradient(torch, torch.sqrt, 0.0)[0] == np.inf
     assert gradient(torch, torch.log, 0.0)[0] == np.inf
     assert np.isnan(gradient(torch, lambda x: x * float("inf") * 0, 1.0)[0])
+    assert gradient(torch, lambda x: x / 0, 1.0)[0] == np.inf
+    assert gradient(torch, lambda x: 1 / x, 0.0)[0] == -np.inf
+
+
+@pytest.mark.parametrize("way", ["where", "fill", "index", "select"])
+def test_masked_quotient_by_zero(torch: Any, way: str) -> None:
+    divisor = torch.tensor([0.0, 2.0])
     x = torch.tensor([1.0, 2.0], requires_grad=True)
-    y = x / torch.tensor([0.0, 2.0])
-    y[torch.tensor([False, True])].sum().backward()
+    y, mask = x / divisor, divisor != 0
+    {
+        "where": lambda: torch.where(mask, y, torch.zeros(2)),
+        "fill": lambda: y.masked_fill(~mask, 0.0),
+        "index": lambda: y[mask],
+        "select": lambda: torch.masked_select(y, mask),
+    }[way]().sum().backward()
     assert x.grad[1].item() == 0.5
+    # torch computes 0/0 for the element that the mask leaves out.
+    assert np.isnan(x.grad[0].item()) if torch.__name__ == "torch" else x.grad[0].item() == 0.0
 
 
 @pytest.mark.parametrize(
@@ -290,6 +325,15 @@ def test_subgradients_at_kinks_and_ties(
     torch: Any, function: Any, points: Any, expected: Any
 ) -> None:
     np.testing.assert_array_equal(gradient(torch, lambda x: function(torch, x), *points), expected)
+
+
+def test_where_passes_the_gradient_of_the_branch_taken(torch: Any) -> None:
+    for function, expected in (
+        (lambda x: torch.where(x > 0, torch.log(x), x * 3), [3.0, 0.5]),
+        (lambda x: torch.where(x > 0, x * 2, torch.full_like(x, float("nan")))[1:], [0.0, 2.0]),
+        (lambda x: torch.where(x > 0, 1 / x, x * x), [-2.0, -0.25]),
+    ):
+        np.testing.assert_allclose(gradient(torch, function, -1.0, 2.0), expected)
 
 
 def test_where_keeps_the_branch_not_taken_out(symgrad: Any) -> None:

@@ -14,6 +14,7 @@ from tests.autograd.operations import OPERATIONS, Operation, sample
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
+_TYPES = {"f": "f64", "i": "i64", "b": "bool"}
 WITH_MODEL = [operation.name for operation in OPERATIONS if operation.model is not None]
 
 
@@ -135,9 +136,11 @@ def test_agrees_with_the_compiler(name: str) -> None:
     value = operation.function(st, *tensors)
     weight = np.random.default_rng(4).normal(size=tuple(value.shape))
     value.backward(st.tensor(weight))
+    if operation.positions is not None:
+        arrays.append(operation.positions(*arrays))
     names = operation.model.__code__.co_varnames[: operation.model.__code__.co_argcount]
     shapes = {
-        n: f"{'f64' if a.dtype.kind == 'f' else 'bool'}[{', '.join(map(str, a.shape))}]"
+        n: f"{_TYPES[a.dtype.kind]}[{', '.join(map(str, a.shape))}]"
         for n, a in zip(names, arrays, strict=True)
     }
     module = compile_model(operation.model, shapes=shapes, target="numpy")

@@ -34,12 +34,21 @@ def test_result_requires_grad_if_any_input_does(torch: Any) -> None:
     assert (x + c).requires_grad and (c + x).requires_grad and not (c + c).requires_grad
 
 
-def test_gradient_of_a_result_stays_none_and_reading_it_warns(torch: Any) -> None:
+def test_gradient_of_a_result_stays_none(torch: Any) -> None:
     x = torch.ones(2, requires_grad=True)
     y = x * 2
     y.sum().backward()
-    with pytest.warns(UserWarning, match="non-leaf"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         assert y.grad is None
+    close(x.grad, [2.0, 2.0])
+
+
+def test_reading_the_gradient_of_a_result_warns(torch: Any) -> None:
+    x = torch.ones(2, requires_grad=True)
+    y = x * 2
+    with pytest.warns(UserWarning, match="non-leaf"):
+        _ = y.grad
 
 
 def test_retain_grad_keeps_and_accumulates(torch: Any) -> None:
@@ -51,6 +60,10 @@ def test_retain_grad_keeps_and_accumulates(torch: Any) -> None:
     (y * 3).sum().backward(retain_graph=True)
     (y * 3).sum().backward()
     close(y.grad, [6.0, 6.0])
+    close(x.grad, [12.0, 12.0])
+
+
+def test_retain_grad_needs_a_tensor_that_requires_grad(torch: Any) -> None:
     with pytest.raises(RuntimeError, match="can't retain_grad"):
         torch.ones(2).retain_grad()
 
@@ -62,8 +75,16 @@ def test_requires_grad_flag(torch: Any) -> None:
     assert not (x * 2).requires_grad
     x.requires_grad = True
     assert (x * 2).requires_grad
+
+
+def test_requires_grad_of_a_result_cannot_be_switched_off(torch: Any) -> None:
+    y = torch.ones(2, requires_grad=True) * 2
+    assert y.requires_grad_() is y
+    for flag in (True, False):
+        with pytest.raises(RuntimeError, match="you can only change requires_grad flags of leaf"):
+            y.requires_grad = flag
     with pytest.raises(RuntimeError, match="you can only change requires_grad flags of leaf"):
-        (x * 2).requires_grad = False
+        y.requires_grad_(False)
 
 
 # --- element types -------------------------------------------------------------------------------
@@ -284,8 +305,16 @@ def test_variable(torch: Any) -> None:
     assert isinstance(v, torch.Tensor)
     v.data[0] = 4.0
     assert t[0].item() == 4.0
-    w = torch.autograd.Variable(v * 2, requires_grad=True)
-    assert w.is_leaf
+    assert not torch.autograd.Variable(t).requires_grad
+
+
+def test_variable_of_a_result_is_cut_off_from_its_history(torch: Any) -> None:
+    x = torch.ones(2, requires_grad=True)
+    v = torch.autograd.Variable(x * 2, requires_grad=True)
+    assert v.is_leaf
+    (v * 3).sum().backward()
+    close(v.grad, [3.0, 3.0])
+    assert x.grad is None
     with pytest.raises(TypeError):
         torch.autograd.Variable([1.0, 2.0])
 
@@ -360,7 +389,16 @@ def test_prints_flags_and_nodes(torch: Any) -> None:
 # --- the graph as users see it -------------------------------------------------------------------
 
 
-def test_names_of_nodes(torch: Any) -> None:
+def test_nodes_are_named_after_their_operation(torch: Any) -> None:
+    x = torch.ones(2, 2, requires_grad=True)
+    y = x + 2
+    z = y * y * 3
+    names = [type(t.grad_fn).__name__ for t in (y, z, z.mean())]
+    assert names == ["AddBackward0", "MulBackward0", "MeanBackward0"]
+    assert x.grad_fn is None
+
+
+def test_names_of_other_nodes(torch: Any) -> None:
     x = torch.ones(2, 2, requires_grad=True)
     v = torch.ones(2, requires_grad=True)
     names = {
