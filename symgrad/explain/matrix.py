@@ -119,6 +119,7 @@ def agrees(name: str, matrix: Matrix, samples: tuple[Sample, ...]) -> bool:
     """Whether an expression has the value of a definition at every sample, most of them finite."""
     finite = 0
     for values, sizes in samples:
+        single = values[name].dtype == np.float32
         expected = np.asarray(values[name], dtype=float)
         expected = expected.reshape((*expected.shape, 1, 1)[:2]) if expected.ndim < 2 else expected
         try:
@@ -127,7 +128,8 @@ def agrees(name: str, matrix: Matrix, samples: tuple[Sample, ...]) -> bool:
         except (ValueError, KeyError):
             return False
         scale = float(np.max(np.abs(expected), initial=1.0, where=np.isfinite(expected)))
-        if not np.allclose(found, expected, rtol=1e-9, atol=1e-12 * scale, equal_nan=True):
+        relative = 1e-5 if single else 1e-9
+        if not np.allclose(found, expected, relative, 1e-3 * relative * scale, equal_nan=True):
             return False
         finite += int(np.isfinite(expected).sum())
     return finite > 0

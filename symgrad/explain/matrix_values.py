@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sympy
@@ -31,12 +31,13 @@ from symgrad.explain.expressions import (
     Transposed,
     Triangle,
 )
-from symgrad.program import evaluate_size
+from symgrad.program import INFINITY, NOT_A_NUMBER, evaluate_size
 from symgrad.program.evaluate import COMPARISONS, SCALAR_FUNCTIONS
 
 __all__ = ["matrix_value"]
 
 Array = np.ndarray
+_LIMITS = {INFINITY: sympy.oo, NOT_A_NUMBER: sympy.nan}
 
 
 def matrix_value(matrix: Matrix, values: Mapping[str, Array], sizes: Mapping[str, int]) -> Array:
@@ -60,8 +61,8 @@ def matrix_value(matrix: Matrix, values: Mapping[str, Array], sizes: Mapping[str
             plain = array.astype(float) if array.dtype.kind in "biu" else array
             return plain.reshape((*plain.shape, 1, 1)[:2]) if plain.ndim < 2 else plain
         case Scalar(number):
-            mapping = {s: sympy.Integer(sizes[s.name]) for s in number.free_symbols}
-            return np.array([[float(number.xreplace(mapping))]])
+            mapping = {s: sympy.Integer(sizes[s.name]) for s in number.free_symbols - set(_LIMITS)}
+            return np.array([[float(number.xreplace({**mapping, **_LIMITS}))]])
         case Ones(extent):
             return np.ones((length(extent), 1))
         case Identity(extent):
@@ -85,7 +86,9 @@ def matrix_value(matrix: Matrix, values: Mapping[str, Array], sizes: Mapping[str
         case Power(base, exponent):
             return np.power(value(base).astype(float), float(exponent))
         case Call(function, arguments):
-            return _call(function, [value(argument) for argument in arguments])
+            return _call(
+                function, [value(a) if _literal(a) is None else _literal(a) for a in arguments]
+            )
         case Diagonal(vector):
             return np.diagflat(value(vector))
         case DiagonalOf(inner):
@@ -117,7 +120,14 @@ def _chain(factors: list[Array]) -> Array:
     return result
 
 
-def _call(function: type[sympy.Basic], arguments: list[Array]) -> Array:
+def _literal(matrix: Matrix) -> int | None:
+    """A whole number as such: the order of polygamma is one."""
+    if isinstance(matrix, Scalar) and matrix.value.is_Integer:
+        return int(matrix.value)
+    return None
+
+
+def _call(function: type[sympy.Basic], arguments: Sequence[Array | int]) -> Array:
     result = np.asarray(SCALAR_FUNCTIONS[function](*arguments))
     return result.astype(float) if function in COMPARISONS else result
 

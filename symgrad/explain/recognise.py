@@ -247,6 +247,8 @@ class _Reader:
         network.edges.append(Edge(plain[0], plain[1], Identity(network.extents[plain[0]])))
 
     def _one_hot(self, name: str, classes: sympy.Expr) -> OneHot:
+        if len(self.shapes[name]) != 1:
+            raise NoMatrixForm
         return OneHot(name, self.checked.get(name, name), (self.shapes[name][0], classes))
 
     def _add_bound(self, network: Network, bound: tuple[str, Index, Index, int]) -> None:
@@ -339,8 +341,9 @@ class _Reader:
         subscripts = access.subscripts
         if any(isinstance(subscript, Access) for subscript in subscripts):
             return self._gather(name, access, own, extents)
-        if any(s not in extents for s in subscripts):
-            raise NoMatrixForm
+        shape = self.shapes[access.name]
+        if any(extents.get(s) != length for s, length in zip(subscripts, shape, strict=True)):
+            raise NoMatrixForm  # a slice, or a constant subscript
         if len(subscripts) == 2 and subscripts[0] == subscripts[1]:
             return diagonal_of(name)
         return transposed(name) if subscripts == own[::-1] and len(own) == 2 else name

@@ -1,0 +1,105 @@
+"""Matrix notation of whole programs: what is recognised, put into lines, and left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from symgrad.capture import capture
+from symgrad.compilation import Request, derive_file
+from symgrad.driver import Timings, derive
+from symgrad.explain.matrix import agrees, matrix_lines, matrix_text
+from symgrad.explain.recognise import matrix_forms
+from symgrad.explain.sampling import sample_values
+from symgrad.program import Program
+from tests.operations import OPERATIONS, Operation, argument_specs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def gradient_program(function: Callable[..., Any], **shapes: str) -> Program:
+    return derive(capture(function, shapes=shapes, name="f"), (), Timings()).gradient.program
+
+
+def text(function: Callable[..., Any], **shapes: str) -> list[str]:
+    return [" ".join(line.split()) for line in matrix_text(gradient_program(function, **shapes))]
+
+
+def test_logistic_regression_prints_as_in_textbooks() -> None:
+    request = Request(ROOT / "examples" / "logistic_regression" / "model.py")
+    (derived,) = derive_file(request, Timings())
+    assert derived.matrix_formulas() == (
+        "z     = Xw + b",
+        "loss  = 1/n · 1ᵀ(softplus(z) − y ⊙ z)",
+        "w_bar = 1/n · Xᵀ(σ(Xw + b) − y)",
+        "b_bar = 1/n · 1ᵀ(σ(Xw + b) − y)",
+    )
+
+
+def test_headers_show_both_notations() -> None:
+    header = (ROOT / "generated" / "logistic_regression_grad.py").read_text(encoding="utf-8")
+    assert "    w_bar[j] = Σ_i z_bar[i]·X[i,j]" in header
+    assert "    w_bar = 1/n · Xᵀ(σ(Xw + b) − y)" in header
+
+
+def test_labels_become_a_matrix() -> None:
+    lines = text(
+        lambda W, X, label: np.mean(
+            logsumexp(X @ W, axis=1) - (X @ W)[np.arange(X.shape[0]), label]
+        ),
+        W="f64[d, c]",
+        X="f64[n, d]",
+        label="i64[n]",
+    )
+    assert "W_bar = 1/n · Xᵀ(softmax(XW) − onehot(label))" in lines
+
+
+def test_long_definitions_keep_their_names() -> None:
+    lines = text(
+        lambda x, A, B: np.sum(np.tanh(A @ x) * np.exp(A @ x) * np.sin(B @ x) + np.cos(A @ x)),
+        x="f64[d]",
+        A="f64[n, d]",
+        B="f64[n, d]",
+    )
+    assert any(line.startswith("matmul1 = Ax") for line in lines)
+
+
+def test_three_axes_stay_in_index_notation() -> None:
+    program = gradient_program(
+        lambda T, x: np.einsum("ijk,k->ij", T, x), T="f64[n, m, d]", x="f64[d]"
+    )
+    assert matrix_lines(program) == ()
+
+
+def test_header_leaves_out_what_is_mostly_index_notation() -> None:
+    (derived,) = derive_file(Request(ROOT / "examples" / "gmm" / "model.py"), Timings())
+    assert derived.matrix_formulas() == ()
+
+
+def test_where_a_formula_divides_by_zero_it_says_so() -> None:
+    lines = text(lambda x: np.linalg.norm(x), x="f64[n]")
+    assert lines == ["f = ‖x‖", "x_bar = 1/f · x (0 where f = 0)"]
+
+
+SAMPLED = [
+    operation
+    for operation in OPERATIONS[::7]
+    if any("f64" in argument for argument in operation.arguments) and operation.smooth
+]
+
+
+@pytest.mark.parametrize("operation", SAMPLED, ids=lambda operation: operation.name)
+def test_every_line_is_what_the_program_computes(operation: Operation) -> None:
+    """Nothing in the table of operations breaks it, and what is recognised needs no net."""
+    model = capture(operation.function, shapes=argument_specs(operation), name="f")
+    program = derive(model, (), Timings()).gradient.program
+    samples = sample_values(program, 3, seed=5)
+    for name, form in matrix_forms(program).items():
+        assert agrees(name, form.matrix, samples)
+    for line in matrix_lines(program):
+        assert line.matrix is None or agrees(line.name, line.matrix, samples)
