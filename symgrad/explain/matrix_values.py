@@ -86,9 +86,11 @@ def matrix_value(matrix: Matrix, values: Mapping[str, Array], sizes: Mapping[str
         case Power(base, exponent):
             return np.power(value(base).astype(float), float(exponent))
         case Call(function, arguments):
-            return _call(
-                function, [value(a) if _literal(a) is None else _literal(a) for a in arguments]
-            )
+            operands: list[Array | int] = []
+            for argument in arguments:
+                whole = _literal(argument)
+                operands.append(value(argument) if whole is None else whole)
+            return _call(function, operands)
         case Diagonal(vector):
             return np.diagflat(value(vector))
         case DiagonalOf(inner):
