@@ -9,10 +9,8 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     index2 = index(point_index, p)
     theta2[k] = Σ_l cameras[index1[k],l]^2                                      k < m, l < 3
     theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))                  k < m
-    t6[k] = sin(theta[k]/2)                                                     k < m
-    half[k] = t6[k]/theta[k]                                                    k < m
-    t12[k] = sin(theta[k])                                                      k < m
-    first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, t12[k]/theta[k])    k < m
+    half[k] = sinc(theta[k]/2)/2                                                k < m
+    first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sinc(theta[k]))    k < m
     second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·half[k]^2)    k < m
     t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]    k < m
     t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]    k < m
@@ -48,16 +46,15 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]    k < m
     second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]                             k < m, l < 3
     first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]                               k < m, l < 3
-    t12_bar[k] = select([theta2[k] < 1e-06], 0, first_bar[k]/theta[k])          k < m
-    half_bar[k] = 4·half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])       k < m
-    t5_bar[k] = cos(theta[k]/2)·select([theta2[k] < 1e-06], 0, half_bar[k]/theta[k])    k < m
-    theta_bar[k] = t5_bar[k]/2 + t12_bar[k]·cos(theta[k]) + select([theta2[k] < 1e-06], 0, -first_bar[k]·t12[k]/theta[k]^2) + select([theta2[k] < 1e-06], 0, -half_bar[k]·t6[k]/theta[k]^2)    k < m
+    theta_bar[k] = -select([theta2[k] < 1e-06], 0, first_bar[k])·spherical_bessel(1, theta[k]) - half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])·spherical_bessel(1, theta[k]/2)    k < m
     theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24    k < m
     t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
     t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]    k < m, l < 3
     camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}    k < m, r < 9
     cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]                     i < c, r < 9, k < m
     points_bar[j,l] = Σ_{k: j = index2[k]} t2_bar[k,l]                          j < p, l < 3, k < m
+    stabilised: sin(theta[i,u]/2)/sqrt(select(small[i,u], 1, theta2[i,u])) → sinc(t5[i,u])/2, examples/bundle_adjustment/model.py:29
+    stabilised: sin(sqrt(t4[i,u]))/sqrt(select(small[i,u], 1, theta2[i,u])) → sinc(theta[i,u]), examples/bundle_adjustment/model.py:30
 """
 
 # ruff: noqa
@@ -68,7 +65,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -82,41 +78,8 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_f124bf261a47a096"
+__name__ = "symgrad_module_7c9840899b33272c"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
-
-
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-
-
-if numba.config.DISABLE_JIT:
-
-    def _call_kernel(kernel, arguments):
-        """Calls a kernel."""
-        kernel(*arguments)
-
-else:
-
-    @numba.extending.intrinsic
-    def _call_kernel(typing, address, arguments):
-        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
-        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
-
-        def generate(context, builder, signature, values):
-            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
-            kernel = builder.inttoptr(values[0], prototype.as_pointer())
-            given = numba.core.cgutils.unpack_tuple(builder, values[1])
-            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
-            return context.get_dummy_value()
-
-        return numba.types.none(numba.types.int64, arguments), generate
-
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
@@ -166,23 +129,38 @@ def _sin_cos(u):
 
 
 @njit(**_EXACT)
-def _cos(x):
-    """cos(x) = ±cos(r) or ±sin(r), r = x - k·pi/2. Error <= 1 ulp; NaN where |x| > 2^46."""
-    u = np.float64(x)
-    s, c, k = _sin_cos(u)
-    y = s if k & 1 else c
-    y = -y if (k + 1) & 2 else y
-    return type(x)(y if abs(u) <= 70368744177664.0 else np.nan)
-
-
-@njit(**_EXACT)
-def _sin(x):
-    """sin(x) = ±sin(r) or ±cos(r), r = x - k·pi/2. Error <= 1 ulp; NaN where |x| > 2^46."""
+def _sinc(x):
+    """sin(x)/x, and 1 at 0. Error <= 2 ulp; NaN where |x| > 2^46."""
     u = np.float64(x)
     s, c, k = _sin_cos(u)
     y = c if k & 1 else s
     y = -y if k & 2 else y
-    return type(x)(u if u == 0.0 else (y if abs(u) <= 70368744177664.0 else np.nan))
+    y = y / u if abs(u) <= 70368744177664.0 else np.nan
+    return type(x)(1.0 if u == 0.0 else y)
+
+
+@njit(**_EXACT)
+def _spherical_bessel_1(x):
+    """(sin(x)/x - cos(x))/x, below 2 by its power series. NaN where |x| > 2^46.
+
+    The error counts in units in the last place of 1/x where the two terms cancel.
+    """
+    u = np.float64(x)
+    z = u * u if abs(u) < 2.0 else 0.0
+    p = -1.5472680682522736e-24 * z + 8.509974375387505e-22
+    p = (p * z - 3.9145882126782523e-19) * z + 1.4797143443923793e-16
+    p = (p * z - 4.498331606952833e-14) * z + 1.0706029224547743e-11
+    p = (p * z - 1.9270852604185937e-09) * z + 2.505210838544172e-07
+    p = (p * z - 2.2045855379188714e-05) * z + 0.0011904761904761906
+    p = (p * z - 0.03333333333333333) * z + 0.3333333333333333
+    near = u * p
+    s, c, k = _sin_cos(u)
+    sine = c if k & 1 else s
+    cosine = s if k & 1 else c
+    sine = -sine if k & 2 else sine
+    cosine = -cosine if (k + 1) & 2 else cosine
+    far = (sine / u - cosine) / u if abs(u) <= 70368744177664.0 else np.nan
+    return type(x)(near if abs(u) < 2.0 else far)
 
 
 # --- kernels of residuals ----------------------------------------------------------------------
@@ -224,8 +202,8 @@ def _residuals_1(
             total += v * v
         theta2[k] = total
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
-    # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sin(theta[k])/theta[k])
-    # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·sin(theta[k]/2)^2/theta[k]^2)
+    # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sinc(theta[k]))
+    # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, sinc(theta[k]/2)^2/2)
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
@@ -234,15 +212,15 @@ def _residuals_1(
         v3 = v2 < 1e-06
         v4 = math.sqrt(1.0 if v3 else v2)
         v5 = v2 * v2
-        v6 = _sin(v4 / 2.0)
+        v6 = _sinc(v4 / 2.0)
         v7 = cameras[index1[k], 1]
         v8 = points[index2[k], 2]
         v9 = cameras[index1[k], 2]
         v10 = points[index2[k], 1]
         v11 = points[index2[k], 0]
         v12 = cameras[index1[k], 0]
-        first_[k] = 1.0 + v5 / 120.0 - v2 / 6.0 if v3 else _sin(v4) / v4
-        second[k] = 0.5 + v5 / 720.0 - v2 / 24.0 if v3 else 2.0 * v6 * v6 / (v4 * v4)
+        first_[k] = 1.0 + v5 / 120.0 - v2 / 6.0 if v3 else _sinc(v4)
+        second[k] = 0.5 + v5 / 720.0 - v2 / 24.0 if v3 else v6 * v6 / 2.0
         t27[k] = v7 * v8 - v9 * v10
         t34[k] = v9 * v11 - v12 * v8
         t41[k] = v12 * v10 - v7 * v11
@@ -323,16 +301,12 @@ def _residuals_1(
             residuals[k, q] = t79[k] * image[k, q] - observed[k, q]
 
 
-_residuals_1_address = _address_of(_residuals_1)
-
-
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _residuals_1_blocks(
-    address,
     blocks,
     tile,
     m,
@@ -363,37 +337,34 @@ def _residuals_1_blocks(
         last = (block + 1) * m // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    cameras,
-                    index1[start : start + rows],
-                    theta2[block],
-                    first_[block],
-                    second[block],
-                    points,
-                    index2[start : start + rows],
-                    t27[block],
-                    t34[block],
-                    t41[block],
-                    rx[block],
-                    t50[block],
-                    t57[block],
-                    t64[block],
-                    t65[block],
-                    in_camera[block],
-                    image[block],
-                    radius2[block],
-                    t79[block],
-                    observed[start : start + rows],
-                    residuals[start : start + rows],
-                ),
+            _residuals_1(
+                rows,
+                cameras,
+                index1[start : start + rows],
+                theta2[block],
+                first_[block],
+                second[block],
+                points,
+                index2[start : start + rows],
+                t27[block],
+                t34[block],
+                t41[block],
+                rx[block],
+                t50[block],
+                t57[block],
+                t64[block],
+                t65[block],
+                in_camera[block],
+                image[block],
+                radius2[block],
+                t79[block],
+                observed[start : start + rows],
+                residuals[start : start + rows],
             )
 
 
 @njit(
-    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     **_OPTIONS,
 )
 def _residuals_grad_1(
@@ -402,9 +373,7 @@ def _residuals_grad_1(
     index1,
     theta2,
     theta,
-    t6,
     half,
-    t12,
     first_,
     second,
     points,
@@ -460,10 +429,8 @@ def _residuals_grad_1(
             total += v * v
         theta2[k] = total
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
-    # t6[k] = sin(theta[k]/2)
-    # half[k] = t6[k]/theta[k]
-    # t12[k] = sin(theta[k])
-    # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, t12[k]/theta[k])
+    # half[k] = sinc(theta[k]/2)/2
+    # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sinc(theta[k]))
     # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·half[k]^2)
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
@@ -472,25 +439,21 @@ def _residuals_grad_1(
         v2 = theta2[k]
         v3 = v2 < 1e-06
         v4 = math.sqrt(1.0 if v3 else v2)
-        v5 = _sin(v4 / 2.0)
-        v6 = v5 / v4
-        v7 = _sin(v4)
-        v8 = v2 * v2
-        v9 = cameras[index1[k], 1]
-        v10 = points[index2[k], 2]
-        v11 = cameras[index1[k], 2]
-        v12 = points[index2[k], 1]
-        v13 = points[index2[k], 0]
-        v14 = cameras[index1[k], 0]
+        v5 = _sinc(v4 / 2.0) / 2.0
+        v6 = v2 * v2
+        v7 = cameras[index1[k], 1]
+        v8 = points[index2[k], 2]
+        v9 = cameras[index1[k], 2]
+        v10 = points[index2[k], 1]
+        v11 = points[index2[k], 0]
+        v12 = cameras[index1[k], 0]
         theta[k] = v4
-        t6[k] = v5
-        half[k] = v6
-        t12[k] = v7
-        first_[k] = 1.0 + v8 / 120.0 - v2 / 6.0 if v3 else v7 / v4
-        second[k] = 0.5 + v8 / 720.0 - v2 / 24.0 if v3 else 2.0 * v6 * v6
-        t27[k] = v9 * v10 - v11 * v12
-        t34[k] = v11 * v13 - v14 * v10
-        t41[k] = v14 * v12 - v9 * v13
+        half[k] = v5
+        first_[k] = 1.0 + v6 / 120.0 - v2 / 6.0 if v3 else _sinc(v4)
+        second[k] = 0.5 + v6 / 720.0 - v2 / 24.0 if v3 else 2.0 * v5 * v5
+        t27[k] = v7 * v8 - v9 * v10
+        t34[k] = v9 * v11 - v12 * v8
+        t41[k] = v12 * v10 - v7 * v11
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
     for k in range(rows):
         for l in range(3):
@@ -511,15 +474,15 @@ def _residuals_grad_1(
     # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
     # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
     for k in range(rows):
-        v15 = cameras[index1[k], 1]
-        v16 = rx[k, 2]
-        v17 = cameras[index1[k], 2]
-        v18 = rx[k, 1]
-        v19 = rx[k, 0]
-        v20 = cameras[index1[k], 0]
-        t50[k] = v15 * v16 - v17 * v18
-        t57[k] = v17 * v19 - v20 * v16
-        t64[k] = v20 * v18 - v15 * v19
+        v13 = cameras[index1[k], 1]
+        v14 = rx[k, 2]
+        v15 = cameras[index1[k], 2]
+        v16 = rx[k, 1]
+        v17 = rx[k, 0]
+        v18 = cameras[index1[k], 0]
+        t50[k] = v13 * v14 - v15 * v16
+        t57[k] = v15 * v17 - v18 * v14
+        t64[k] = v18 * v16 - v13 * v17
     # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
     for k in range(rows):
         for l in range(3):
@@ -553,16 +516,16 @@ def _residuals_grad_1(
     for k in range(rows):
         total2 = 0.0
         for q in range(2):
-            v21 = image[k, q]
-            total2 += v21 * v21
+            v19 = image[k, q]
+            total2 += v19 * v19
         radius2[k] = total2
     # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
     # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
-        v22 = radius2[k]
-        v23 = 1.0 + (v22 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v22
-        t78[k] = v23
-        t79[k] = v23 * cameras[index1[k], 6]
+        v20 = radius2[k]
+        v21 = 1.0 + (v20 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v20
+        t78[k] = v21
+        t79[k] = v21 * cameras[index1[k], 6]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
     for k in range(rows):
         for q in range(2):
@@ -578,15 +541,15 @@ def _residuals_grad_1(
     # k2_bar[k] = radius2[k]·t75_bar[k]
     # t72_bar[k] = scale_bar[k]·t78[k]
     for k in range(rows):
-        v24 = radius2[k]
-        v25 = scale_bar[k]
-        v26 = cameras[index1[k], 6]
-        v27 = v24 * v25 * v26
-        v28 = cameras[index1[k], 8]
-        t75_bar[k] = v27
-        radius2_bar[k] = v27 * v28 + (v24 * v28 + cameras[index1[k], 7]) * v25 * v26
-        k2_bar[k] = v24 * v27
-        t72_bar[k] = v25 * t78[k]
+        v22 = radius2[k]
+        v23 = scale_bar[k]
+        v24 = cameras[index1[k], 6]
+        v25 = v22 * v23 * v24
+        v26 = cameras[index1[k], 8]
+        t75_bar[k] = v25
+        radius2_bar[k] = v25 * v26 + (v22 * v26 + cameras[index1[k], 7]) * v23 * v24
+        k2_bar[k] = v22 * v25
+        t72_bar[k] = v23 * t78[k]
     # image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]
     for k in range(rows):
         for q in range(2):
@@ -597,8 +560,8 @@ def _residuals_grad_1(
     for k in range(rows):
         total4 = 0.0
         for q in range(2):
-            v29 = in_camera[k, 2]
-            total4 += image_bar[k, q] * in_camera[k, q] / (v29 * v29)
+            v27 = in_camera[k, 2]
+            total4 += image_bar[k, q] * in_camera[k, q] / (v27 * v27)
         t71_bar[k] = total4
     # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
     for k in range(rows):
@@ -615,16 +578,16 @@ def _residuals_grad_1(
     # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]
     # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k]
     for k in range(rows):
-        v30 = cameras[index1[k], 2]
-        v31 = in_camera_bar[k, 1]
-        v32 = cameras[index1[k], 1]
-        v33 = in_camera_bar[k, 2]
-        v34 = second[k]
-        v35 = cameras[index1[k], 0]
-        v36 = in_camera_bar[k, 0]
-        t52_bar[k] = (v30 * v31 - v32 * v33) * v34
-        t48_bar[k] = (v35 * v33 - v30 * v36) * v34
-        t45_bar[k] = (v32 * v36 - v35 * v31) * v34
+        v28 = cameras[index1[k], 2]
+        v29 = in_camera_bar[k, 1]
+        v30 = cameras[index1[k], 1]
+        v31 = in_camera_bar[k, 2]
+        v32 = second[k]
+        v33 = cameras[index1[k], 0]
+        v34 = in_camera_bar[k, 0]
+        t52_bar[k] = (v28 * v29 - v30 * v31) * v32
+        t48_bar[k] = (v33 * v31 - v28 * v34) * v32
+        t45_bar[k] = (v30 * v34 - v33 * v29) * v32
     # rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k]·in_camera_bar[k,l]
     for k in range(rows):
         for l in range(3):
@@ -648,28 +611,28 @@ def _residuals_grad_1(
     # t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]
     # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]
     for k in range(rows):
-        v37 = points[index2[k], 1]
-        v38 = rx_bar[k, 2]
-        v39 = second[k]
-        v40 = rx[k, 1]
-        v41 = v39 * in_camera_bar[k, 2]
-        v42 = points[index2[k], 2]
-        v43 = rx_bar[k, 1]
-        v44 = rx[k, 2]
-        v45 = v39 * in_camera_bar[k, 1]
-        v46 = cameras[index1[k], 2]
-        v47 = cameras[index1[k], 1]
-        v48 = cameras[index1[k], 0]
-        v49 = rx_bar[k, 0]
-        v50 = points[index2[k], 0]
-        v51 = rx[k, 0]
-        v52 = v39 * in_camera_bar[k, 0]
-        t31_bar[k] = v37 * v38 + v41 * v40 - v42 * v43 - v45 * v44
-        t29_bar[k] = v46 * v43 - v47 * v38
-        t25_bar[k] = v48 * v38 - v46 * v49
-        t24_bar[k] = v50 * v43 + v45 * v51 - v37 * v49 - v52 * v40
-        t22_bar[k] = v47 * v49 - v48 * v43
-        t21_bar[k] = v42 * v49 + v52 * v44 - v50 * v38 - v41 * v51
+        v35 = points[index2[k], 1]
+        v36 = rx_bar[k, 2]
+        v37 = second[k]
+        v38 = rx[k, 1]
+        v39 = v37 * in_camera_bar[k, 2]
+        v40 = points[index2[k], 2]
+        v41 = rx_bar[k, 1]
+        v42 = rx[k, 2]
+        v43 = v37 * in_camera_bar[k, 1]
+        v44 = cameras[index1[k], 2]
+        v45 = cameras[index1[k], 1]
+        v46 = cameras[index1[k], 0]
+        v47 = rx_bar[k, 0]
+        v48 = points[index2[k], 0]
+        v49 = rx[k, 0]
+        v50 = v37 * in_camera_bar[k, 0]
+        t31_bar[k] = v35 * v36 + v39 * v38 - v40 * v41 - v43 * v42
+        t29_bar[k] = v44 * v41 - v45 * v36
+        t25_bar[k] = v46 * v36 - v44 * v47
+        t24_bar[k] = v48 * v41 + v43 * v49 - v35 * v47 - v50 * v38
+        t22_bar[k] = v45 * v47 - v46 * v41
+        t21_bar[k] = v40 * v47 + v50 * v42 - v48 * v36 - v39 * v49
     # second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]
     for k in range(rows):
         total5 = 0.0
@@ -682,36 +645,29 @@ def _residuals_grad_1(
         for l in range(3):
             total6 += in_camera_bar[k, l] * rx[k, l]
         first_bar[k] = total6
-    # t12_bar[k] = select([theta2[k] < 1e-06], 0, first_bar[k]/theta[k])
-    # half_bar[k] = 4·half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])
-    # t5_bar[k] = cos(theta[k]/2)·select([theta2[k] < 1e-06], 0, half_bar[k]/theta[k])
-    # theta_bar[k] = t5_bar[k]/2 + t12_bar[k]·cos(theta[k]) + select([theta2[k] < 1e-06], 0, -first_bar[k]·t12[k]/theta[k]^2) + select([theta2[k] < 1e-06], 0, -half_bar[k]·t6[k]/theta[k]^2)
+    # theta_bar[k] = -select([theta2[k] < 1e-06], 0, first_bar[k])·spherical_bessel(1, theta[k]) - half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])·spherical_bessel(1, theta[k]/2)
     # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24
     for k in range(rows):
-        v53 = theta2[k]
-        v54 = v53 < 1e-06
-        v55 = theta[k]
-        v56 = first_bar[k]
-        v57 = second_bar[k]
-        v58 = 4.0 * half[k] * (0.0 if v54 else v57)
-        v59 = v55 * v55
-        v60 = v56 if v54 else 0.0
-        v61 = v57 if v54 else 0.0
+        v51 = theta2[k]
+        v52 = v51 < 1e-06
+        v53 = first_bar[k]
+        v54 = theta[k]
+        v55 = second_bar[k]
+        v56 = v53 if v52 else 0.0
+        v57 = v55 if v52 else 0.0
         theta2_bar[k] = (
-            2.0 * (v60 / 120.0 + v61 / 720.0) * v53
+            2.0 * (v56 / 120.0 + v57 / 720.0) * v51
             + (
                 0.0
-                if v54
+                if v52
                 else (
-                    _cos(v55 / 2.0) * (0.0 if v54 else v58 / v55) / 2.0
-                    + (0.0 if v54 else v56 / v55) * _cos(v55)
-                    + (0.0 if v54 else -(v56 * t12[k] / v59))
-                    + (0.0 if v54 else -(v58 * t6[k] / v59))
+                    -((0.0 if v52 else v53) * _spherical_bessel_1(v54))
+                    - half[k] * (0.0 if v52 else v55) * _spherical_bessel_1(v54 / 2.0)
                 )
-                / (2.0 * v55)
+                / (2.0 * v54)
             )
-            - v60 / 6.0
-            - v61 / 24.0
+            - v56 / 6.0
+            - v57 / 24.0
         )
     # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
     for k in range(rows):
@@ -779,16 +735,12 @@ def _residuals_grad_1(
             points_bar[j, l] += t2_bar[k, l]
 
 
-_residuals_grad_1_address = _address_of(_residuals_grad_1)
-
-
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _residuals_grad_1_blocks(
-    address,
     blocks,
     tile,
     m,
@@ -796,9 +748,7 @@ def _residuals_grad_1_blocks(
     index1,
     theta2,
     theta,
-    t6,
     half,
-    t12,
     first_,
     second,
     points,
@@ -851,64 +801,59 @@ def _residuals_grad_1_blocks(
         last = (block + 1) * m // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    cameras,
-                    index1[start : start + rows],
-                    theta2[block],
-                    theta[block],
-                    t6[block],
-                    half[block],
-                    t12[block],
-                    first_[block],
-                    second[block],
-                    points,
-                    index2[start : start + rows],
-                    t27[block],
-                    t34[block],
-                    t41[block],
-                    rx[block],
-                    t50[block],
-                    t57[block],
-                    t64[block],
-                    t65[block],
-                    in_camera[block],
-                    image[block],
-                    radius2[block],
-                    t78[block],
-                    t79[block],
-                    observed[start : start + rows],
-                    residuals[start : start + rows],
-                    residuals_cotangent[start : start + rows],
-                    scale_bar[block],
-                    t75_bar[block],
-                    radius2_bar[block],
-                    k2_bar[block],
-                    t72_bar[block],
-                    image_bar[block],
-                    t71_bar[block],
-                    in_camera_bar[block],
-                    t52_bar[block],
-                    t48_bar[block],
-                    t45_bar[block],
-                    rx_bar[block],
-                    t31_bar[block],
-                    t29_bar[block],
-                    t25_bar[block],
-                    t24_bar[block],
-                    t22_bar[block],
-                    t21_bar[block],
-                    second_bar[block],
-                    first_bar[block],
-                    theta2_bar[block],
-                    t2_bar[block],
-                    t1_bar[block],
-                    camera_bar[block],
-                    cameras_bar[block],
-                    points_bar[block],
-                ),
+            _residuals_grad_1(
+                rows,
+                cameras,
+                index1[start : start + rows],
+                theta2[block],
+                theta[block],
+                half[block],
+                first_[block],
+                second[block],
+                points,
+                index2[start : start + rows],
+                t27[block],
+                t34[block],
+                t41[block],
+                rx[block],
+                t50[block],
+                t57[block],
+                t64[block],
+                t65[block],
+                in_camera[block],
+                image[block],
+                radius2[block],
+                t78[block],
+                t79[block],
+                observed[start : start + rows],
+                residuals[start : start + rows],
+                residuals_cotangent[start : start + rows],
+                scale_bar[block],
+                t75_bar[block],
+                radius2_bar[block],
+                k2_bar[block],
+                t72_bar[block],
+                image_bar[block],
+                t71_bar[block],
+                in_camera_bar[block],
+                t52_bar[block],
+                t48_bar[block],
+                t45_bar[block],
+                rx_bar[block],
+                t31_bar[block],
+                t29_bar[block],
+                t25_bar[block],
+                t24_bar[block],
+                t22_bar[block],
+                t21_bar[block],
+                second_bar[block],
+                first_bar[block],
+                theta2_bar[block],
+                t2_bar[block],
+                t1_bar[block],
+                camera_bar[block],
+                cameras_bar[block],
+                points_bar[block],
             )
 
 
@@ -980,7 +925,6 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     t79_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _residuals_1_blocks(
-            _residuals_1_address,
             blocks2,
             tile,
             m,
@@ -1041,20 +985,18 @@ def _run_residuals_grad(
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
-    tile = _count_rows(7 * 3 + 2 * 2 + 9 + 34)
+    tile = _count_rows(7 * 3 + 2 * 2 + 9 + 32)
     blocks2 = _count_blocks(
         m,
-        24 * 3 + 6 * 2 + 5 * 9 + c * 9 + p * 3 + 32,
-        tile * (7 * 3 + 2 * 2 + 9 + 34) + c * 9 + p * 3,
+        24 * 3 + 6 * 2 + 5 * 9 + c * 9 + p * 3 + 27,
+        tile * (7 * 3 + 2 * 2 + 9 + 32) + c * 9 + p * 3,
     )
     residuals = np.empty((m, 2), np.float64)
     cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
     points_bar_blocks = np.zeros((blocks2, p, 3), np.float64)
     theta2_tile = np.empty((blocks2, tile), np.float64)
     theta_tile = np.empty((blocks2, tile), np.float64)
-    t6_tile = np.empty((blocks2, tile), np.float64)
     half_tile = np.empty((blocks2, tile), np.float64)
-    t12_tile = np.empty((blocks2, tile), np.float64)
     first__tile = np.empty((blocks2, tile), np.float64)
     second_tile = np.empty((blocks2, tile), np.float64)
     t27_tile = np.empty((blocks2, tile), np.float64)
@@ -1096,7 +1038,6 @@ def _run_residuals_grad(
     camera_bar_tile = np.empty((blocks2, tile, 9), np.float64)
     if blocks2 > 1:
         _residuals_grad_1_blocks(
-            _residuals_grad_1_address,
             blocks2,
             tile,
             m,
@@ -1104,9 +1045,7 @@ def _run_residuals_grad(
             index1,
             theta2_tile,
             theta_tile,
-            t6_tile,
             half_tile,
-            t12_tile,
             first__tile,
             second_tile,
             points,
@@ -1163,9 +1102,7 @@ def _run_residuals_grad(
                 index1[start : start + rows],
                 theta2_tile[0],
                 theta_tile[0],
-                t6_tile[0],
                 half_tile[0],
-                t12_tile[0],
                 first__tile[0],
                 second_tile[0],
                 points,

@@ -35,7 +35,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -49,41 +48,8 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_715346af91733877"
+__name__ = "symgrad_module_225af06c59a04e09"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
-
-
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-
-
-if numba.config.DISABLE_JIT:
-
-    def _call_kernel(kernel, arguments):
-        """Calls a kernel."""
-        kernel(*arguments)
-
-else:
-
-    @numba.extending.intrinsic
-    def _call_kernel(typing, address, arguments):
-        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
-        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
-
-        def generate(context, builder, signature, values):
-            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
-            kernel = builder.inttoptr(values[0], prototype.as_pointer())
-            given = numba.core.cgutils.unpack_tuple(builder, values[1])
-            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
-            return context.get_dummy_value()
-
-        return numba.types.none(numba.types.int64, arguments), generate
-
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
@@ -151,42 +117,62 @@ def _finite_or_zero(x):
 
 
 @njit(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])",
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])",
     **_OPTIONS,
 )
-def _log_posterior_1(K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5):
+def _log_posterior_1(
+    K,
+    d,
+    q,
+    t3,
+    alpha,
+    logsumexp1_peak,
+    logsumexp1_total,
+    logsumexp1_rest,
+    logsumexp1,
+    t6,
+    lower,
+    frobenius,
+    sum5,
+):
     # t3[i,k] = exp(q[i,k])
     for i in range(K):
         for k in range(d):
             t3[i, k] = _exp(q[i, k])
-    # logsumexp1 = logsumexp_i (alpha[i])
+    # for logsumexp1 = logsumexp_i (alpha[i]): the largest element
     largest = -np.inf
     for i in range(K):
         v = alpha[i]
         largest = v if v > largest or v != v else largest
-    largest = _finite_or_zero(largest)
+    logsumexp1_peak[0] = _finite_or_zero(largest)
+    # for logsumexp1 = logsumexp_i (alpha[i]): Σ exp(element − largest)
     total = 0.0
     for i in range(K):
-        total += _exp(alpha[i] - largest)
-    logsumexp1[0] = _log(total) + largest
+        total += _exp(alpha[i] - logsumexp1_peak[0])
+    logsumexp1_total[0] = total
+    # for logsumexp1 = logsumexp_i (alpha[i]): log of the sum
+    # logsumexp1 = logsumexp_i (alpha[i])
+    v2 = _log(logsumexp1_total[0])
+    logsumexp1_rest[0] = v2
+    logsumexp1[0] = logsumexp1_peak[0] + v2
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
     for i in range(K):
         total2 = 0.0
         for k in range(d):
             total2 += q[i, k]
-        t6[i] = alpha[i] - logsumexp1[0] - 0.9189385332046727 * d + total2
+        t6[i] = alpha[i] - logsumexp1_peak[0] - logsumexp1_rest[0] - 0.9189385332046727 * d + total2
     # frobenius = Σ_i,k t3[i,k]^2 + Σ_{i, k, l < k} lower[i,k,l]^2
     total3 = 0.0
     for i in range(K):
         for k in range(d):
-            v2 = t3[i, k]
-            total3 += v2 * v2
+            v3 = t3[i, k]
+            total3 += v3 * v3
     total1 = 0.0
     for i in range(K):
         for k in range(d):
             for l in range(k):
-                v3 = lower[i, k, l]
-                total1 += v3 * v3
+                v4 = lower[i, k, l]
+                total1 += v4 * v4
     frobenius[0] = total3 + total1
     # sum5 = Σ_i,k q[i,k]
     total4 = 0.0
@@ -259,16 +245,12 @@ def _log_posterior_2(
     log_posterior_total[0] += log_posterior_total_sum
 
 
-_log_posterior_2_address = _address_of(_log_posterior_2)
-
-
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_2_blocks(
-    address,
     blocks,
     tile,
     n,
@@ -290,23 +272,20 @@ def _log_posterior_2_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    K,
-                    d,
-                    X[start : start + rows],
-                    mu,
-                    centred[block],
-                    lower,
-                    t3,
-                    whitened[block],
-                    t6,
-                    t9[block],
-                    logsumexp2[block],
-                    log_posterior_total[block],
-                ),
+            _log_posterior_2(
+                rows,
+                K,
+                d,
+                X[start : start + rows],
+                mu,
+                centred[block],
+                lower,
+                t3,
+                whitened[block],
+                t6,
+                t9[block],
+                logsumexp2[block],
+                log_posterior_total[block],
             )
 
 
@@ -317,44 +296,66 @@ def _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posteri
 
 
 @njit(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])",
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])",
     **_OPTIONS,
 )
 def _log_posterior_grad_1(
-    K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5, gamma, sum4_bar
+    K,
+    d,
+    q,
+    t3,
+    alpha,
+    logsumexp1_peak,
+    logsumexp1_total,
+    logsumexp1_rest,
+    logsumexp1,
+    t6,
+    lower,
+    frobenius,
+    sum5,
+    gamma,
+    sum4_bar,
 ):
     # t3[i,k] = exp(q[i,k])
     for i in range(K):
         for k in range(d):
             t3[i, k] = _exp(q[i, k])
-    # logsumexp1 = logsumexp_i (alpha[i])
+    # for logsumexp1 = logsumexp_i (alpha[i]): the largest element
     largest = -np.inf
     for i in range(K):
         v = alpha[i]
         largest = v if v > largest or v != v else largest
-    largest = _finite_or_zero(largest)
+    logsumexp1_peak[0] = _finite_or_zero(largest)
+    # for logsumexp1 = logsumexp_i (alpha[i]): Σ exp(element − largest)
     total = 0.0
     for i in range(K):
-        total += _exp(alpha[i] - largest)
-    logsumexp1[0] = _log(total) + largest
+        total += _exp(alpha[i] - logsumexp1_peak[0])
+    logsumexp1_total[0] = total
+    # for logsumexp1 = logsumexp_i (alpha[i]): log of the sum
+    # logsumexp1 = logsumexp_i (alpha[i])
+    # sum4_bar = -gamma^2/2
+    v2 = _log(logsumexp1_total[0])
+    logsumexp1_rest[0] = v2
+    logsumexp1[0] = logsumexp1_peak[0] + v2
+    sum4_bar[0] = -(gamma * gamma / 2.0)
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
     for i in range(K):
         total2 = 0.0
         for k in range(d):
             total2 += q[i, k]
-        t6[i] = alpha[i] - logsumexp1[0] - 0.9189385332046727 * d + total2
+        t6[i] = alpha[i] - logsumexp1_peak[0] - logsumexp1_rest[0] - 0.9189385332046727 * d + total2
     # frobenius = Σ_i,k t3[i,k]^2 + Σ_{i, k, l < k} lower[i,k,l]^2
     total3 = 0.0
     for i in range(K):
         for k in range(d):
-            v2 = t3[i, k]
-            total3 += v2 * v2
+            v3 = t3[i, k]
+            total3 += v3 * v3
     total1 = 0.0
     for i in range(K):
         for k in range(d):
             for l in range(k):
-                v3 = lower[i, k, l]
-                total1 += v3 * v3
+                v4 = lower[i, k, l]
+                total1 += v4 * v4
     frobenius[0] = total3 + total1
     # sum5 = Σ_i,k q[i,k]
     total4 = 0.0
@@ -362,12 +363,10 @@ def _log_posterior_grad_1(
         for k in range(d):
             total4 += q[i, k]
     sum5[0] = total4
-    # sum4_bar = -gamma^2/2
-    sum4_bar[0] = -(gamma * gamma / 2.0)
 
 
 @njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])",
     **_OPTIONS,
 )
 def _log_posterior_grad_2(
@@ -382,7 +381,9 @@ def _log_posterior_grad_2(
     whitened,
     t6,
     t9,
-    logsumexp2,
+    logsumexp2_peak,
+    logsumexp2_total,
+    logsumexp2_rest,
     log_posterior_total,
     t9_bar,
     log_normaliser_bar,
@@ -430,29 +431,35 @@ def _log_posterior_grad_2(
                 v3 = whitened[j, i, k]
                 total2 += v3 * v3
             t9[j, i] = t6[i] + total2 * (-0.5)
-    # logsumexp2[j] = logsumexp_i (t9[j,i])
+    # for logsumexp2[j] = logsumexp_i (t9[j,i]): the largest element
     for j in range(rows):
         largest = -np.inf
         for i in range(K):
             v4 = t9[j, i]
             largest = v4 if v4 > largest or v4 != v4 else largest
-        largest = _finite_or_zero(largest)
+        logsumexp2_peak[j] = _finite_or_zero(largest)
+    # for logsumexp2[j] = logsumexp_i (t9[j,i]): Σ exp(element − largest)
+    for j in range(rows):
         total3 = 0.0
         for i in range(K):
-            total3 += _exp(t9[j, i] - largest)
-        logsumexp2[j] = _log(total3) + largest
+            total3 += _exp(t9[j, i] - logsumexp2_peak[j])
+        logsumexp2_total[j] = total3
+    # for logsumexp2[j] = logsumexp_i (t9[j,i]): log of the sum
+    # logsumexp2[j] = logsumexp_i (t9[j,i])
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior_total_sum = 0.0
     for j in range(rows):
-        log_posterior_total_sum += logsumexp2[j]
+        v5 = _log(logsumexp2_total[j])
+        logsumexp2_rest[j] = v5
+        log_posterior_total_sum += logsumexp2_peak[j] + v5
     log_posterior_total[0] += log_posterior_total_sum
     # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
     for j in range(rows):
         for i in range(K):
-            v5 = _exp(t9[j, i] - logsumexp2[j])
-            t9_bar[j, i] = v5
-            log_normaliser_bar[i] += v5
+            v6 = _exp(t9[j, i] - logsumexp2_peak[j] - logsumexp2_rest[j])
+            t9_bar[j, i] = v6
+            log_normaliser_bar[i] += v6
     # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
     for j in range(rows):
         for i in range(K):
@@ -484,11 +491,11 @@ def _log_posterior_grad_2(
                 t4_bar_here2 = t4_bar[j + 2, i, l]
                 t4_bar_here3 = t4_bar[j + 3, i, l]
                 for k in range(l):
-                    v6 = lower[i, l, k]
-                    centred_bar[j, i, k] += v6 * t4_bar_here
-                    centred_bar[j + 1, i, k] += v6 * t4_bar_here1
-                    centred_bar[j + 2, i, k] += v6 * t4_bar_here2
-                    centred_bar[j + 3, i, k] += v6 * t4_bar_here3
+                    v7 = lower[i, l, k]
+                    centred_bar[j, i, k] += v7 * t4_bar_here
+                    centred_bar[j + 1, i, k] += v7 * t4_bar_here1
+                    centred_bar[j + 2, i, k] += v7 * t4_bar_here2
+                    centred_bar[j + 3, i, k] += v7 * t4_bar_here3
         for j in range(rows - rows % 4, rows):
             for l in range(d):
                 t4_bar_here = t4_bar[j, i, l]
@@ -520,16 +527,12 @@ def _log_posterior_grad_2(
                     lower_bar_total[i, k, l] += centred[j, i, l] * t4_bar_here4
 
 
-_log_posterior_grad_2_address = _address_of(_log_posterior_grad_2)
-
-
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
-    address,
     blocks,
     tile,
     n,
@@ -543,7 +546,9 @@ def _log_posterior_grad_2_blocks(
     whitened,
     t6,
     t9,
-    logsumexp2,
+    logsumexp2_peak,
+    logsumexp2_total,
+    logsumexp2_rest,
     log_posterior_total,
     t9_bar,
     log_normaliser_bar,
@@ -558,35 +563,34 @@ def _log_posterior_grad_2_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    K,
-                    d,
-                    X[start : start + rows],
-                    mu,
-                    centred[block],
-                    lower,
-                    t3,
-                    whitened[block],
-                    t6,
-                    t9[block],
-                    logsumexp2[block],
-                    log_posterior_total[block],
-                    t9_bar[block],
-                    log_normaliser_bar[block],
-                    t4_bar[block],
-                    t3_bar_total[block],
-                    centred_bar[block],
-                    mu_bar[block],
-                    lower_bar_total[block],
-                ),
+            _log_posterior_grad_2(
+                rows,
+                K,
+                d,
+                X[start : start + rows],
+                mu,
+                centred[block],
+                lower,
+                t3,
+                whitened[block],
+                t6,
+                t9[block],
+                logsumexp2_peak[block],
+                logsumexp2_total[block],
+                logsumexp2_rest[block],
+                log_posterior_total[block],
+                t9_bar[block],
+                log_normaliser_bar[block],
+                t4_bar[block],
+                t3_bar_total[block],
+                centred_bar[block],
+                mu_bar[block],
+                lower_bar_total[block],
             )
 
 
 @njit(
-    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     **_OPTIONS,
 )
 def _log_posterior_grad_3(
@@ -605,7 +609,8 @@ def _log_posterior_grad_3(
     t3,
     t3_bar,
     alpha,
-    logsumexp1,
+    logsumexp1_peak,
+    logsumexp1_rest,
     alpha_bar,
     q_bar,
     lower_bar_total,
@@ -629,7 +634,10 @@ def _log_posterior_grad_3(
             q_bar[i, k] = v * v2 + m + log_normaliser_bar[i]
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
     for i in range(K):
-        alpha_bar[i] = logsumexp1_bar[0] * _exp(alpha[i] - logsumexp1[0]) + log_normaliser_bar[i]
+        alpha_bar[i] = (
+            logsumexp1_bar[0] * _exp(alpha[i] - logsumexp1_peak[0] - logsumexp1_rest[0])
+            + log_normaliser_bar[i]
+        )
     # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
         for k in range(d):
@@ -700,11 +708,28 @@ def _check_log_posterior(alpha, mu, q, lower, gamma, m, X):
 
 def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     t3 = np.empty((K, d), np.float64)
+    logsumexp1_peak = np.empty((1,), np.float64)
+    logsumexp1_total = np.empty((1,), np.float64)
+    logsumexp1_rest = np.empty((1,), np.float64)
     logsumexp1 = np.empty((1,), np.float64)
     t6 = np.empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
-    _log_posterior_1(K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5)
+    _log_posterior_1(
+        K,
+        d,
+        q,
+        t3,
+        alpha,
+        logsumexp1_peak,
+        logsumexp1_total,
+        logsumexp1_rest,
+        logsumexp1,
+        t6,
+        lower,
+        frobenius,
+        sum5,
+    )
     tile = _count_rows(2 * K * d + K + 1)
     blocks2 = _count_blocks(n, 3 * K * d + K * d * d + 2 * K + 1, tile * (2 * K * d + K + 1) + 1)
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
@@ -714,7 +739,6 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp2_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _log_posterior_2_blocks(
-            _log_posterior_2_address,
             blocks2,
             tile,
             n,
@@ -757,19 +781,36 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
 
 def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     t3 = np.empty((K, d), np.float64)
+    logsumexp1_peak = np.empty((1,), np.float64)
+    logsumexp1_total = np.empty((1,), np.float64)
+    logsumexp1_rest = np.empty((1,), np.float64)
     logsumexp1 = np.empty((1,), np.float64)
     t6 = np.empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
     sum4_bar = np.empty((1,), np.float64)
     _log_posterior_grad_1(
-        K, d, q, t3, alpha, logsumexp1, t6, lower, frobenius, sum5, gamma, sum4_bar
+        K,
+        d,
+        q,
+        t3,
+        alpha,
+        logsumexp1_peak,
+        logsumexp1_total,
+        logsumexp1_rest,
+        logsumexp1,
+        t6,
+        lower,
+        frobenius,
+        sum5,
+        gamma,
+        sum4_bar,
     )
-    tile = _count_rows(4 * K * d + 2 * K + 1)
+    tile = _count_rows(4 * K * d + 2 * K + 3)
     blocks2 = _count_blocks(
         n,
-        7 * K * d + 3 * K * d * d + 4 * K + 1,
-        tile * (4 * K * d + 2 * K + 1) + 1 + K + K * d + K * d + K * d * d,
+        7 * K * d + 3 * K * d * d + 5 * K + 3,
+        tile * (4 * K * d + 2 * K + 3) + 1 + K + K * d + K * d + K * d * d,
     )
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
     log_normaliser_bar_blocks = np.zeros((blocks2, K), np.float64)
@@ -779,13 +820,14 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     centred_tile = np.empty((blocks2, tile, K, d), np.float64)
     whitened_tile = np.empty((blocks2, tile, K, d), np.float64)
     t9_tile = np.empty((blocks2, tile, K), np.float64)
-    logsumexp2_tile = np.empty((blocks2, tile), np.float64)
+    logsumexp2_peak_tile = np.empty((blocks2, tile), np.float64)
+    logsumexp2_total_tile = np.empty((blocks2, tile), np.float64)
+    logsumexp2_rest_tile = np.empty((blocks2, tile), np.float64)
     t9_bar_tile = np.empty((blocks2, tile, K), np.float64)
     t4_bar_tile = np.empty((blocks2, tile, K, d), np.float64)
     centred_bar_tile = np.empty((blocks2, tile, K, d), np.float64)
     if blocks2 > 1:
         _log_posterior_grad_2_blocks(
-            _log_posterior_grad_2_address,
             blocks2,
             tile,
             n,
@@ -799,7 +841,9 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
             whitened_tile,
             t6,
             t9_tile,
-            logsumexp2_tile,
+            logsumexp2_peak_tile,
+            logsumexp2_total_tile,
+            logsumexp2_rest_tile,
             log_posterior_total_blocks,
             t9_bar_tile,
             log_normaliser_bar_blocks,
@@ -824,7 +868,9 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 whitened_tile[0],
                 t6,
                 t9_tile[0],
-                logsumexp2_tile[0],
+                logsumexp2_peak_tile[0],
+                logsumexp2_total_tile[0],
+                logsumexp2_rest_tile[0],
                 log_posterior_total_blocks[0],
                 t9_bar_tile[0],
                 log_normaliser_bar_blocks[0],
@@ -861,7 +907,8 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
         t3,
         t3_bar,
         alpha,
-        logsumexp1,
+        logsumexp1_peak,
+        logsumexp1_rest,
         alpha_bar,
         q_bar,
         lower_bar_total,

@@ -18,17 +18,6 @@ loss (line 15) and its gradient by W1, b1, W2, b2:
     b1_bar[k] = Σ_i t1_bar[i,k]                                                 k < h, i < n
     W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]                               k < h, l < c, i < n
     b2_bar[l] = Σ_i scores_bar[i,l]                                             l < c, i < n
-
-  in matrix notation (functions act on each element, 1 is a vector of ones):
-
-    hidden     = tanh(X·W1 + 1·b1ᵀ)
-    scores     = hidden·W2 + 1·b2ᵀ
-    loss       = 1/n · 1ᵀ(log(exp(scores) 1) − (scores ⊙ onehot(label))1)
-    scores_bar = 1/n · (softmax(scores) − onehot(label))
-    W1_bar     = Xᵀ((1 − hidden∘²) ⊙ scores_bar·W2ᵀ)
-    b1_bar     = ((1 − hidden∘²) ⊙ scores_bar·W2ᵀ)ᵀ1
-    W2_bar     = hiddenᵀ·scores_bar
-    b2_bar     = scores_barᵀ·1
 """
 
 # ruff: noqa
@@ -39,7 +28,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -53,41 +41,8 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_3eb90c4d904d6734"
+__name__ = "symgrad_module_b6477a24374aa294"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
-
-
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-
-
-if numba.config.DISABLE_JIT:
-
-    def _call_kernel(kernel, arguments):
-        """Calls a kernel."""
-        kernel(*arguments)
-
-else:
-
-    @numba.extending.intrinsic
-    def _call_kernel(typing, address, arguments):
-        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
-        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
-
-        def generate(context, builder, signature, values):
-            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
-            kernel = builder.inttoptr(values[0], prototype.as_pointer())
-            given = numba.core.cgutils.unpack_tuple(builder, values[1])
-            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
-            return context.get_dummy_value()
-
-        return numba.types.none(numba.types.int64, arguments), generate
-
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
@@ -313,63 +268,40 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
     loss[0] += loss_sum
 
 
-_loss_1_address = _address_of(_loss_1)
-
-
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_1_blocks(
-    address,
-    blocks,
-    tile,
-    n,
-    d,
-    h,
-    c,
-    W1,
-    X,
-    b1,
-    t1,
-    hidden,
-    W2,
-    b2,
-    scores,
-    logsumexp1,
-    index1,
-    loss,
+    blocks, tile, n, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss
 ):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    d,
-                    h,
-                    c,
-                    W1,
-                    X[start : start + rows],
-                    b1,
-                    t1[block],
-                    hidden[block],
-                    W2,
-                    b2,
-                    scores[block],
-                    logsumexp1[block],
-                    index1[start : start + rows],
-                    loss[block],
-                ),
+            _loss_1(
+                rows,
+                d,
+                h,
+                c,
+                W1,
+                X[start : start + rows],
+                b1,
+                t1[block],
+                hidden[block],
+                W2,
+                b2,
+                scores[block],
+                logsumexp1[block],
+                index1[start : start + rows],
+                loss[block],
             )
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])",
     **_OPTIONS,
 )
 def _loss_grad_1(
@@ -386,7 +318,9 @@ def _loss_grad_1(
     W2,
     b2,
     scores,
-    logsumexp1,
+    logsumexp1_peak,
+    logsumexp1_total,
+    logsumexp1_rest,
     index1,
     loss,
     scores_bar,
@@ -503,26 +437,32 @@ def _loss_grad_1(
             hidden_here = hidden[i, k]
             for l in range(c):
                 scores[i, l] += W2[k, l] * hidden_here
-    # logsumexp1[i] = logsumexp_l (scores[i,l])
+    # for logsumexp1[i] = logsumexp_l (scores[i,l]): the largest element
     for i in range(rows):
         largest = -np.inf
         for l in range(c):
             v11 = scores[i, l]
             largest = v11 if v11 > largest or v11 != v11 else largest
-        largest = _finite_or_zero(largest)
+        logsumexp1_peak[i] = _finite_or_zero(largest)
+    # for logsumexp1[i] = logsumexp_l (scores[i,l]): Σ exp(element − largest)
+    for i in range(rows):
         total = 0.0
         for l in range(c):
-            total += _exp(scores[i, l] - largest)
-        logsumexp1[i] = _log(total) + largest
+            total += _exp(scores[i, l] - logsumexp1_peak[i])
+        logsumexp1_total[i] = total
+    # for logsumexp1[i] = logsumexp_l (scores[i,l]): log of the sum
+    # logsumexp1[i] = logsumexp_l (scores[i,l])
     # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
     loss_sum = 0.0
     for i in range(rows):
-        loss_sum += logsumexp1[i] - scores[i, index1[i]]
+        v12 = _log(logsumexp1_total[i])
+        logsumexp1_rest[i] = v12
+        loss_sum += logsumexp1_peak[i] + v12 - scores[i, index1[i]]
     loss[0] += loss_sum
     # scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}
     for i in range(rows):
         for l in range(c):
-            scores_bar[i, l] = _exp(scores[i, l] - logsumexp1[i]) / n
+            scores_bar[i, l] = _exp(scores[i, l] - logsumexp1_peak[i] - logsumexp1_rest[i]) / n
     for i in range(rows):
         l = index1[i]
         scores_bar[i, l] += -(1.0 / n)
@@ -546,30 +486,30 @@ def _loss_grad_1(
             total_i3_k2 = 0.0
             total_i3_k3 = 0.0
             for l in range(c):
-                v12 = W2[k, l]
-                v13 = scores_bar[i, l]
-                v14 = scores_bar[i + 1, l]
-                v15 = scores_bar[i + 2, l]
-                v16 = scores_bar[i + 3, l]
-                v17 = W2[k + 1, l]
-                v18 = W2[k + 2, l]
-                v19 = W2[k + 3, l]
-                total2 += v12 * v13
-                total_i1 += v12 * v14
-                total_i2 += v12 * v15
-                total_i3 += v12 * v16
-                total_k1 += v17 * v13
-                total_i1_k1 += v17 * v14
-                total_i2_k1 += v17 * v15
-                total_i3_k1 += v17 * v16
-                total_k2 += v18 * v13
-                total_i1_k2 += v18 * v14
-                total_i2_k2 += v18 * v15
-                total_i3_k2 += v18 * v16
-                total_k3 += v19 * v13
-                total_i1_k3 += v19 * v14
-                total_i2_k3 += v19 * v15
-                total_i3_k3 += v19 * v16
+                v13 = W2[k, l]
+                v14 = scores_bar[i, l]
+                v15 = scores_bar[i + 1, l]
+                v16 = scores_bar[i + 2, l]
+                v17 = scores_bar[i + 3, l]
+                v18 = W2[k + 1, l]
+                v19 = W2[k + 2, l]
+                v20 = W2[k + 3, l]
+                total2 += v13 * v14
+                total_i1 += v13 * v15
+                total_i2 += v13 * v16
+                total_i3 += v13 * v17
+                total_k1 += v18 * v14
+                total_i1_k1 += v18 * v15
+                total_i2_k1 += v18 * v16
+                total_i3_k1 += v18 * v17
+                total_k2 += v19 * v14
+                total_i1_k2 += v19 * v15
+                total_i2_k2 += v19 * v16
+                total_i3_k2 += v19 * v17
+                total_k3 += v20 * v14
+                total_i1_k3 += v20 * v15
+                total_i2_k3 += v20 * v16
+                total_i3_k3 += v20 * v17
             hidden_bar[i, k] = total2
             hidden_bar[i + 1, k] = total_i1
             hidden_bar[i + 2, k] = total_i2
@@ -592,11 +532,11 @@ def _loss_grad_1(
             total_i2 = 0.0
             total_i3 = 0.0
             for l in range(c):
-                v20 = W2[k, l]
-                total2 += v20 * scores_bar[i, l]
-                total_i1 += v20 * scores_bar[i + 1, l]
-                total_i2 += v20 * scores_bar[i + 2, l]
-                total_i3 += v20 * scores_bar[i + 3, l]
+                v21 = W2[k, l]
+                total2 += v21 * scores_bar[i, l]
+                total_i1 += v21 * scores_bar[i + 1, l]
+                total_i2 += v21 * scores_bar[i + 2, l]
+                total_i3 += v21 * scores_bar[i + 3, l]
             hidden_bar[i, k] = total2
             hidden_bar[i + 1, k] = total_i1
             hidden_bar[i + 2, k] = total_i2
@@ -611,10 +551,10 @@ def _loss_grad_1(
     # b1_bar[k] = Σ_i t1_bar[i,k]
     for i in range(rows):
         for k in range(h):
-            v21 = hidden[i, k]
-            v22 = (1.0 - v21 * v21) * hidden_bar[i, k]
-            t1_bar[i, k] = v22
-            b1_bar[k] += v22
+            v22 = hidden[i, k]
+            v23 = (1.0 - v22 * v22) * hidden_bar[i, k]
+            t1_bar[i, k] = v23
+            b1_bar[k] += v23
     # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
     for j in range(0, d - d % 4, 4):
         for i in range(0, rows - rows % 4, 4):
@@ -635,19 +575,19 @@ def _loss_grad_1(
             X_here142 = X[i + 3, j + 2]
             X_here152 = X[i + 3, j + 3]
             for k in range(h):
-                v23 = t1_bar[i, k]
-                v24 = t1_bar[i + 1, k]
-                v25 = t1_bar[i + 2, k]
-                v26 = t1_bar[i + 3, k]
-                W1_bar[j, k] += X_here16 * v23 + X_here42 * v24 + X_here82 * v25 + X_here122 * v26
+                v24 = t1_bar[i, k]
+                v25 = t1_bar[i + 1, k]
+                v26 = t1_bar[i + 2, k]
+                v27 = t1_bar[i + 3, k]
+                W1_bar[j, k] += X_here16 * v24 + X_here42 * v25 + X_here82 * v26 + X_here122 * v27
                 W1_bar[j + 1, k] += (
-                    X_here17 * v23 + X_here52 * v24 + X_here92 * v25 + X_here132 * v26
+                    X_here17 * v24 + X_here52 * v25 + X_here92 * v26 + X_here132 * v27
                 )
                 W1_bar[j + 2, k] += (
-                    X_here22 * v23 + X_here62 * v24 + X_here102 * v25 + X_here142 * v26
+                    X_here22 * v24 + X_here62 * v25 + X_here102 * v26 + X_here142 * v27
                 )
                 W1_bar[j + 3, k] += (
-                    X_here32 * v23 + X_here72 * v24 + X_here112 * v25 + X_here152 * v26
+                    X_here32 * v24 + X_here72 * v25 + X_here112 * v26 + X_here152 * v27
                 )
         for i in range(rows - rows % 4, rows):
             X_here16 = X[i, j]
@@ -655,11 +595,11 @@ def _loss_grad_1(
             X_here22 = X[i, j + 2]
             X_here32 = X[i, j + 3]
             for k in range(h):
-                v27 = t1_bar[i, k]
-                W1_bar[j, k] += X_here16 * v27
-                W1_bar[j + 1, k] += X_here17 * v27
-                W1_bar[j + 2, k] += X_here22 * v27
-                W1_bar[j + 3, k] += X_here32 * v27
+                v28 = t1_bar[i, k]
+                W1_bar[j, k] += X_here16 * v28
+                W1_bar[j + 1, k] += X_here17 * v28
+                W1_bar[j + 2, k] += X_here22 * v28
+                W1_bar[j + 3, k] += X_here32 * v28
     for j in range(d - d % 4, d):
         for i in range(rows):
             X_here16 = X[i, j]
@@ -685,33 +625,33 @@ def _loss_grad_1(
             hidden_here142 = hidden[i + 3, k + 2]
             hidden_here152 = hidden[i + 3, k + 3]
             for l in range(c):
-                v28 = scores_bar[i, l]
-                v29 = scores_bar[i + 1, l]
-                v30 = scores_bar[i + 2, l]
-                v31 = scores_bar[i + 3, l]
+                v29 = scores_bar[i, l]
+                v30 = scores_bar[i + 1, l]
+                v31 = scores_bar[i + 2, l]
+                v32 = scores_bar[i + 3, l]
                 W2_bar[k, l] += (
-                    hidden_here16 * v28
-                    + hidden_here42 * v29
-                    + hidden_here82 * v30
-                    + hidden_here122 * v31
+                    hidden_here16 * v29
+                    + hidden_here42 * v30
+                    + hidden_here82 * v31
+                    + hidden_here122 * v32
                 )
                 W2_bar[k + 1, l] += (
-                    hidden_here17 * v28
-                    + hidden_here52 * v29
-                    + hidden_here92 * v30
-                    + hidden_here132 * v31
+                    hidden_here17 * v29
+                    + hidden_here52 * v30
+                    + hidden_here92 * v31
+                    + hidden_here132 * v32
                 )
                 W2_bar[k + 2, l] += (
-                    hidden_here22 * v28
-                    + hidden_here62 * v29
-                    + hidden_here102 * v30
-                    + hidden_here142 * v31
+                    hidden_here22 * v29
+                    + hidden_here62 * v30
+                    + hidden_here102 * v31
+                    + hidden_here142 * v32
                 )
                 W2_bar[k + 3, l] += (
-                    hidden_here32 * v28
-                    + hidden_here72 * v29
-                    + hidden_here112 * v30
-                    + hidden_here152 * v31
+                    hidden_here32 * v29
+                    + hidden_here72 * v30
+                    + hidden_here112 * v31
+                    + hidden_here152 * v32
                 )
         for i in range(rows - rows % 4, rows):
             hidden_here16 = hidden[i, k]
@@ -719,11 +659,11 @@ def _loss_grad_1(
             hidden_here22 = hidden[i, k + 2]
             hidden_here32 = hidden[i, k + 3]
             for l in range(c):
-                v32 = scores_bar[i, l]
-                W2_bar[k, l] += hidden_here16 * v32
-                W2_bar[k + 1, l] += hidden_here17 * v32
-                W2_bar[k + 2, l] += hidden_here22 * v32
-                W2_bar[k + 3, l] += hidden_here32 * v32
+                v33 = scores_bar[i, l]
+                W2_bar[k, l] += hidden_here16 * v33
+                W2_bar[k + 1, l] += hidden_here17 * v33
+                W2_bar[k + 2, l] += hidden_here22 * v33
+                W2_bar[k + 3, l] += hidden_here32 * v33
     for k in range(h - h % 4, h):
         for i in range(rows):
             hidden_here16 = hidden[i, k]
@@ -735,16 +675,12 @@ def _loss_grad_1(
             b2_bar[l] += scores_bar[i, l]
 
 
-_loss_grad_1_address = _address_of(_loss_grad_1)
-
-
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
-    address,
     blocks,
     tile,
     n,
@@ -759,7 +695,9 @@ def _loss_grad_1_blocks(
     W2,
     b2,
     scores,
-    logsumexp1,
+    logsumexp1_peak,
+    logsumexp1_total,
+    logsumexp1_rest,
     index1,
     loss,
     scores_bar,
@@ -775,33 +713,32 @@ def _loss_grad_1_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    d,
-                    h,
-                    c,
-                    n,
-                    W1,
-                    X[start : start + rows],
-                    b1,
-                    t1[block],
-                    hidden[block],
-                    W2,
-                    b2,
-                    scores[block],
-                    logsumexp1[block],
-                    index1[start : start + rows],
-                    loss[block],
-                    scores_bar[block],
-                    hidden_bar[block],
-                    t1_bar[block],
-                    W1_bar[block],
-                    b1_bar[block],
-                    W2_bar[block],
-                    b2_bar[block],
-                ),
+            _loss_grad_1(
+                rows,
+                d,
+                h,
+                c,
+                n,
+                W1,
+                X[start : start + rows],
+                b1,
+                t1[block],
+                hidden[block],
+                W2,
+                b2,
+                scores[block],
+                logsumexp1_peak[block],
+                logsumexp1_total[block],
+                logsumexp1_rest[block],
+                index1[start : start + rows],
+                loss[block],
+                scores_bar[block],
+                hidden_bar[block],
+                t1_bar[block],
+                W1_bar[block],
+                b1_bar[block],
+                W2_bar[block],
+                b2_bar[block],
             )
 
 
@@ -865,7 +802,6 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     logsumexp1_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
-            _loss_1_address,
             blocks2,
             tile,
             n,
@@ -910,11 +846,11 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
 
 def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
-    tile = _count_rows(4 * h + 2 * c + 1)
+    tile = _count_rows(4 * h + 2 * c + 3)
     blocks2 = _count_blocks(
         n,
-        h * d + 4 * h + c * h + 5 * c + 2 * h * c + d * h + 1,
-        tile * (4 * h + 2 * c + 1) + 1 + d * h + h + h * c + c,
+        h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3,
+        tile * (4 * h + 2 * c + 3) + 1 + d * h + h + h * c + c,
     )
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     W1_bar_blocks = np.zeros((blocks2, d, h), np.float64)
@@ -924,13 +860,14 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     t1_tile = np.empty((blocks2, tile, h), np.float64)
     hidden_tile = np.empty((blocks2, tile, h), np.float64)
     scores_tile = np.empty((blocks2, tile, c), np.float64)
-    logsumexp1_tile = np.empty((blocks2, tile), np.float64)
+    logsumexp1_peak_tile = np.empty((blocks2, tile), np.float64)
+    logsumexp1_total_tile = np.empty((blocks2, tile), np.float64)
+    logsumexp1_rest_tile = np.empty((blocks2, tile), np.float64)
     scores_bar_tile = np.empty((blocks2, tile, c), np.float64)
     hidden_bar_tile = np.empty((blocks2, tile, h), np.float64)
     t1_bar_tile = np.empty((blocks2, tile, h), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
-            _loss_grad_1_address,
             blocks2,
             tile,
             n,
@@ -945,7 +882,9 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
             W2,
             b2,
             scores_tile,
-            logsumexp1_tile,
+            logsumexp1_peak_tile,
+            logsumexp1_total_tile,
+            logsumexp1_rest_tile,
             index1,
             loss_blocks,
             scores_bar_tile,
@@ -973,7 +912,9 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
                 W2,
                 b2,
                 scores_tile[0],
-                logsumexp1_tile[0],
+                logsumexp1_peak_tile[0],
+                logsumexp1_total_tile[0],
+                logsumexp1_rest_tile[0],
                 index1[start : start + rows],
                 loss_blocks[0],
                 scores_bar_tile[0],

@@ -126,6 +126,15 @@ def _softplus_reference(x: Array) -> Array:
     return np.logaddexp(x, 0.0)
 
 
+def _sinc_reference(x: Array) -> Array:
+    return np.where(x == 0, 1.0, np.sin(x) / np.where(x == 0, 1.0, x))
+
+
+def _hypot_reference(x: Array, y: Array) -> Array:
+    """NumPy's, but not a number wherever an operand is not one."""
+    return np.where(np.isnan(x) | np.isnan(y), np.nan, np.hypot(x, y))
+
+
 _POSITIVE = _all(_powers(-323, 308, 1), _uniform((0.5, 2.0), (2.0, 10.0)), _near(1.0))
 _ANGLES = _all(
     _uniform((-1e5, 1e5), (-7, 7)), _powers(-320, 13), _turns(1e5), _turns(1e9), _turns(1e13)
@@ -242,6 +251,24 @@ FUNCTIONS: dict[str, VectorFunction] = {
     "xlogy": VectorFunction(
         lambda x, y: x * mp.log(y), special.xlogy, "{0} * math.log({1})", 2,
         _pairs((_uniform((-5, 5)), _uniform((0, 5))), (_powers(-9, 9), _powers(-300, 300, 1))),
+        ((0.1, 0.9), (0.1, 0.9)),
+    ),
+    "xlog1py": VectorFunction(
+        lambda x, y: x * mp.log1p(y), special.xlog1py, "{0} * math.log1p({1})", 3,
+        _pairs((_uniform((-5, 5)), _uniform((-1, 5))), (_powers(-9, 9), _powers(-290, 290, 1))),
+        ((0.1, 0.9), (0.1, 0.9)),
+    ),
+    "versine": VectorFunction(
+        lambda x: 2 * mp.sin(x / 2) ** 2, lambda x: 2 * np.sin(x / 2) ** 2,
+        "2.0 * math.sin(0.5 * {0})**2", 4, _all(_ANGLES, _powers(-150, 0)), ((-3, 3),),
+    ),
+    "sinc": VectorFunction(
+        lambda x: mp.sin(x) / x if x else mp.mpf(1), _sinc_reference, "math.sin({0}) / {0}", 2,
+        _ANGLES, ((0.1, 3),),
+    ),
+    "hypot": VectorFunction(
+        lambda x, y: mp.sqrt(x * x + y * y), _hypot_reference, "math.hypot({0}, {1})", 2,
+        _pairs((_uniform((-5, 5)), _uniform((-5, 5))), (_powers(-320, 307), _powers(-320, 307))),
         ((0.1, 0.9), (0.1, 0.9)),
     ),
     "gammaln": VectorFunction(

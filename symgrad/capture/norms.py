@@ -9,8 +9,8 @@ import sympy
 
 from symgrad.capture.array import SymbolicArray
 from symgrad.capture.dispatch import implements
-from symgrad.capture.elementwise import cast
-from symgrad.capture.operands import as_array, as_operand, elementwise
+from symgrad.capture.elementwise import apply_elementwise, cast
+from symgrad.capture.operands import as_array
 from symgrad.capture.reductions import count_nonzero, normalise_axis, reduce_array
 from symgrad.capture.tracer import fail
 from symgrad.program import Reduction, is_floating
@@ -53,11 +53,9 @@ def vector_norm(
 
 
 def _two_norm(array: SymbolicArray, axes: tuple[int, ...], keepdims: bool) -> SymbolicArray:
-    squares = reduce_array(
-        "np.linalg.norm", "sum", array, axes, array.kind, keepdims=keepdims, body=lambda x: x**2
-    )
-    operand = as_operand("np.linalg.norm", squares)
-    return elementwise("np.linalg.norm", [operand], array.kind, f.norm_root)
+    if not axes:
+        return apply_elementwise(np.absolute, (array,), {})
+    return reduce_array("np.linalg.norm", "norm", array, axes, array.kind, keepdims=keepdims)
 
 
 def _vector_norm(array: SymbolicArray, axis: int, order: Any, keepdims: bool) -> SymbolicArray:

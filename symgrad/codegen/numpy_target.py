@@ -27,8 +27,16 @@ from symgrad.schedule.plan import CheckIndex, ReshapeArray
 
 __all__ = ["print_numpy"]
 
-_FILL = {"sum": "0", "prod": "1", "max": "-np.inf", "argmax": "-np.inf", "logsumexp": "-np.inf"}
-_REDUCTION_NAMES = {"logsumexp": "_logsumexp"}
+_FILL = {
+    "sum": "0",
+    "prod": "1",
+    "norm": "0",
+    "max": "-np.inf",
+    "argmax": "-np.inf",
+    "logsumexp": "-np.inf",
+    "peak": "-np.inf",
+}
+_HELPED = ("logsumexp", "norm", "peak")  # reductions that NumPy has no function for
 
 
 def print_numpy(program: FrozenProgram, helpers: dict[str, None]) -> PrintedProgram:
@@ -112,9 +120,10 @@ class _NumpyPrinter:
         shape = shape_text(axis.extent for axis in axes)
         positions = tuple(range(len(definition.axes), len(axes)))
         axis = str(positions[0]) if len(positions) == 1 else str(positions)
-        name = _REDUCTION_NAMES.get(term.reduction, f"np.{term.reduction}")
-        if term.reduction == "logsumexp":
-            self.helpers.setdefault("logsumexp")
+        name = f"np.{term.reduction}"
+        if term.reduction in _HELPED:
+            name = f"_{term.reduction}"
+            self.helpers.setdefault(term.reduction)
         return f"{name}(np.broadcast_to({text}, {shape}), axis={axis})"
 
     def _times_scale(self, text: str, term: FrozenTerm) -> str:

@@ -67,6 +67,8 @@ _SHARED_HELPERS: dict[str, Spelling] = {
     "sigmoid": _helper("sigmoid"),
     "logit": _helper("logit"),
     "xlogy": _helper("xlogy", 2),
+    "xlog1py": _helper("xlog1py", 2),
+    "norm_of_sums": _helper("norm_of_sums", 3),
     "erf": _helper("erf"),
     "erfc": _helper("erfc"),
     "erfcx": _helper("erfcx"),
@@ -80,6 +82,7 @@ _SHARED_HELPERS: dict[str, Spelling] = {
 _VECTORISED = """
     exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh
     arccosh arctanh cbrt sigmoid softplus logit erf erfc erfcx ndtr log_ndtr gammaln digamma
+    versine sinc
 """
 
 NUMBA: dict[str, Spelling] = {
@@ -91,7 +94,6 @@ NUMBA: dict[str, Spelling] = {
     "negation": Spelling("not {0}", _NOT, (_NOT,)),
     "is_nan": _call("math.isnan"),
     "sqrt": _call("math.sqrt"),
-    "hypot": _call("math.hypot", 2),
     "norm_root": _call("math.sqrt"),
     "absolute": _call("abs"),
     "signum": _call("np.sign"),
@@ -108,6 +110,9 @@ NUMBA: dict[str, Spelling] = {
     "logaddexp": _vector("logaddexp", 2),
     "power": _vector("power", 2),
     "xlogy": _vector("xlogy", 2),
+    "xlog1py": _vector("xlog1py", 2),
+    "hypot": _vector("hypot", 2),
+    "spherical_bessel": _call("_spherical_bessel_1", 1, "cpu/spherical_bessel_1"),
 }
 
 _SAME_NAME_IN_NUMPY = """
@@ -136,6 +141,8 @@ NUMPY: dict[str, Spelling] = {
     "heaviside": _call("np.heaviside", 2),
     "logaddexp": _call("np.logaddexp", 2),
     "softplus": Spelling("np.logaddexp({0}, 0.0)", _ATOM, (_TERNARY,)),
+    "versine": _helper("versine"),
+    "sinc": Spelling("_spherical_bessel(0, {0})", _ATOM, (_TERNARY,), "spherical_bessel"),
     "norm_root": _call("np.sqrt"),
     "signum": _call("np.sign"),
     "cast_integer": Spelling("np.trunc({0}).astype(np.int64)", _ATOM, (_TERNARY,)),
@@ -174,6 +181,11 @@ _CALLS: dict[str, str] = {
     "log_ndtr": "erfcx_positive exp_sum head log log1p",
     "logit": "log log1p",
     "xlogy": "log",
+    "xlog1py": "log1p",
+    "versine": "sin_cos",
+    "sinc": "sin_cos",
+    "spherical_bessel_1": "sin_cos",
+    "hypot": "exact",
     "cbrt": "power_of_two",
     "arctan_reduced": "exact",
     "arctan": "arctan_reduced",

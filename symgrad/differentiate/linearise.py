@@ -23,6 +23,7 @@ from symgrad.program import (
     index_symbol,
     is_floating,
 )
+from symgrad.program import functions as f
 
 __all__ = ["Linearisation", "Partial", "linearise"]
 
@@ -103,6 +104,10 @@ def _reduction_weight(
     if term.reduction == "logsumexp":
         # ∂ log Σ_r exp(b_r) / ∂b_r = exp(b_r − value)
         return sympy.exp(term.body - definition.access), term.guards, ()
+    if term.reduction == "norm":
+        # ∂ sqrt(Σ_r b_r²) / ∂b_r = b_r/value, and 0 where the value is
+        unit = f.select(f.equal(definition.access, 0), sympy.S.Zero, term.body / definition.access)
+        return unit, term.guards, ()
     if term.reduction in ("max", "min"):
         return _extreme_weight(definition, term, fresh)
     if term.reduction == "prod":

@@ -8,6 +8,7 @@ import sympy
 
 from symgrad.differentiate.linearise import Partial, linearise
 from symgrad.differentiate.masks import combine_masks, mask_of, pull_selection
+from symgrad.differentiate.softmax import Softmax, find_softmax
 from symgrad.differentiate.transpose import transpose
 from symgrad.errors import DifferentiationError
 from symgrad.program import (
@@ -192,8 +193,26 @@ class _ReverseSweep:
         for helper in linear.auxiliary:
             self.dtypes[helper.name] = helper.dtype
         self.auxiliary[statement.name] = linear.auxiliary
+        softmax = find_softmax(statement, self.program)
+        if softmax is not None:
+            adjoint = self._shift_adjoint(statement, adjoint, softmax)
         for partial in linear.partials:
             self._transpose(statement, adjoint, partial)
+
+    def _shift_adjoint(
+        self, statement: Definition, adjoint: Definition, softmax: Softmax
+    ) -> Definition:
+        """p̄ less its value at the largest p: Σ p = 1, so that a constant has no effect.
+
+        Where p is nearly 1 what is left does not cancel: (p̄ₘ − Σ p·p̄) would.
+        """
+        position = softmax.position(self.fresh(f"{softmax.total.name}_argmax"))
+        self.dtypes[position.name] = position.dtype
+        self.auxiliary[statement.name] = (*self.auxiliary[statement.name], position)
+        shifted = softmax.shift(self.fresh(f"{adjoint.name}_shift"), adjoint, position)
+        self.masks[shifted.name] = None
+        self.adjoints.append(shifted)
+        return shifted
 
     def _transpose(self, definition: Definition, adjoint: Definition, partial: Partial) -> None:
         loops = definition.axes + partial.axes

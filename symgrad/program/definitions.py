@@ -43,7 +43,8 @@ __all__ = [
 
 DType = Literal["float64", "float32", "int64", "int32", "bool"]
 Relation = Literal["<", "<=", "==", "!="]
-Reduction = Literal["sum", "prod", "max", "min", "argmax", "argmin", "logsumexp"]
+Reduction = Literal["sum", "prod", "max", "min", "argmax", "argmin", "logsumexp", "norm", "peak"]
+# A peak is a maximum that shifts: 0 where it is not finite. Schedules use it, programs do not.
 REDUCTIONS: tuple[Reduction, ...] = (
     "sum",
     "prod",
@@ -52,6 +53,7 @@ REDUCTIONS: tuple[Reduction, ...] = (
     "argmax",
     "argmin",
     "logsumexp",
+    "norm",
 )
 
 

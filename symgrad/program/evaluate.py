@@ -43,6 +43,24 @@ def _exponential_power(x: Array, y: Array) -> Array:
     return np.power(np.asarray(x, dtype=np.result_type(x, np.float32)), y)
 
 
+def _spherical_bessel(order: int, x: Array) -> Array:
+    """jₙ: the power series up to |x| = n + 2, the recurrence from j₀ and j₁ beyond."""
+    x = np.asarray(x, dtype=np.result_type(x, np.float32))
+    inner = np.where(np.abs(x) < order + 2.0, x, 0.0)
+    term = np.ones_like(inner)
+    for k in range(order):
+        term = term * inner / (2 * k + 3)
+    series = term.copy()
+    for k in range(1, 30 + 2 * order):
+        term = term * (-0.5 * inner * inner) / (k * (2 * (order + k) + 1))
+        series = series + term
+    outer = np.where(np.abs(x) < order + 2.0, 1.0, x)
+    before, here = np.cos(outer) / outer, np.sin(outer) / outer
+    for k in range(order):
+        before, here = here, (2 * k + 1) / outer * here - before
+    return np.where(np.abs(x) < order + 2.0, series, here)
+
+
 SCALAR_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Any]] = {
     sympy.exp: np.exp,
     sympy.log: np.log,
@@ -101,6 +119,10 @@ SCALAR_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Any]] = {
     f.sigmoid: special.expit,
     f.logit: special.logit,
     f.xlogy: special.xlogy,
+    f.xlog1py: special.xlog1py,
+    f.versine: lambda x: 2 * np.sin(0.5 * x) ** 2,
+    f.sinc: lambda x: _spherical_bessel(0, x),
+    f.spherical_bessel: lambda n, x: _spherical_bessel(int(n), x),
     f.gammaln: special.gammaln,
     f.polygamma: lambda m, x: special.psi(x) if m == 0 else special.polygamma(int(m), x),
     f.erfcx: special.erfcx,
@@ -238,6 +260,11 @@ def _reduce(kind: str, body: Array, inside: Array, axes: tuple[int, ...], dtype:
         return np.prod(np.where(inside, body, 1), axis=axes, dtype=dtype)
     lowest = -math.inf if np.issubdtype(body.dtype, np.inexact) else np.iinfo(np.int64).min
     highest = math.inf if np.issubdtype(body.dtype, np.inexact) else np.iinfo(np.int64).max
+    if kind == "norm":
+        filled = np.where(inside, body, 0)
+        scale = np.max(np.abs(filled), axis=axes, keepdims=True, initial=0)
+        scale = np.where((scale > 0) & np.isfinite(scale), scale, 1)
+        return np.squeeze(scale, axes) * np.sqrt(np.sum((filled / scale) ** 2, axis=axes))
     if kind == "logsumexp":
         return special.logsumexp(np.where(inside, body, -math.inf), axis=axes)
     if kind in ("max", "argmax"):

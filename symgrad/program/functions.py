@@ -83,8 +83,12 @@ __all__ = [
     "select",
     "sigmoid",
     "signum",
+    "sinc",
     "softplus",
+    "spherical_bessel",
     "trunc",
+    "versine",
+    "xlog1py",
     "xlogy",
 ]
 
@@ -242,6 +246,59 @@ class xlogy(ScalarFunction):
         if argindex == 1:
             return select(conjunction(equal(x, 0), equal(y, 0)), sympy.S.Zero, log(y))
         return select(equal(x, 0), sympy.S.Zero, x / y)
+
+
+class xlog1py(ScalarFunction):
+    """x·log(1 + y), and 0 where x = 0 whatever y is."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x, y = self.args
+        if argindex == 1:
+            return select(conjunction(equal(x, 0), equal(y, -1)), sympy.S.Zero, log1p(y))
+        return select(equal(x, 0), sympy.S.Zero, x / (1 + y))
+
+
+# --- trigonometric functions -------------------------------------------------------------------
+
+
+class versine(ScalarFunction):
+    """1 − cos(x) = 2·sin(x/2)², accurate near 0."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sympy.sin(self.args[0])
+
+
+class sinc(ScalarFunction):
+    """sin(x)/x, and 1 at 0; the derivative is −j₁(x), which keeps its digits near 0."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return -spherical_bessel(1, self.args[0])
+
+
+class spherical_bessel(ScalarFunction):
+    """The spherical Bessel function jₙ(x); n is a literal, and j₀ is sinc.
+
+    jₙ' = (n·jₙ₋₁ − (n + 1)·jₙ₊₁)/(2n + 1): finite at 0, to any order.
+    """
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, order: sympy.Expr, x: sympy.Expr) -> sympy.Expr | None:
+        return sinc(x) if order == 0 else None
+
+    def fdiff(self, argindex: int = 2) -> sympy.Expr:
+        n, x = self.args
+        if argindex == 1:
+            return sympy.S.Zero
+        lower, upper = spherical_bessel(n - 1, x), spherical_bessel(n + 1, x)
+        return (n * lower - (n + 1) * upper) / (2 * n + 1)
 
 
 # --- special functions -------------------------------------------------------------------------

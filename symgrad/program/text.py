@@ -27,6 +27,7 @@ SUM_SIGNS = {
     "argmax": "argmax",
     "argmin": "argmin",
     "logsumexp": "logsumexp",
+    "norm": "norm",
 }
 
 INFIX: dict[type[sympy.Basic], str] = {

@@ -38,6 +38,7 @@ from symgrad.schedule.frozen import (
     Operation,
     Subscript,
 )
+from symgrad.schedule.shifts import split_logsumexp
 
 __all__ = ["COMPARISONS", "freeze", "size_text"]
 
@@ -93,8 +94,8 @@ def freeze(program: Program, wrt: tuple[str, ...] = ()) -> FrozenProgram:
     )
     statements = tuple(_freeze_statement(s, dtypes) for s in program.definitions)
     sizes = tuple(size.name for size in program.sizes())
-    return FrozenProgram(
-        program.name, arguments, constants, sizes, statements, program.outputs, wrt
+    return split_logsumexp(
+        FrozenProgram(program.name, arguments, constants, sizes, statements, program.outputs, wrt)
     )
 
 
@@ -407,6 +408,9 @@ class _Freezer:
         if isinstance(node, f.polygamma):
             order, x = node.args
             return self.emit("polygamma", (self.visit_number(x),), value=int(order))
+        if isinstance(node, f.spherical_bessel):
+            order, x = node.args
+            return self.emit("spherical_bessel", (self.visit_number(x),), value=int(order))
         name = _SYMPY_NAMES.get(type(node))
         if name is None and isinstance(node, f.ScalarFunction):
             name = type(node).__name__

@@ -18,6 +18,7 @@ __all__ = [
     "Bound",
     "Declare",
     "Fold",
+    "FoldKind",
     "Kernel",
     "Local",
     "Loop",

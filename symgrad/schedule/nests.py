@@ -23,7 +23,19 @@ from symgrad.schedule.frozen import (
     indices_of,
 )
 from symgrad.schedule.jamming import hoist_invariants, jam
-from symgrad.schedule.loops import Bind, Block, Bound, Declare, Fold, Local, Loop, Node, Store, When
+from symgrad.schedule.loops import (
+    Bind,
+    Block,
+    Bound,
+    Declare,
+    Fold,
+    FoldKind,
+    Local,
+    Loop,
+    Node,
+    Store,
+    When,
+)
 from symgrad.schedule.scans import Scan, find_scan
 from symgrad.schedule.terms import (
     append_scaled_local,
@@ -39,6 +51,13 @@ from symgrad.schedule.terms import (
 __all__ = ["NestContext", "build_nests", "guard_solution", "is_pointwise", "reuses_elements"]
 
 
+# The local of a fold, the value it starts with, and what happens to it.
+_FOLDS: dict[str, tuple[str, float, FoldKind]] = {
+    "prod": ("product", 1.0, "prod"),
+    "max": ("largest", -math.inf, "max"),
+    "peak": ("largest", -math.inf, "max"),
+    "min": ("smallest", math.inf, "min"),
+}
 LONGEST_JAMMED = 8  # operations of a body that is still worth copying four or sixteen times
 
 
@@ -252,14 +271,15 @@ class _NestBuilder:
                 Block((load,), (Store(self.target, 0),)),
             )
         else:
-            start = {"prod": 1.0, "max": float("-inf"), "min": float("inf")}[kind]
-            local = Local(
-                {"prod": "product", "max": "largest", "min": "smallest"}[kind], number_type
-            )
-            fold = Fold(kind, local, last)
+            name, start, step = _FOLDS[kind]
+            local = Local(name, number_type)
+            fold = Fold(step, local, last)
             loops = self._loops(term.axes, term.guards, (Block(term.operations, (fold,)),))
-            load = Operation("local", (), number_type, local.name)
-            inner = (Declare(local, start), *loops, Block((load,), (Store(self.target, 0),)))
+            result = [Operation("local", (), number_type, local.name)]
+            if kind == "peak":
+                result.append(Operation("finite_or_zero", (0,), number_type))
+            write = Block(tuple(result), (Store(self.target, len(result) - 1),))
+            inner = (Declare(local, start), *loops, write)
         return self._loops(self.definition.axes, (), inner)
 
     def _logsumexp_nodes(self, term: FrozenTerm) -> tuple[Node, ...]:

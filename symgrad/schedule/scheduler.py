@@ -20,6 +20,7 @@ from symgrad.schedule.frozen import (
 from symgrad.schedule.fusion import Group, fuse, group_nests
 from symgrad.schedule.loops import Kernel, Parameter, View
 from symgrad.schedule.nests import NestContext
+from symgrad.schedule.norms import split_norms
 from symgrad.schedule.phases import Phases, Placed, choose_sample, place, sample_axis, split_mixed
 from symgrad.schedule.plan import (
     Accumulator,
@@ -50,6 +51,7 @@ def schedule(program: FrozenProgram, options: ScheduleOptions | None = None) -> 
 
 class _Scheduler:
     def __init__(self, program: FrozenProgram, options: ScheduleOptions) -> None:
+        program = split_norms(program)
         self.sample = choose_sample(program)
         self.program = split_mixed(program, self.sample)
         self.options = options

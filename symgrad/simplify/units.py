@@ -7,6 +7,7 @@ from dataclasses import replace
 import sympy
 
 from symgrad.program import Access, Axis, Definition, Program, Statement, Term
+from symgrad.program import functions as f
 from symgrad.simplify.rewriting import map_term, merge_terms, with_definitions
 
 __all__ = ["drop_unit_axes"]
@@ -58,6 +59,8 @@ def _without_bound_units(definition: Definition) -> Definition:
         rest = tuple(axis for axis in term.axes if axis.extent != 1)
         if term.reduction in ("argmax", "argmin") and not rest:
             term = Term(sympy.S.Zero)
+        elif term.reduction == "norm" and not rest:
+            term = Term(f.absolute(term.body), (), "sum", term.guards)
         elif rest != term.axes:
             term = Term(term.body, rest, term.reduction if rest else "sum", term.guards)
         terms.append(term)

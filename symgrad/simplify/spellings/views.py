@@ -1,0 +1,162 @@
+"""What a rule sees: expressions with the element-wise definitions that they read looked into."""
+
+from __future__ import annotations
+
+import sympy
+
+from symgrad.program import Access, Axis, Definition, Program, Reduction, Term, accesses
+from symgrad.program import functions as f
+from symgrad.program.naming import FreshNames
+from symgrad.simplify.rewriting import substitute_indices
+
+__all__ = ["Views"]
+
+_NEVER_NEGATIVE = (
+    sympy.exp,
+    sympy.cosh,
+    f.exp2,
+    f.softplus,
+    f.sigmoid,
+    f.ndtr,
+    f.erfcx,
+    f.hypot,
+    f.norm_root,
+    f.absolute,
+    f.versine,
+)
+
+
+class Views:
+    """The definitions rewritten so far, and the ones that rules add."""
+
+    def __init__(self, program: Program) -> None:
+        self.known: dict[str, Definition] = {}
+        self.fresh = FreshNames(program)
+        self.new: list[Definition] = []
+        self.made: dict[object, str] = {}
+
+    def add(self, definition: Definition) -> None:
+        """A definition as it stands after its own rewriting."""
+        self.known[definition.name] = definition
+
+    def take_new(self) -> list[Definition]:
+        """Definitions that rules added since the last call."""
+        added, self.new = self.new, []
+        return added
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def see(self, node: sympy.Expr) -> sympy.Expr:
+        """An access to an element-wise definition as its body, anything else as it is."""
+        if not isinstance(node, Access) or node.name not in self.known:
+            return node
+        definition = self.known[node.name]
+        if len(definition.terms) != 1:
+            return node
+        (term,) = definition.terms
+        if term.axes or term.guards:
+            return node
+        body = substitute_indices(term.body, definition, node)
+        return self.see(body) if isinstance(body, Access) else body
+
+    def spell_out(self, node: sympy.Expr, depth: int = 2) -> sympy.Expr:
+        """The expression with short element-wise definitions written out."""
+        if depth == 0 or not isinstance(node, Access):
+            if depth == 0 or not node.args:
+                return node
+            return node.func(*(self.spell_out(argument, depth) for argument in node.args))
+        seen = self.see(node)
+        return node if seen == node else self.spell_out(seen, depth - 1)
+
+    def exponent(self, node: sympy.Expr) -> sympy.Expr | None:
+        """u of a node seen as exp(u)."""
+        seen = self.see(node)
+        return seen.args[0] if isinstance(seen, sympy.exp) else None
+
+    def scaled_exponent(self, node: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr] | None:
+        """c and u of a node seen as c·exp(u) with a number c."""
+        number, rest = self.see(node).as_coeff_Mul()
+        exponent = self.exponent(rest)
+        return None if exponent is None else (number, exponent)
+
+    def addends(self, node: sympy.Expr) -> tuple[sympy.Expr, ...]:
+        """The parts of a node seen as a sum."""
+        return tuple(sympy.Add.make_args(self.see(node)))
+
+    def reduction(self, node: sympy.Expr) -> tuple[Definition, Access, sympy.Expr] | None:
+        """The reduction that a node reads, the access to it, and the number it is multiplied by."""
+        factor, rest = node.as_independent(Access, as_Add=False)
+        for _ in range(8):
+            if not isinstance(rest, Access) or rest.name not in self.known:
+                return None
+            definition = self.known[rest.name]
+            if len(definition.terms) != 1:
+                return None
+            (term,) = definition.terms
+            if term.axes:
+                return definition, rest, factor
+            if term.guards:
+                return None
+            body = substitute_indices(term.body, definition, rest)
+            number, rest = body.as_independent(Access, as_Add=False)
+            factor = factor * number
+        return None
+
+    def term_seen_from(self, definition: Definition, access: Access) -> Term:
+        """The only term of a reduction, its outer indices those of an access to it."""
+        (term,) = definition.terms
+        return term.xreplace(dict(zip(definition.indices, access.subscripts, strict=True)))
+
+    # --- what is known of values ----------------------------------------------------------------
+
+    def is_nonnegative(self, node: sympy.Expr) -> bool:
+        """Whether a value is zero or more for every argument: sizes, squares, exponentials."""
+        if node.is_number or not accesses(node):
+            return bool(node.is_nonnegative)
+        if isinstance(node, Access):
+            seen = self.see(node)
+            return self.is_nonnegative(seen) if seen != node else self._sums_nonnegative(node)
+        if node.is_Add or node.is_Mul:
+            return all(self.is_nonnegative(part) for part in node.args)
+        if node.is_Pow:
+            even = node.exp.is_Integer and node.exp % 2 == 0
+            return bool(even) or (node.exp.is_Rational and not node.exp.is_Integer)
+        if isinstance(node, f.select):
+            return all(self.is_nonnegative(branch) for branch in node.args[1:])
+        return isinstance(node, _NEVER_NEGATIVE)
+
+    def _sums_nonnegative(self, access: Access) -> bool:
+        definition = self.known.get(access.name)
+        if definition is None or not definition.terms:
+            return False
+        kinds = {term.reduction for term in definition.terms}
+        return kinds <= {"norm"} or (
+            kinds <= {"sum", "max", "min", "prod"}
+            and all(self.is_nonnegative(term.body) for term in definition.terms)
+        )
+
+    # --- adding ----------------------------------------------------------------------------------
+
+    def reduce(
+        self, like: Definition, suffix: str, body: sympy.Expr, kind: Reduction
+    ) -> Definition:
+        """A new reduction over the axes of another, made once for each body."""
+        (term,) = like.terms
+        key = (like.name, suffix, body, kind)
+        if key not in self.made:
+            name = self.fresh(f"{like.name}_{suffix}")
+            terms = (Term(body, term.axes, kind),)
+            added = Definition(name, like.axes, like.dtype, terms, like.origin)
+            self.new.append(added)
+            self.add(added)
+            self.made[key] = name
+        return self.known[self.made[key]]
+
+    def read(self, definition: Definition, access: Access) -> Access:
+        """A definition with the axes of another, read where that one is."""
+        return Access(definition.name, *access.subscripts)
+
+    @staticmethod
+    def bound(axes: tuple[Axis, ...]) -> set[sympy.Symbol]:
+        """The indices of axes."""
+        return {axis.index for axis in axes}

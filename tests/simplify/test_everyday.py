@@ -1,0 +1,128 @@
+"""Twelve everyday formulas, as people write them, against mpmath: values and gradients."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+from tests.simplify.everyday import FORMULAS, Formula, exact, relative_error
+from tests.support import Built, build
+
+DIGITS = 700  # 1 − cos(x) at 1e-300 and sin(x) at 1e300 need as many
+TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
+
+
+@cache
+def built(name: str, dtype: str) -> Built:
+    short = {"float64": "f64", "float32": "f32"}[dtype]
+    formula = FORMULAS[name]
+    return build(formula.function, {"x": f"{short}[{formula.shape}]"})
+
+
+def inputs(formula: Formula, dtype: str, count: int) -> np.ndarray:
+    named = np.array(formula.named, dtype)
+    return np.concatenate([named, formula.points(count, dtype)])
+
+
+def weights(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    return np.random.default_rng(5).uniform(0.5, 1.5, shape).astype(dtype)
+
+
+def wanted(formula: Formula, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    with mpmath.workdps(DIGITS):
+        points = [mpmath.mpf(float(u)) for u in x]
+        cotangents = [mpmath.mpf(float(u)) for u in np.ravel(w)]
+        return exact(formula.value(points)), exact(formula.gradient(points, cotangents))
+
+
+def check(name: str, dtype: str, x: np.ndarray, run: Any) -> None:
+    """Compares values and gradients at an array of inputs, each a vector for the shape m."""
+    formula = FORMULAS[name]
+    rows = [x] if formula.shape == "n" else list(x)
+    for row in rows:
+        one = name in ("log(sum(exp(x)))", "sqrt(sum(x**2))")
+        w = weights(() if one else row.shape, dtype)
+        with np.errstate(all="ignore"):
+            values, gradients = run(row, w)
+        for found, right, what in zip(
+            (values, gradients), wanted(formula, row, w), ("value", "gradient"), strict=True
+        ):
+            error = relative_error(np.ravel(found), right, dtype)
+            worst = int(np.argmax(error))
+            assert error[worst] <= TOLERANCE[dtype], (
+                f"{what} of {name} at {row if formula.shape == 'm' else row[worst]!r}: "
+                f"{np.ravel(found)[worst]!r}, not {right[worst]!r}"
+            )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_compiled_for_numpy(name: str, dtype: str) -> None:
+    def run(row: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        (value,), (gradient,) = built(name, dtype).vjp("numpy", {"x": row}, [w])
+        return value, gradient
+
+    check(name, dtype, inputs(FORMULAS[name], dtype, 200), run)
+
+
+# Beyond 2^46 sine and cosine of the CPU target are not a number, as docs/vector_math.md says.
+LARGEST_ANGLE = 2.0**46
+ANGLES = ("where(x == 0, 1, sin(x)/x)", "1 - cos(x)")
+
+
+def within_angles(name: str, x: np.ndarray) -> np.ndarray:
+    return x[np.abs(x) < LARGEST_ANGLE] if name in ANGLES else x
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_kernels_interpreted(name: str, dtype: str) -> None:
+    def run(row: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        (value,), (gradient,) = built(name, dtype).vjp("cpu", {"x": row}, [w])
+        return value, gradient
+
+    check(name, dtype, within_angles(name, inputs(FORMULAS[name], dtype, 40)), run)
+
+
+def elementwise_names() -> list[str]:
+    return [name for name, formula in FORMULAS.items() if formula.shape == "n"]
+
+
+@cache
+def all_elementwise() -> Built:
+    """One module for the formulas of one number, each with an argument of its own."""
+    names = elementwise_names()
+    arguments = [f"x{k}" for k in range(len(names))]
+
+    def together(*arrays: Any) -> Any:
+        return tuple(FORMULAS[n].function(x) for n, x in zip(names, arrays, strict=True))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    together.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, kind) for name in arguments]
+    )
+    return build(together, dict.fromkeys(arguments, "f64[n]"))
+
+
+@cache
+def compiled_results() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Inputs, values and gradients of each formula, of one call."""
+    names = elementwise_names()
+    rows = [within_angles(n, inputs(FORMULAS[n], "float64", 200)) for n in names]
+    rows = [np.resize(row, 202) for row in rows]
+    w = weights((202,), "float64")
+    given = {f"x{k}": row for k, row in enumerate(rows)}
+    values, gradients = all_elementwise().vjp("cpu", given, [w] * len(names), jit=True)
+    return dict(zip(names, zip(rows, values, gradients, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("name", elementwise_names())
+def test_kernels_compiled(name: str) -> None:
+    row, value, gradient = compiled_results()[name]
+    check(name, "float64", row, lambda *_: (value, gradient))
