@@ -112,6 +112,7 @@ NUMBA: dict[str, Spelling] = {
     "xlogy": _vector("xlogy", 2),
     "xlog1py": _vector("xlog1py", 2),
     "hypot": _vector("hypot", 2),
+    "subtract_both": _vector("subtract_both", 3),
     "spherical_bessel": _call("_spherical_bessel_1", 1, "cpu/spherical_bessel_1"),
 }
 
@@ -142,6 +143,7 @@ NUMPY: dict[str, Spelling] = {
     "logaddexp": _call("np.logaddexp", 2),
     "softplus": Spelling("np.logaddexp({0}, 0.0)", _ATOM, (_TERNARY,)),
     "versine": _helper("versine"),
+    "subtract_both": Spelling("{0} - {1} - {2}", _SUM, (_SUM, _PRODUCT, _PRODUCT)),
     "sinc": Spelling("_spherical_bessel(0, {0})", _ATOM, (_TERNARY,), "spherical_bessel"),
     "norm_root": _call("np.sqrt"),
     "signum": _call("np.sign"),
@@ -186,6 +188,7 @@ _CALLS: dict[str, str] = {
     "sinc": "sin_cos",
     "spherical_bessel_1": "sin_cos",
     "hypot": "exact",
+    "subtract_both": "exact",
     "cbrt": "power_of_two",
     "arctan_reduced": "exact",
     "arctan": "arctan_reduced",

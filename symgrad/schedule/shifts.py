@@ -3,7 +3,8 @@
     peak = max_r b,   rest = log Σ_r exp(b − peak),   value = peak + rest
 
 a − value, which every softmax is made of, is computed as (a − peak) − rest: the value itself is
-rounded to as many digits as it is large, the difference of two large numbers is not.
+rounded to as many digits as it is large, the difference of two large numbers is not. The order is
+kept by an operation of its own, since kernels are compiled with arithmetic that may be reordered.
 """
 
 from __future__ import annotations
@@ -98,11 +99,12 @@ def _in_parts(operations: tuple[Operation, ...], parts: _Parts) -> tuple[Operati
         operands = tuple(numbers[k] for k in operation.operands)
         value = operations[operation.operands[1]].value if operation.name == "subtract" else None
         if isinstance(value, Element) and value.array in parts:
-            number = operands[0]
-            for name in parts[value.array]:
-                part = emit(Operation("load", (), operation.dtype, replace(value, array=name)))
-                number = emit(Operation("subtract", (number, part), operation.dtype))
-            numbers.append(number)
+            loads = [
+                emit(Operation("load", (), operation.dtype, replace(value, array=name)))
+                for name in parts[value.array]
+            ]
+            shifted = Operation("subtract_both", (operands[0], *loads), operation.dtype)
+            numbers.append(emit(shifted))
         else:
             numbers.append(emit(replace(operation, operands=operands)))
     return _without_unused(tuple(result), numbers[-1])
