@@ -65,6 +65,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -78,8 +79,41 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_7c9840899b33272c"
+__name__ = "symgrad_module_cbd95fc9d0dbcad0"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+else:
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
@@ -301,12 +335,16 @@ def _residuals_1(
             residuals[k, q] = t79[k] * image[k, q] - observed[k, q]
 
 
+_residuals_1_address = _address_of(_residuals_1)
+
+
 @njit(
-    "void(int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _residuals_1_blocks(
+    address,
     blocks,
     tile,
     m,
@@ -337,29 +375,32 @@ def _residuals_1_blocks(
         last = (block + 1) * m // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _residuals_1(
-                rows,
-                cameras,
-                index1[start : start + rows],
-                theta2[block],
-                first_[block],
-                second[block],
-                points,
-                index2[start : start + rows],
-                t27[block],
-                t34[block],
-                t41[block],
-                rx[block],
-                t50[block],
-                t57[block],
-                t64[block],
-                t65[block],
-                in_camera[block],
-                image[block],
-                radius2[block],
-                t79[block],
-                observed[start : start + rows],
-                residuals[start : start + rows],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    cameras,
+                    index1[start : start + rows],
+                    theta2[block],
+                    first_[block],
+                    second[block],
+                    points,
+                    index2[start : start + rows],
+                    t27[block],
+                    t34[block],
+                    t41[block],
+                    rx[block],
+                    t50[block],
+                    t57[block],
+                    t64[block],
+                    t65[block],
+                    in_camera[block],
+                    image[block],
+                    radius2[block],
+                    t79[block],
+                    observed[start : start + rows],
+                    residuals[start : start + rows],
+                ),
             )
 
 
@@ -735,12 +776,16 @@ def _residuals_grad_1(
             points_bar[j, l] += t2_bar[k, l]
 
 
+_residuals_grad_1_address = _address_of(_residuals_grad_1)
+
+
 @njit(
-    "void(int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _residuals_grad_1_blocks(
+    address,
     blocks,
     tile,
     m,
@@ -801,59 +846,62 @@ def _residuals_grad_1_blocks(
         last = (block + 1) * m // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _residuals_grad_1(
-                rows,
-                cameras,
-                index1[start : start + rows],
-                theta2[block],
-                theta[block],
-                half[block],
-                first_[block],
-                second[block],
-                points,
-                index2[start : start + rows],
-                t27[block],
-                t34[block],
-                t41[block],
-                rx[block],
-                t50[block],
-                t57[block],
-                t64[block],
-                t65[block],
-                in_camera[block],
-                image[block],
-                radius2[block],
-                t78[block],
-                t79[block],
-                observed[start : start + rows],
-                residuals[start : start + rows],
-                residuals_cotangent[start : start + rows],
-                scale_bar[block],
-                t75_bar[block],
-                radius2_bar[block],
-                k2_bar[block],
-                t72_bar[block],
-                image_bar[block],
-                t71_bar[block],
-                in_camera_bar[block],
-                t52_bar[block],
-                t48_bar[block],
-                t45_bar[block],
-                rx_bar[block],
-                t31_bar[block],
-                t29_bar[block],
-                t25_bar[block],
-                t24_bar[block],
-                t22_bar[block],
-                t21_bar[block],
-                second_bar[block],
-                first_bar[block],
-                theta2_bar[block],
-                t2_bar[block],
-                t1_bar[block],
-                camera_bar[block],
-                cameras_bar[block],
-                points_bar[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    cameras,
+                    index1[start : start + rows],
+                    theta2[block],
+                    theta[block],
+                    half[block],
+                    first_[block],
+                    second[block],
+                    points,
+                    index2[start : start + rows],
+                    t27[block],
+                    t34[block],
+                    t41[block],
+                    rx[block],
+                    t50[block],
+                    t57[block],
+                    t64[block],
+                    t65[block],
+                    in_camera[block],
+                    image[block],
+                    radius2[block],
+                    t78[block],
+                    t79[block],
+                    observed[start : start + rows],
+                    residuals[start : start + rows],
+                    residuals_cotangent[start : start + rows],
+                    scale_bar[block],
+                    t75_bar[block],
+                    radius2_bar[block],
+                    k2_bar[block],
+                    t72_bar[block],
+                    image_bar[block],
+                    t71_bar[block],
+                    in_camera_bar[block],
+                    t52_bar[block],
+                    t48_bar[block],
+                    t45_bar[block],
+                    rx_bar[block],
+                    t31_bar[block],
+                    t29_bar[block],
+                    t25_bar[block],
+                    t24_bar[block],
+                    t22_bar[block],
+                    t21_bar[block],
+                    second_bar[block],
+                    first_bar[block],
+                    theta2_bar[block],
+                    t2_bar[block],
+                    t1_bar[block],
+                    camera_bar[block],
+                    cameras_bar[block],
+                    points_bar[block],
+                ),
             )
 
 
@@ -925,6 +973,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     t79_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _residuals_1_blocks(
+            _residuals_1_address,
             blocks2,
             tile,
             m,
@@ -1038,6 +1087,7 @@ def _run_residuals_grad(
     camera_bar_tile = np.empty((blocks2, tile, 9), np.float64)
     if blocks2 > 1:
         _residuals_grad_1_blocks(
+            _residuals_grad_1_address,
             blocks2,
             tile,
             m,

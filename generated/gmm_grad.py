@@ -35,6 +35,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -48,8 +49,41 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_225af06c59a04e09"
+__name__ = "symgrad_module_f794df1cadc67551"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+else:
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
@@ -107,6 +141,12 @@ def _log(x):
     return type(x)(y if u > 0.0 else (-np.inf if u == 0.0 else np.nan))
 
 
+@njit(**_EXACT)
+def _subtract_both(x, peak, rest):
+    """(x - peak) - rest, in this order: x and peak may be large, what is left is not."""
+    return (x - peak) - rest
+
+
 @njit(**_OPTIONS)
 def _finite_or_zero(x):
     """x, or 0 where x is infinite or NaN."""
@@ -160,7 +200,11 @@ def _log_posterior_1(
         total2 = 0.0
         for k in range(d):
             total2 += q[i, k]
-        t6[i] = alpha[i] - logsumexp1_peak[0] - logsumexp1_rest[0] - 0.9189385332046727 * d + total2
+        t6[i] = (
+            _subtract_both(alpha[i], logsumexp1_peak[0], logsumexp1_rest[0])
+            - 0.9189385332046727 * d
+            + total2
+        )
     # frobenius = Σ_i,k t3[i,k]^2 + Σ_{i, k, l < k} lower[i,k,l]^2
     total3 = 0.0
     for i in range(K):
@@ -245,12 +289,16 @@ def _log_posterior_2(
     log_posterior_total[0] += log_posterior_total_sum
 
 
+_log_posterior_2_address = _address_of(_log_posterior_2)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_2_blocks(
+    address,
     blocks,
     tile,
     n,
@@ -272,20 +320,23 @@ def _log_posterior_2_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _log_posterior_2(
-                rows,
-                K,
-                d,
-                X[start : start + rows],
-                mu,
-                centred[block],
-                lower,
-                t3,
-                whitened[block],
-                t6,
-                t9[block],
-                logsumexp2[block],
-                log_posterior_total[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    K,
+                    d,
+                    X[start : start + rows],
+                    mu,
+                    centred[block],
+                    lower,
+                    t3,
+                    whitened[block],
+                    t6,
+                    t9[block],
+                    logsumexp2[block],
+                    log_posterior_total[block],
+                ),
             )
 
 
@@ -343,7 +394,11 @@ def _log_posterior_grad_1(
         total2 = 0.0
         for k in range(d):
             total2 += q[i, k]
-        t6[i] = alpha[i] - logsumexp1_peak[0] - logsumexp1_rest[0] - 0.9189385332046727 * d + total2
+        t6[i] = (
+            _subtract_both(alpha[i], logsumexp1_peak[0], logsumexp1_rest[0])
+            - 0.9189385332046727 * d
+            + total2
+        )
     # frobenius = Σ_i,k t3[i,k]^2 + Σ_{i, k, l < k} lower[i,k,l]^2
     total3 = 0.0
     for i in range(K):
@@ -457,7 +512,7 @@ def _log_posterior_grad_2(
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
     for j in range(rows):
         for i in range(K):
-            v6 = _exp(t9[j, i] - logsumexp2_peak[j] - logsumexp2_rest[j])
+            v6 = _exp(_subtract_both(t9[j, i], logsumexp2_peak[j], logsumexp2_rest[j]))
             t9_bar[j, i] = v6
             log_normaliser_bar[i] += v6
     # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
@@ -527,12 +582,16 @@ def _log_posterior_grad_2(
                     lower_bar_total[i, k, l] += centred[j, i, l] * t4_bar_here4
 
 
+_log_posterior_grad_2_address = _address_of(_log_posterior_grad_2)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
+    address,
     blocks,
     tile,
     n,
@@ -563,29 +622,32 @@ def _log_posterior_grad_2_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _log_posterior_grad_2(
-                rows,
-                K,
-                d,
-                X[start : start + rows],
-                mu,
-                centred[block],
-                lower,
-                t3,
-                whitened[block],
-                t6,
-                t9[block],
-                logsumexp2_peak[block],
-                logsumexp2_total[block],
-                logsumexp2_rest[block],
-                log_posterior_total[block],
-                t9_bar[block],
-                log_normaliser_bar[block],
-                t4_bar[block],
-                t3_bar_total[block],
-                centred_bar[block],
-                mu_bar[block],
-                lower_bar_total[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    K,
+                    d,
+                    X[start : start + rows],
+                    mu,
+                    centred[block],
+                    lower,
+                    t3,
+                    whitened[block],
+                    t6,
+                    t9[block],
+                    logsumexp2_peak[block],
+                    logsumexp2_total[block],
+                    logsumexp2_rest[block],
+                    log_posterior_total[block],
+                    t9_bar[block],
+                    log_normaliser_bar[block],
+                    t4_bar[block],
+                    t3_bar_total[block],
+                    centred_bar[block],
+                    mu_bar[block],
+                    lower_bar_total[block],
+                ),
             )
 
 
@@ -635,7 +697,8 @@ def _log_posterior_grad_3(
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
     for i in range(K):
         alpha_bar[i] = (
-            logsumexp1_bar[0] * _exp(alpha[i] - logsumexp1_peak[0] - logsumexp1_rest[0])
+            logsumexp1_bar[0]
+            * _exp(_subtract_both(alpha[i], logsumexp1_peak[0], logsumexp1_rest[0]))
             + log_normaliser_bar[i]
         )
     # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
@@ -739,6 +802,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp2_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _log_posterior_2_blocks(
+            _log_posterior_2_address,
             blocks2,
             tile,
             n,
@@ -828,6 +892,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     centred_bar_tile = np.empty((blocks2, tile, K, d), np.float64)
     if blocks2 > 1:
         _log_posterior_grad_2_blocks(
+            _log_posterior_grad_2_address,
             blocks2,
             tile,
             n,

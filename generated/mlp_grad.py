@@ -18,6 +18,17 @@ loss (line 15) and its gradient by W1, b1, W2, b2:
     b1_bar[k] = Σ_i t1_bar[i,k]                                                 k < h, i < n
     W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]                               k < h, l < c, i < n
     b2_bar[l] = Σ_i scores_bar[i,l]                                             l < c, i < n
+
+  in matrix notation (functions act on each element, 1 is a vector of ones):
+
+    hidden     = tanh(X·W1 + 1·b1ᵀ)
+    scores     = hidden·W2 + 1·b2ᵀ
+    loss       = 1/n · 1ᵀ(log(exp(scores) 1) − (scores ⊙ onehot(label))1)
+    scores_bar = 1/n · (softmax(scores) − onehot(label))
+    W1_bar     = Xᵀ((1 − hidden∘²) ⊙ scores_bar·W2ᵀ)
+    b1_bar     = ((1 − hidden∘²) ⊙ scores_bar·W2ᵀ)ᵀ1
+    W2_bar     = hiddenᵀ·scores_bar
+    b2_bar     = scores_barᵀ·1
 """
 
 # ruff: noqa
@@ -28,6 +39,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -41,8 +53,41 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_b6477a24374aa294"
+__name__ = "symgrad_module_d68c04d335525d7f"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+else:
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
@@ -98,6 +143,12 @@ def _log(x):
     y = k * 0.6931471805598903 - ((square - low) - f)
     y = y if u < np.inf else u
     return type(x)(y if u > 0.0 else (-np.inf if u == 0.0 else np.nan))
+
+
+@njit(**_EXACT)
+def _subtract_both(x, peak, rest):
+    """(x - peak) - rest, in this order: x and peak may be large, what is left is not."""
+    return (x - peak) - rest
 
 
 @njit(**_EXACT)
@@ -268,35 +319,58 @@ def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, in
     loss[0] += loss_sum
 
 
+_loss_1_address = _address_of(_loss_1)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_1_blocks(
-    blocks, tile, n, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss
+    address,
+    blocks,
+    tile,
+    n,
+    d,
+    h,
+    c,
+    W1,
+    X,
+    b1,
+    t1,
+    hidden,
+    W2,
+    b2,
+    scores,
+    logsumexp1,
+    index1,
+    loss,
 ):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _loss_1(
-                rows,
-                d,
-                h,
-                c,
-                W1,
-                X[start : start + rows],
-                b1,
-                t1[block],
-                hidden[block],
-                W2,
-                b2,
-                scores[block],
-                logsumexp1[block],
-                index1[start : start + rows],
-                loss[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    d,
+                    h,
+                    c,
+                    W1,
+                    X[start : start + rows],
+                    b1,
+                    t1[block],
+                    hidden[block],
+                    W2,
+                    b2,
+                    scores[block],
+                    logsumexp1[block],
+                    index1[start : start + rows],
+                    loss[block],
+                ),
             )
 
 
@@ -462,7 +536,9 @@ def _loss_grad_1(
     # scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}
     for i in range(rows):
         for l in range(c):
-            scores_bar[i, l] = _exp(scores[i, l] - logsumexp1_peak[i] - logsumexp1_rest[i]) / n
+            scores_bar[i, l] = (
+                _exp(_subtract_both(scores[i, l], logsumexp1_peak[i], logsumexp1_rest[i])) / n
+            )
     for i in range(rows):
         l = index1[i]
         scores_bar[i, l] += -(1.0 / n)
@@ -675,12 +751,16 @@ def _loss_grad_1(
             b2_bar[l] += scores_bar[i, l]
 
 
+_loss_grad_1_address = _address_of(_loss_grad_1)
+
+
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
+    address,
     blocks,
     tile,
     n,
@@ -713,32 +793,35 @@ def _loss_grad_1_blocks(
         last = (block + 1) * n // blocks
         for start in range(first, last, tile):
             rows = min(tile, last - start)
-            _loss_grad_1(
-                rows,
-                d,
-                h,
-                c,
-                n,
-                W1,
-                X[start : start + rows],
-                b1,
-                t1[block],
-                hidden[block],
-                W2,
-                b2,
-                scores[block],
-                logsumexp1_peak[block],
-                logsumexp1_total[block],
-                logsumexp1_rest[block],
-                index1[start : start + rows],
-                loss[block],
-                scores_bar[block],
-                hidden_bar[block],
-                t1_bar[block],
-                W1_bar[block],
-                b1_bar[block],
-                W2_bar[block],
-                b2_bar[block],
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    d,
+                    h,
+                    c,
+                    n,
+                    W1,
+                    X[start : start + rows],
+                    b1,
+                    t1[block],
+                    hidden[block],
+                    W2,
+                    b2,
+                    scores[block],
+                    logsumexp1_peak[block],
+                    logsumexp1_total[block],
+                    logsumexp1_rest[block],
+                    index1[start : start + rows],
+                    loss[block],
+                    scores_bar[block],
+                    hidden_bar[block],
+                    t1_bar[block],
+                    W1_bar[block],
+                    b1_bar[block],
+                    W2_bar[block],
+                    b2_bar[block],
+                ),
             )
 
 
@@ -802,6 +885,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     logsumexp1_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
+            _loss_1_address,
             blocks2,
             tile,
             n,
@@ -868,6 +952,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     t1_bar_tile = np.empty((blocks2, tile, h), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
+            _loss_grad_1_address,
             blocks2,
             tile,
             n,
