@@ -40,7 +40,7 @@ class Engine(Protocol):
 
 
 class _Kernels:
-    """Fused Numba kernels (or, for target numpy, the generated array statements)."""
+    """The functions of a generated module: fused Numba kernels."""
 
     def __init__(self, derived: Derived, target: Target) -> None:
         from symgrad.api import load
@@ -95,11 +95,10 @@ class _Statements:
 def compile_model(model: CapturedModel, arrays: Sequence[Array], target: Target | None) -> Engine:
     """The engine of a model, chosen by the sizes of its arguments unless a target is given."""
     derived = derive(model, (), Timings())
-    if target is not None:
-        return _Kernels(derived, target)
-    if largest_contraction(derived.gradient.program, arrays) > LARGE:
-        return _Statements(derived)
-    return _Kernels(derived, "cpu")
+    if target is None:
+        large = largest_contraction(derived.gradient.program, arrays) > LARGE
+        target = "numpy" if large else "cpu"
+    return _Statements(derived) if target == "numpy" else _Kernels(derived, target)
 
 
 def largest_contraction(program: Program, arrays: Sequence[Array]) -> int:

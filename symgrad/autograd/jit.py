@@ -223,8 +223,9 @@ def jit(function: Callable[..., Any], *, target: Target | None = None) -> Callab
 
     Args:
         function: takes tensors, returns one tensor; it may be a module.
-        target: `"cpu"` for Numba kernels, `"numpy"` for array statements; by default kernels,
-            unless matrix products are large enough for BLAS to be faster.
+        target: `"cpu"` for Numba kernels, which take some seconds to compile when a program is
+            new (the file is kept); `"numpy"` for array statements, ready in milliseconds; by
+            default kernels, unless matrix products are large enough for BLAS to be faster.
 
     Raises:
         ModelError: the function returns something else.
