@@ -22,7 +22,8 @@ from symgrad.capture import ArgumentSpec, CapturedModel, capture
 from symgrad.capture.numbers import supported_dtype
 from symgrad.differentiate import pull_back
 from symgrad.errors import CaptureError, ModelError, SymgradError
-from symgrad.program import format_program, is_floating
+from symgrad.explain import latex_program
+from symgrad.program import Program, format_program, is_floating
 from symgrad.simplify import simplify
 
 __all__ = ["METHODS", "Lifted", "formula", "grad_formula"]
@@ -209,8 +210,21 @@ def _others(names: Mapping[str, Tensor]) -> dict[str, Tensor]:
 # --- formulas ----------------------------------------------------------------------------------
 
 
-def formula(self: Tensor, **names: Tensor) -> str:
+def _shown(program: Program, format: str) -> str:
+    if format == "text":
+        return format_program(program)
+    if format == "latex":
+        return latex_program(program)
+    raise ModelError(f"formula: format is 'text' or 'latex', not {format!r}")
+
+
+def formula(self: Tensor, *, format: str = "text", **names: Tensor) -> str:
     """The recorded graph of this tensor in index notation, one definition a line.
+
+    Args:
+        format: `"text"`, or `"latex"` for an aligned block of mathematics.
+        names: tensors by the names that they are to have; others are found among the caller's
+            variables.
 
     >>> import symgrad
     >>> x = symgrad.tensor([1.0, 2.0], requires_grad=True)
@@ -218,13 +232,22 @@ def formula(self: Tensor, **names: Tensor) -> str:
     f = Σ_i x[i]^2    i < x_0
     """
     model = Lifted([self], {**names, **_others(names)}).capture("f")
-    return format_program(simplify(model.program).program)
+    return _shown(simplify(model.program).program, format)
 
 
-def grad_formula(self: Tensor, *tensors: Tensor, **names: Tensor) -> str:
+def grad_formula(self: Tensor, *tensors: Tensor, format: str = "text", **names: Tensor) -> str:
     """The formulas of the gradient: `y.grad_formula(x)` of ∂y/∂x, `x.grad_formula(y)` likewise.
 
-    Without tensors, by every leaf. For a y that is no scalar, the cotangent is an argument.
+    Without tensors, by every leaf. For a y that is no scalar, the cotangent is an argument;
+    `format` and `names` are those of `formula`.
+
+    >>> import symgrad
+    >>> x = symgrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> print((x**2).sum().grad_formula(x, format="latex"))
+    \\begin{aligned}
+      f &= \\sum_{i < x_{0}} {x_{i}}^{2} \\\\
+      {\\overline{x}}_{i} &= 2 \\, x_{i} && i < x_{0}
+    \\end{aligned}
     """
     self._refresh()
     root, wanted = self, list(tensors)
@@ -244,7 +267,7 @@ def grad_formula(self: Tensor, *tensors: Tensor, **names: Tensor) -> str:
     output = base.outputs[0]
     scalar = not base.shapes()[output] and is_floating(base.dtypes()[output])
     gradient = pull_back(base, by, unit_seed=scalar)
-    return format_program(simplify(gradient.program, without={"stabilise"}).program)
+    return _shown(simplify(gradient.program, without={"stabilise"}).program, format)
 
 
 METHODS: dict[str, Any] = {"formula": formula, "grad_formula": grad_formula}

@@ -25,6 +25,7 @@ from symgrad.program import (
     is_index,
     term_accesses,
 )
+from symgrad.program import functions as f
 from symgrad.simplify.operations import count_functions, operations_in
 from symgrad.simplify.rewriting import (
     has_pole,
@@ -123,8 +124,18 @@ def _is_copy(definition: Definition) -> bool:
 def _same_arithmetic(definition: Definition, use: _Use) -> bool:
     """Whether the reader computes in the type in which the definition would be rounded."""
     if not is_floating(definition.dtype):
-        return True
+        # b^k of integers is exact and wraps; pow of floats rounds, and takes negative exponents.
+        return use.reader.dtype == definition.dtype or not _has_open_power(definition)
     return use.reader.dtype == definition.dtype or use.reader.dtype in ("bool", "int64")
+
+
+def _has_open_power(definition: Definition) -> bool:
+    """Whether an exponent is no number."""
+    return any(
+        not power.args[1].is_number
+        for term in definition.terms
+        for power in term.body.atoms(sympy.Pow, f.power)
+    )
 
 
 def _is_monomial(body: sympy.Expr) -> bool:

@@ -30,6 +30,15 @@ def test_formula_of_a_gradient_from_either_end() -> None:
     assert "f_cotangent[i]" in z.grad_formula()
 
 
+def test_formula_as_latex() -> None:
+    x = symgrad.tensor([1.0, 2.0], requires_grad=True)
+    y = (x**3).sum()
+    assert r"{x_{i}}^{3}" in y.formula(format="latex")
+    assert r"{\overline{x}}_{i} &= 3" in x.grad_formula(y, format="latex")
+    with pytest.raises(SymgradError, match="'text' or 'latex'"):
+        y.formula(format="html")
+
+
 def test_formula_through_indices_and_reshapes() -> None:
     x = symgrad.randn(2, 6, requires_grad=True)
     i = symgrad.tensor([0, 1, 1])

@@ -6,6 +6,7 @@ import numpy as np
 import sympy
 
 from symgrad.program import Access, Axis, Guard, IndexCheck, Reshape, Term, accesses
+from symgrad.program import functions as f
 from symgrad.simplify.inlining import CHEAP_BODY, inline_definitions
 from tests.simplify.vocabulary import (
     COLUMN,
@@ -180,3 +181,12 @@ def test_gather_of_a_strided_slice() -> None:
             for access in accesses(term.body):
                 for subscript in access.subscripts:
                     assert isinstance(subscript, Access) or not subscript.has(Access)
+
+
+def test_integer_power_stays_an_integer() -> None:
+    """t[i] = 2^k[i] of integers is exact; read by a float it must not become a float's power."""
+    axes = (Axis(i, m),)
+    body = f.power(sympy.Integer(2), Access("p", i))
+    power = define("t", axes, body, dtype="int64")
+    assert names(program(power, define("z", axes, t(i) / 3))) == ["t", "z"]
+    assert names(program(power, define("z", axes, t(i) + 1, dtype="int64"))) == ["z"]
