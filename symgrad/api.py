@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import update_wrapper
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +23,7 @@ from symgrad.derivatives import PRODUCTS
 from symgrad.driver import Derived, Timings, derive
 from symgrad.driver import emit as emit_text
 from symgrad.errors import ModelError
+from symgrad.explain.notebook import notebook_html, notebook_latex
 from symgrad.nesting import is_nested, nested_call
 from symgrad.program import DType
 
@@ -59,6 +60,15 @@ class Module:
     notes: tuple[str, ...]
     arguments: tuple[str, ...]
     python: ModuleType
+    derived: Derived | None = field(default=None, repr=False, compare=False)
+
+    def _repr_latex_(self) -> str | None:
+        """Value and derivatives in LaTeX, for notebooks."""
+        return None if self.derived is None else notebook_latex(self.derived)
+
+    def _repr_html_(self) -> str | None:
+        """Value and derivatives as MathML, for notebooks."""
+        return None if self.derived is None else notebook_html(self.derived)
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(self.python, attribute)
@@ -159,7 +169,16 @@ def load(derived: Derived, source: str) -> Module:
         write_atomically(path, source)
     python = import_file(path)
     arguments = tuple(argument.name for argument in derived.forward.arguments)
-    return Module(derived.name, path, source, derived.formulas(), derived.notes, arguments, python)
+    return Module(
+        derived.name,
+        path,
+        source,
+        derived.formulas(),
+        derived.notes,
+        arguments,
+        python,
+        derived,
+    )
 
 
 def cache_folder() -> Path:
@@ -215,6 +234,14 @@ class _Compiled:
         module = self._find(own)
         arrays = [own[name] for name in module.arguments if name in own]
         return getattr(module, f"{module.name}_{self.suffix}")(*arrays, *extra, **options)
+
+    def _repr_latex_(self) -> str | None:
+        """The formulas of the module that was compiled last, for notebooks."""
+        return next(reversed(self.modules.values()))._repr_latex_() if self.modules else None
+
+    def _repr_html_(self) -> str | None:
+        """The formulas of the module that was compiled last, for notebooks."""
+        return next(reversed(self.modules.values()))._repr_html_() if self.modules else None
 
     def module(self, *args: Any, **kwargs: Any) -> Module:
         """The module that a call with these arguments would run."""

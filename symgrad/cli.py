@@ -23,6 +23,7 @@ from symgrad.compilation import (
 from symgrad.derivatives import PRODUCTS
 from symgrad.driver import Timings
 from symgrad.errors import ModelError, SymgradError
+from symgrad.explain.command import register_explain
 from symgrad.simplify import PASS_NAMES
 from symgrad.version import __version__
 
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     showing = commands.add_parser("show", help="print the formulas of a model and its gradient")
     _add_model_options(showing)
     showing.set_defaults(run=_show)
+    register_explain(commands, _add_model_options, _request)
     checking = commands.add_parser("check", help="run the self-check of a generated module")
     checking.add_argument("module", metavar="MODULE", help="path of a generated module")
     checking.set_defaults(run=_check)

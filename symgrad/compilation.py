@@ -14,6 +14,7 @@ from symgrad.codegen import Target, write_atomically
 from symgrad.driver import Derived, Timings, derive, emit
 from symgrad.errors import CompileError, ModelError, OutputError
 from symgrad.program import DType
+from symgrad.simplify import Watch
 
 __all__ = [
     "CompiledFile",
@@ -70,7 +71,9 @@ def source_label(model: Path) -> str:
         return Path(os.path.relpath(model.resolve())).as_posix()
 
 
-def derive_file(request: Request, timings: Timings) -> tuple[Derived, ...]:
+def derive_file(
+    request: Request, timings: Timings, watch: Watch | None = None
+) -> tuple[Derived, ...]:
     """Every marked function of a model file, or the named one, with its derivative.
 
     Raises:
@@ -82,10 +85,12 @@ def derive_file(request: Request, timings: Timings) -> tuple[Derived, ...]:
             programs = load_model(request.model)
         else:
             programs = (load_function(request.model, request.function),)
-    return tuple(_derive(request, program, timings) for program in programs)
+    return tuple(_derive(request, program, timings, watch) for program in programs)
 
 
-def _derive(request: Request, program: MarkedProgram, timings: Timings) -> Derived:
+def _derive(
+    request: Request, program: MarkedProgram, timings: Timings, watch: Watch | None
+) -> Derived:
     wrt = program.wrt if request.wrt is None else request.wrt
     with timings.stage("capture"):
         model = capture(
@@ -96,7 +101,7 @@ def _derive(request: Request, program: MarkedProgram, timings: Timings) -> Deriv
             source=source_label(request.model),
         )
     order = program.order if request.order is None else request.order
-    return derive(model, request.without, timings, products=request.emit, order=order)
+    return derive(model, request.without, timings, products=request.emit, order=order, watch=watch)
 
 
 def compile_file(request: Request) -> CompiledFile:

@@ -17,7 +17,7 @@ from symgrad.program import Program, dependencies, format_program, is_floating
 from symgrad.schedule import freeze
 from symgrad.schedule.freeze_sizes import freeze_requirements, freeze_sizes
 from symgrad.settling import rename_reserved, settle_names
-from symgrad.simplify import PassReport, count_operations, simplify
+from symgrad.simplify import PassReport, Watch, count_operations, simplify
 from symgrad.version import __version__
 
 __all__ = ["Derived", "Timings", "derive", "emit"]
@@ -80,6 +80,7 @@ def derive(
     *,
     products: Collection[str] = (),
     order: int = 1,
+    watch: Watch | None = None,
 ) -> Derived:
     """The gradient program of a captured model.
 
@@ -89,6 +90,7 @@ def derive(
         timings: receives the seconds of each stage.
         products: further derivatives, by name: see `symgrad.derivatives`.
         order: 2 adds the products that second order methods need.
+        watch: told of every stage and pass that changed the program, before and after it.
 
     Raises:
         ModelError: `products` or `order` do not fit the function.
@@ -97,14 +99,16 @@ def derive(
     check_derivatives(model)
     program = model.program
     with timings.stage("simplify"):
-        base = simplify(program, without=without, inline=False)
+        base = simplify(program, without=without, inline=False, watch=watch)
         forward = simplify(base.program, without={"stabilise", *without}).program
     outputs = [program.statement(name) for name in program.outputs]
     is_scalar = not model.returns_tuple and not outputs[0].shape and is_floating(outputs[0].dtype)
     with timings.stage("differentiate"):
         raw = pull_back(base.program, model.wrt, unit_seed=is_scalar)
+        if watch is not None:
+            watch("differentiate", base.program, raw.program)
     with timings.stage("simplify"):
-        simplified = simplify(raw.program, without={"stabilise", *without})
+        simplified = simplify(raw.program, without={"stabilise", *without}, watch=watch)
     gradient = Gradient(simplified.program, raw.values, raw.wrt, raw.adjoints, raw.cotangents)
     where = f"{model.source}:{model.line}: '{program.name}'"
     further = products_of(products, order, is_scalar, where)

@@ -114,6 +114,8 @@ def _latex_word(text: str) -> str:
         return " ".join(map(_latex_word, text.split()))
     if text in _SPELLED:
         return f"\\{_SPELLED[text]}"
+    if text in ("1", "I"):  # the vector of ones and the identity
+        return r"\mathbf{1}" if text == "1" else "I"
     escaped = text.replace("_", r"\_")
     return _LATEX_WORDS.get(text, rf"\mathrm{{{escaped}}}")
 
@@ -141,6 +143,8 @@ def to_mathml(layout: Layout) -> str:
             return _mathml_name(name)
         case Number(text):
             return _mathml_number(text)
+        case Word("1"):
+            return '<mn style="font-weight:bold">1</mn>'
         case Word(text):
             return f'<mi mathvariant="normal">{escape(text)}</mi>'
         case Sign(text, tight):

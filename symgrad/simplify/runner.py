@@ -18,9 +18,10 @@ from symgrad.simplify.stabilising import stabilise
 from symgrad.simplify.sums import eliminate_deltas, factor_bodies, hoist_factors
 from symgrad.simplify.units import drop_unit_axes
 
-__all__ = ["PASS_NAMES", "PassReport", "Simplified", "simplify"]
+__all__ = ["PASS_NAMES", "PassReport", "Simplified", "Watch", "simplify"]
 
 Pass = Callable[[Program], Program]
+Watch = Callable[[str, Program, Program], None]
 
 # Repeated until none of them changes the program.
 _REPEATED: tuple[tuple[str, Pass], ...] = (
@@ -60,7 +61,13 @@ class Simplified:
     reports: tuple[PassReport, ...]
 
 
-def simplify(program: Program, *, without: Collection[str] = (), inline: bool = True) -> Simplified:
+def simplify(
+    program: Program,
+    *,
+    without: Collection[str] = (),
+    inline: bool = True,
+    watch: Watch | None = None,
+) -> Simplified:
     """The program with the same outputs, computed by fewer and simpler definitions.
 
     Args:
@@ -68,6 +75,7 @@ def simplify(program: Program, *, without: Collection[str] = (), inline: bool = 
         without: names of passes to leave out (see `PASS_NAMES`).
         inline: substitute definitions into one another; a program that will be differentiated
             keeps them apart, so that the derivative can reuse their values.
+        watch: called with the name of each pass that changed the program, before and after it.
 
     Raises:
         SymgradError: `without` names no pass.
@@ -85,6 +93,8 @@ def simplify(program: Program, *, without: Collection[str] = (), inline: bool = 
         old = program
         program, notes = stabilise(program)
         records["stabilise"].note(int(program != old), before, program, start, notes)
+        if watch is not None and program != old:
+            watch("stabilise", old, program)
     for _ in range(_MOST_ROUNDS):
         first = program
         for name, run in _REPEATED:
@@ -94,6 +104,8 @@ def simplify(program: Program, *, without: Collection[str] = (), inline: bool = 
             before, old = count_operations(program), program
             program = run(program)
             records[name].note(int(program != old), before, program, start, ())
+            if watch is not None and program != old:
+                watch(name, old, program)
         if program == first:
             break
     program = verify(name_indices(program))

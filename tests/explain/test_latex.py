@@ -21,7 +21,8 @@ NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/model.py"))
 # Everything that LaTeX with amsmath and MathJax have in common and GitHub allows.
 KNOWN = """
     begin end left right frac sqrt sum prod max min exp log sin cos tan sinh cosh tanh arcsin
-    arccos arctan det mathrm mathop limits overline odot oslash otimes le ge ne wedge vee neg top
+    arccos arctan det mathrm mathop mathbf
+    limits overline odot oslash otimes le ge ne wedge vee neg top
     circ infty in partial nabla to cdot text lfloor rfloor | { } , _ \\ alpha beta gamma delta
     epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega
     Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
