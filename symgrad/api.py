@@ -98,7 +98,7 @@ def compile(
         wrt: arguments to differentiate by; every floating one if left out. A single name makes
             gradients bare arrays, a tuple of names makes them a NamedTuple.
         shapes: `{"X": "f64[n, d]"}` for arguments without annotations.
-        target: `"cpu"` for Numba kernels, `"numpy"` for array statements.
+        target: `"cpu"` for Numba kernels, `"numpy"` for array statements, `"cuda"` for a GPU.
         dtype: overrides the type of every floating argument.
         without: names of simplification passes to leave out.
         emit: further functions: `"jvp"`, `"hvp"`, `"hessian"`, `"hessian_diagonal"`,

@@ -77,9 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     compiling.add_argument("-o", "--output", metavar="PATH", help="file to write")
     compiling.add_argument(
         "--target",
-        choices=("cpu", "numpy"),
+        choices=("cpu", "numpy", "cuda"),
         default="cpu",
-        help="cpu: Numba kernels (the default); numpy: array statements, nothing to compile",
+        help="cpu: Numba kernels (the default); numpy: array statements, nothing to compile; "
+        "cuda: kernels for an NVIDIA GPU",
     )
     compiling.add_argument(
         "--force", action="store_true", help="overwrite a file that symgrad did not write"

@@ -30,6 +30,7 @@ from symgrad.program import (
 from symgrad.schedule import ScheduleOptions
 
 __all__ = [
+    "C_MATH",
     "Built",
     "assert_close",
     "assert_same_values",
@@ -158,7 +159,7 @@ def _interpreted(derived: Derived, text: str) -> ModuleType:
     finally:
         numba.config.DISABLE_JIT = before
     if hasattr(module, "math"):
-        module.math = _C_MATH  # type: ignore[attr-defined]
+        module.math = C_MATH  # type: ignore[attr-defined]
     return module
 
 
@@ -170,8 +171,11 @@ def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-_C_MATH = SimpleNamespace(
-    **{name: getattr(math, name) for name in ("floor", "isnan", "erf", "erfc", "fabs")},
+C_MATH = SimpleNamespace(
+    **{
+        name: getattr(math, name)
+        for name in ("floor", "ceil", "isnan", "erf", "erfc", "fabs", "prod")
+    },
     **{
         name: _quiet(function)
         for name, function in {
@@ -191,6 +195,7 @@ _C_MATH = SimpleNamespace(
             "asinh": np.arcsinh,
             "acosh": np.arccosh,
             "atanh": np.arctanh,
+            "exp2": np.exp2,
             "expm1": np.expm1,
             "log1p": np.log1p,
             "log2": np.log2,

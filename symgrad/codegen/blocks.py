@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 
-from symgrad.codegen.spelling import NUMBA, Spelling
+from symgrad.codegen.spelling import NUMPY, Spelling
 from symgrad.errors import CompileError
 from symgrad.program.definitions import DType
 from symgrad.schedule.frozen import Affine, Element, Operation
@@ -159,6 +159,6 @@ class BlockPrinter:
         return text, (_ATOM if _IDENTIFIER.fullmatch(text) else 0)
 
     def _cast(self, text: str, dtype: DType) -> tuple[str, int]:
-        if self.spellings is NUMBA:
-            return f"np.{dtype}({text})", _ATOM
-        return f"np.asarray({text}, dtype=np.{dtype})", _ATOM
+        if self.spellings is NUMPY:
+            return f"np.asarray({text}, dtype=np.{dtype})", _ATOM
+        return f"np.{dtype}({text})", _ATOM

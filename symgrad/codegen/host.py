@@ -26,6 +26,7 @@ __all__ = [
     "extent_checks",
     "print_schedule",
     "reshape_line",
+    "scale_text",
     "shape_text",
 ]
 
@@ -34,10 +35,14 @@ _DIVIDE = {"divide": Spelling("np.divide({0}, {1})", 8, (0, 0))}
 
 @dataclass(frozen=True, slots=True)
 class PrintedProgram:
-    """Text of a program for a target: functions above, and the body that runs them."""
+    """Text of a program for a target: functions above, and the body that runs them.
+
+    `signatures` are Numba's types of kernels that are not compiled where they are defined.
+    """
 
     kernels: tuple[str, ...]
     body: tuple[str, ...]
+    signatures: tuple[tuple[str, str], ...] = ()
 
 
 def print_schedule(schedule: Schedule, helpers: dict[str, None], options: str) -> PrintedProgram:
@@ -224,13 +229,9 @@ class _HostPrinter:
     def _combination(self, accumulator: Accumulator, parts: str) -> str:
         text = f"_combine({parts})"
         if accumulator.scale:
-            printer = BlockPrinter(
-                {**NUMPY, **_DIVIDE}, lambda e: e.array, affine_text, self.allocate, {}
-            )
-            last = len(accumulator.scale) - 1
-            lines, texts = printer.print(_as_double(accumulator.scale), [last])
+            lines, factor = scale_text(accumulator.scale, self.allocate)
             self.body.extend(lines)
-            text = f"{text} * ({texts[last]})"
+            text = f"{text} * ({factor})"
             if accumulator.buffer.dtype == "float32":
                 text = f"({text}).astype(np.float32)"
         return f"{accumulator.buffer.name} = {text}"
@@ -257,6 +258,14 @@ def _sizes_passed(sample: str, printed: PrintedKernel) -> list[str]:
     """The sizes that the parallel wrapper takes: the sample count first."""
     passed = dict.fromkeys((sample, *printed.scalars))
     return [name for name in passed if name not in ("start", "rows")]
+
+
+def scale_text(scale: tuple[Operation, ...], allocate: NameAllocator) -> tuple[list[str], str]:
+    """The lines that compute the scale of a sum in Python floats, and its text."""
+    printer = BlockPrinter({**NUMPY, **_DIVIDE}, lambda e: e.array, affine_text, allocate, {})
+    last = len(scale) - 1
+    lines, texts = printer.print(_as_double(scale), [last])
+    return lines, texts[last]
 
 
 def _as_double(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:

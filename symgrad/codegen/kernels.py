@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text, number_text
-from symgrad.codegen.spelling import NUMBA
+from symgrad.codegen.spelling import NUMBA, Spelling
+from symgrad.errors import CompileError
 from symgrad.program.definitions import DType
 from symgrad.schedule.frozen import Affine, Element, Operation, Subscript
 from symgrad.schedule.loops import (
@@ -14,6 +16,7 @@ from symgrad.schedule.loops import (
     Block,
     Bound,
     Declare,
+    FlatLoop,
     Fold,
     Kernel,
     Local,
@@ -25,7 +28,16 @@ from symgrad.schedule.loops import (
     When,
 )
 
-__all__ = ["PrintedKernel", "array_type", "print_kernel", "scalar_type"]
+__all__ = [
+    "RESERVED",
+    "KernelPrinter",
+    "PrintedKernel",
+    "array_type",
+    "indices_in",
+    "parameter_type",
+    "print_kernel",
+    "scalar_type",
+]
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 RESERVED = frozenset(
@@ -92,27 +104,33 @@ def parameter_type(parameter: Parameter) -> str:
 
 def print_kernel(kernel: Kernel, helpers: dict[str, None]) -> PrintedKernel:
     """The kernel as Python lines; the names of helper functions it calls are added to `helpers`."""
-    return PrintedKernel(kernel, _KernelPrinter(kernel, helpers).lines())
+    indices = (index for _, nodes in kernel.nests for index in indices_in(nodes))
+    printer = KernelPrinter(kernel.parameters, (*kernel.sizes, *indices), helpers)
+    return PrintedKernel(kernel, printer.lines(kernel.nests))
 
 
-class _KernelPrinter:
-    def __init__(self, kernel: Kernel, helpers: dict[str, None]) -> None:
-        self.kernel = kernel
+class KernelPrinter:
+    """Prints nodes; `taken` are names of the kernel that locals must not have."""
+
+    def __init__(
+        self,
+        parameters: tuple[Parameter, ...],
+        taken: Iterable[str],
+        helpers: dict[str, None],
+        spellings: dict[str, Spelling] = NUMBA,
+    ) -> None:
         self.views: dict[str, list[View]] = {}
-        for parameter in kernel.parameters:
+        for parameter in parameters:
             self.views.setdefault(parameter.view.array, []).append(parameter.view)
-        taken = {*RESERVED, *kernel.sizes, *(p.view.name for p in kernel.parameters)}
-        for _, nodes in kernel.nests:
-            taken.update(_indices_in(nodes))
-        self.allocate = NameAllocator(taken)
+        self.allocate = NameAllocator({*RESERVED, *taken, *(p.view.name for p in parameters)})
         self.tile_indices: set[str] = set()
         self.locals: dict[str, str] = {}
-        self.printer = BlockPrinter(NUMBA, self._load, self._index, self.allocate, helpers)
+        self.printer = BlockPrinter(spellings, self._load, self._index, self.allocate, helpers)
 
-    def lines(self) -> list[str]:
+    def lines(self, nests: tuple[tuple[str, tuple[Node, ...]], ...]) -> list[str]:
         """All nests, each below the formulas that it computes."""
         lines: list[str] = []
-        for formula, nodes in self.kernel.nests:
+        for formula, nodes in nests:
             self.tile_indices = set()
             self.locals = {}
             lines.extend(f"# {line}" for line in formula.splitlines())
@@ -141,6 +159,8 @@ class _KernelPrinter:
             return [f"{pad}if {' and '.join(tests)}:", *self._nodes(node.body, depth + 1)]
         if isinstance(node, Declare):
             return [f"{pad}{self._local(node.local)} = {self._initial(node)}"]
+        if isinstance(node, FlatLoop):
+            return self._flat_loop(node, depth)
         return [pad + line for line in self._block(node)]
 
     def _loop(self, loop: Loop, depth: int) -> list[str]:
@@ -164,6 +184,9 @@ class _KernelPrinter:
             header = f"range({start}, {stop})"
         body = self._nodes(loop.body, depth + 1)
         return [f"{pad}for {loop.index} in {header}:", *body]
+
+    def _flat_loop(self, loop: FlatLoop, depth: int) -> list[str]:
+        raise CompileError("loops divided among threads are for the CUDA target")
 
     def _limit(self, bounds: tuple[Bound, ...], tile: bool, default: str, function: str) -> str:
         """The tightest of the bounds and the loop's own limit, which a certain bound replaces."""
@@ -288,13 +311,16 @@ def _grouped(text: str) -> str:
     return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
-def _indices_in(nodes: tuple[Node, ...]) -> set[str]:
+def indices_in(nodes: tuple[Node, ...]) -> set[str]:
+    """Every loop index of some nodes."""
     found: set[str] = set()
     stack = list(nodes)
     while stack:
         node = stack.pop()
         if isinstance(node, (Loop, Bind)):
             found.add(node.index)
-        if isinstance(node, (Loop, Bind, When)):
+        if isinstance(node, FlatLoop):
+            found.update(axis.index for axis in node.axes)
+        if isinstance(node, (Loop, FlatLoop, Bind, When)):
             stack.extend(node.body)
     return found

@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from symgrad.codegen.cuda_host import print_cuda
 from symgrad.codegen.derivatives import DerivativeCode, structure_sources
 from symgrad.codegen.doors import annotation, door_lines, numpy_type
 from symgrad.codegen.host import PrintedProgram, print_schedule
 from symgrad.codegen.numpy_target import print_numpy
 from symgrad.codegen.rendering import format_source, helper_source, render
 from symgrad.codegen.spelling import HELPER_NEEDS
+from symgrad.errors import ModelError
 from symgrad.program.definitions import Constant
+from symgrad.schedule.cuda_plan import CudaOptions
+from symgrad.schedule.cuda_scheduler import schedule_cuda
 from symgrad.schedule.freeze_sizes import SizeRule
 from symgrad.schedule.frozen import FrozenIndexCheck, FrozenProgram
 from symgrad.schedule.plan import ScheduleOptions
@@ -22,7 +26,7 @@ from symgrad.schedule.scheduler import schedule
 
 __all__ = ["FunctionCode", "ModuleCode", "Target", "emit_module"]
 
-Target = Literal["cpu", "numpy"]
+Target = Literal["cpu", "numpy", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ class ModuleCode:
 def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> str:
     """The text of the generated module, formatted; equal to the byte for equal input."""
     chosen = options or ScheduleOptions()
-    helpers: dict[str, None] = {}
+    if module.target == "cuda":
+        _check_for_cuda(module)
+    helpers: dict[str, None] = {"cuda/lanes_sum": None} if module.target == "cuda" else {}
     functions = [_function_values(f, module.target, helpers, chosen) for f in module.functions]
     values: dict[str, Any] = {
         "source": module.source,
@@ -73,9 +79,12 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "target": module.target,
         "functions": functions,
         "helpers": _helper_sources(helpers, module.target),
-        "schedule": asdict(chosen),
+        "schedule": asdict(CudaOptions() if module.target == "cuda" else chosen),
         "needs_blocks": any("_count_blocks(" in line for f in functions for line in f["lines"]),
-        "needs_check_index": any("_check_index(" in line for f in functions for line in f["lines"]),
+        "needs_integers": any(
+            "_combine_integers" in line for f in functions for line in f["lines"]
+        ),
+        "needs_check_index": any("check_index(" in line for f in functions for line in f["lines"]),
         "needs_gather": any("_gather(" in line for f in functions for line in f["lines"]),
         "needs_solve": any("_solve_size(" in line for f in functions for line in f["door"]),
         "needs_number": any(not a["is_array"] for f in functions for a in f["arguments"]),
@@ -84,11 +93,13 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
     }
     kernels = [*values["helpers"], *(kernel for f in functions for kernel in f["kernels"])]
     identity = hashlib.sha256("\n".join(kernels).encode()).hexdigest()[:16]
-    text = render("module.py.jinja", {**values, "identity": identity})
+    template = "cuda.py.jinja" if module.target == "cuda" else "module.py.jinja"
+    text = render(template, {**values, "identity": identity})
     imports = {
         "uses_math": "math." in text,
         "uses_njit": "@njit" in text,
         "uses_prange": "prange(" in text,
+        "uses_sys": "sys." in text,
     }
     return format_source(render("header.py.jinja", {**values, **imports}) + text)
 
@@ -97,6 +108,22 @@ def _structures(functions: Sequence[FunctionCode]) -> list[str]:
     """Files of the structures that a module returns; a class of Jacobians names their base."""
     found = [name for f in functions for d in f.derivatives for name in d.structures]
     return found
+
+
+def _check_for_cuda(module: ModuleCode) -> None:
+    for function in module.functions:
+        where = f"{module.source}:{function.line}: '{function.name}'"
+        if function.derivatives:
+            names = ", ".join(d.product for d in function.derivatives)
+            raise ModelError(
+                f"{where}: the target cuda computes values, gradients and vector-Jacobian "
+                f"products, not {names}; use the target cpu"
+            )
+        if any(argument.name == "stream" for argument in function.forward.arguments):
+            raise ModelError(
+                f"{where} has an argument 'stream', a keyword of every function of the target "
+                f"cuda; rename it"
+            )
 
 
 def _helper_sources(helpers: dict[str, None], target: Target) -> list[str]:
@@ -113,6 +140,8 @@ def _print(
 ) -> PrintedProgram:
     if target == "numpy":
         return print_numpy(program, helpers)
+    if target == "cuda":
+        return print_cuda(schedule_cuda(program, CudaOptions()), helpers)
     return print_schedule(schedule(program, options), helpers, "_OPTIONS")
 
 
@@ -212,6 +241,7 @@ def _function_values(
             *gradient.kernels,
             *(kernel for d in derivatives for kernel in d["kernels"]),
         ],
+        "signatures": [*forward.signatures, *gradient.signatures],
         "forward_body": list(forward.body),
         "gradient_body": list(gradient.body),
         "lines": [

@@ -43,6 +43,13 @@ def render(template: str, values: dict[str, Any]) -> str:
     return _environment().get_template(template).render(values)
 
 
+_DECORATORS = {
+    "cpu": "@njit(**_OPTIONS)",
+    "cuda": '@cuda.jit(device=True, inline="always")',
+    "numpy": "@np.vectorize(otypes=[np.float64])",
+}
+
+
 def helper_source(name: str, target: str) -> str:
     """The definition of a scalar helper function for a target.
 
@@ -54,7 +61,7 @@ def helper_source(name: str, target: str) -> str:
         and (template_folder() / "functions" / "numpy" / f"{name}.py.jinja").is_file()
     ):
         return render(f"functions/numpy/{name}.py.jinja", {}).strip()
-    decorator = "@njit(**_OPTIONS)" if target == "cpu" else "@np.vectorize(otypes=[np.float64])"
+    decorator = _DECORATORS[target]
     return render(f"functions/{name}.py.jinja", {"decorator": decorator}).strip()
 
 

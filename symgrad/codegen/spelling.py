@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["HELPER_NEEDS", "NUMBA", "NUMPY", "Spelling"]
+__all__ = ["CUDA", "HELPER_NEEDS", "NUMBA", "NUMPY", "Spelling"]
 
 _TERNARY, _OR, _AND, _NOT, _COMPARE, _SUM, _PRODUCT, _SIGN, _ATOM = range(9)
 
@@ -151,6 +151,39 @@ NUMPY: dict[str, Spelling] = {
     "exceeds": _call("_exceeds", 2, "exceeds"),
 }
 
+# libdevice's functions, which Numba knows as those of `math`; the stable forms are the same.
+_LIBDEVICE = """
+    exp:exp exp2:exp2 expm1:expm1 log:log log2:log2 log10:log10 log1p:log1p sin:sin cos:cos tan:tan
+    arcsin:asin arccos:acos arctan:atan sinh:sinh cosh:cosh tanh:tanh arcsinh:asinh arccosh:acosh
+    arctanh:atanh erf:erf erfc:erfc sqrt:sqrt norm_root:sqrt
+"""
+
+
+def _device(name: str, arity: int = 1) -> Spelling:
+    """A device function, in `functions/cuda/`."""
+    return _call(f"_{name}", arity, f"cuda/{name}")
+
+
+CUDA: dict[str, Spelling] = {
+    **NUMBA,
+    **{
+        name: _call(f"math.{spelled}")
+        for name, _, spelled in (pair.partition(":") for pair in _LIBDEVICE.split())
+    },
+    **_SHARED_HELPERS,
+    "erf": _call("math.erf"),
+    "erfc": _call("math.erfc"),
+    "power": _call("math.pow", 2),
+    "arctan2": _call("math.atan2", 2),
+    **{
+        name: _device(name)
+        for name in ("floor", "ceil", "trunc", "rint", "signum", "cbrt", "erfcx", "log_ndtr")
+    },
+    **{name: _device(name) for name in ("logit", "gammaln", "ndtr")},
+    **{name: _device(name, 2) for name in ("logaddexp", "xlogy", "floor_mod")},
+}
+del CUDA["digamma"]
+
 # What the functions in `functions/cpu/` call themselves.
 _CALLS: dict[str, str] = {
     "power_of_two": "exact",
@@ -217,5 +250,10 @@ def _closure(name: str) -> tuple[str, ...]:
 HELPER_NEEDS: dict[str, tuple[str, ...]] = {
     "log_ndtr": ("erfcx",),
     "clip": ("maximum", "minimum"),
+    "cuda/log_ndtr": ("cuda/erfcx",),
+    "cuda/floor_mod": ("cuda/floor",),
+    "cuda/rint": ("cuda/floor",),
+    "cuda/lanes_max": ("cuda/larger",),
+    "cuda/lanes_min": ("cuda/smaller",),
     **{f"cpu/{name}": _closure(name) for name in _CALLS},
 }

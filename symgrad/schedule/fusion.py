@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from symgrad.schedule.frozen import (
@@ -18,7 +19,10 @@ from symgrad.schedule.loops import Block, Declare, Fold, Local, Loop, Node, Stor
 from symgrad.schedule.nests import NestContext, build_nests, is_pointwise, reuses_elements
 from symgrad.schedule.pool import OperationPool
 
-__all__ = ["Group", "fuse", "group_nests"]
+__all__ = ["FusedNest", "Group", "fuse", "group_nests", "simple_loops"]
+
+# The loops of a definition that can share a nest, given whether it accumulates, and the sample.
+LoopsOf = Callable[[FrozenDefinition, bool, str | None], tuple[FrozenAxis, ...] | None]
 
 LONGEST_GROUP = 48  # definitions in one loop body; more spill registers and compile slowly
 
@@ -34,24 +38,7 @@ class Group:
         return {definition.name for definition, _ in self.members}
 
 
-def fuse(definitions: list[tuple[FrozenDefinition, bool]], sample: str | None) -> list[Group]:
-    """Definitions of one kernel in groups; the flag says which accumulate over the samples.
-
-    A definition joins the earliest group with its loops after which nothing it reads is computed.
-    """
-    groups: list[Group] = []
-    for definition, accumulates in definitions:
-        loops = _simple_loops(definition, accumulates, sample)
-        if loops is not None:
-            host = _find_host(groups, definition, loops)
-            if host is not None:
-                host.members.append((definition, accumulates))
-                continue
-        groups.append(Group(loops, [(definition, accumulates)]))
-    return groups
-
-
-def _simple_loops(
+def simple_loops(
     definition: FrozenDefinition, accumulates: bool, sample: str | None
 ) -> tuple[FrozenAxis, ...] | None:
     """The loops of a definition that is straight-line code in each of their runs.
@@ -68,6 +55,27 @@ def _simple_loops(
     if term.guards or len(term.axes) != 1 or term.axes[0].extent != sample:
         return None
     return (term.axes[0], *definition.axes)
+
+
+def fuse(
+    definitions: list[tuple[FrozenDefinition, bool]],
+    sample: str | None,
+    loops_of: LoopsOf = simple_loops,
+) -> list[Group]:
+    """Definitions of one kernel in groups; the flag says which accumulate over the samples.
+
+    A definition joins the earliest group with its loops after which nothing it reads is computed.
+    """
+    groups: list[Group] = []
+    for definition, accumulates in definitions:
+        loops = loops_of(definition, accumulates, sample)
+        if loops is not None:
+            host = _find_host(groups, definition, loops)
+            if host is not None:
+                host.members.append((definition, accumulates))
+                continue
+        groups.append(Group(loops, [(definition, accumulates)]))
+    return groups
 
 
 def _find_host(
@@ -107,10 +115,10 @@ def group_nests(group: Group, context: NestContext, kept: frozenset[str]) -> tup
     if group.loops is None:
         definition, accumulates = group.members[0]
         return build_nests(definition, replace(context, accumulate=accumulates))
-    return _FusedNest(group, group.loops, context, kept).build()
+    return FusedNest(group, group.loops, context, kept).build()
 
 
-class _FusedNest:
+class FusedNest:
     """One loop nest whose body computes every member of a group."""
 
     def __init__(
@@ -119,8 +127,10 @@ class _FusedNest:
         loops: tuple[FrozenAxis, ...],
         context: NestContext,
         kept: frozenset[str],
+        loops_of: LoopsOf = simple_loops,
     ) -> None:
         self.group = group
+        self.loops_of = loops_of
         self.loops = loops
         self.context = context
         self.kept = kept
@@ -130,10 +140,14 @@ class _FusedNest:
         self.before: list[Node] = []
         self.after: list[Node] = []
 
-    def build(self) -> tuple[Node, ...]:
+    def body(self) -> Block:
+        """What one run of the loops computes; `before` and `after` stand around the loops."""
         for definition, accumulates in self.group.members:
             self._add(definition, accumulates)
-        body: tuple[Node, ...] = (Block(tuple(self.pool.operations), tuple(self.effects)),)
+        return Block(tuple(self.pool.operations), tuple(self.effects))
+
+    def build(self) -> tuple[Node, ...]:
+        body: tuple[Node, ...] = (self.body(),)
         for axis in reversed(self.loops):
             tile = axis == self.loops[0] and axis.extent == self.context.sample
             if self.context.sample is not None and not tile:
@@ -143,7 +157,7 @@ class _FusedNest:
         return (*self.before, *body, *self.after)
 
     def _add(self, definition: FrozenDefinition, accumulates: bool) -> None:
-        own = _simple_loops(definition, accumulates, self.context.sample) or ()
+        own = self.loops_of(definition, accumulates, self.context.sample) or ()
         names = {a.index: b.index for a, b in zip(own, self.loops, strict=True)}
         value = -1
         for term in definition.terms:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from symgrad.program.definitions import DType
-from symgrad.schedule.frozen import Affine, Element, FrozenGuard, Operation, Subscript
+from symgrad.schedule.frozen import Affine, Element, FrozenAxis, FrozenGuard, Operation, Subscript
 
 __all__ = [
     "Bind",
     "Block",
     "Bound",
     "Declare",
+    "FlatLoop",
     "Fold",
     "FoldKind",
     "Kernel",
@@ -46,7 +47,7 @@ class Loop:
 
     A `tile` loop runs over the rows of the tile, so its index is relative to the tile's start. With
     a `step` above 1 it stops where fewer than `step` runs are left; a loop with `start_after` runs
-    what such a loop left.
+    what such a loop left. A loop with `lanes` is divided among the threads of a CUDA block.
     """
 
     index: str
@@ -58,6 +59,19 @@ class Loop:
     reverse: bool = False
     step: int = 1
     start_after: int = 1
+    lanes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlatLoop:
+    """Several loops as one, divided among the threads of a CUDA block; the last axis is fastest.
+
+    `tile` is the index that counts samples, if one of them does.
+    """
+
+    axes: tuple[FrozenAxis, ...]
+    tile: str | None
+    body: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +137,7 @@ class Block:
     effects: tuple[Store | Fold, ...]
 
 
-Node = Loop | Bind | When | Declare | Block
+Node = Loop | FlatLoop | Bind | When | Declare | Block
 
 
 @dataclass(frozen=True, slots=True)

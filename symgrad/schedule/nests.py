@@ -48,7 +48,14 @@ from symgrad.schedule.terms import (
     sum_of_terms,
 )
 
-__all__ = ["NestContext", "build_nests", "guard_solution", "is_pointwise", "reuses_elements"]
+__all__ = [
+    "NestBuilder",
+    "NestContext",
+    "build_nests",
+    "guard_solution",
+    "is_pointwise",
+    "reuses_elements",
+]
 
 
 # The local of a fold, the value it starts with, and what happens to it.
@@ -115,10 +122,10 @@ def build_nests(definition: FrozenDefinition, context: NestContext) -> tuple[Nod
         definition: what is computed.
         context: the kernel the loops stand in.
     """
-    return _NestBuilder(definition, context).build()
+    return NestBuilder(definition, context).build()
 
 
-class _NestBuilder:
+class NestBuilder:
     def __init__(self, definition: FrozenDefinition, context: NestContext) -> None:
         self.definition = definition
         self.context = context

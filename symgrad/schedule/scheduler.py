@@ -34,7 +34,7 @@ from symgrad.schedule.plan import (
     Step,
 )
 
-__all__ = ["schedule"]
+__all__ = ["Scheduler", "arrays_of", "formulas", "schedule", "take_scale"]
 
 Role = Literal["full", "rows", "scratch", "accumulator"]
 
@@ -46,10 +46,10 @@ def schedule(program: FrozenProgram, options: ScheduleOptions | None = None) -> 
         program: frozen definitions in order of dependence.
         options: tile and block sizes; the defaults are written into the generated module.
     """
-    return _Scheduler(program, options or ScheduleOptions()).run()
+    return Scheduler(program, options or ScheduleOptions()).run()
 
 
-class _Scheduler:
+class Scheduler:
     def __init__(self, program: FrozenProgram, options: ScheduleOptions) -> None:
         program = split_norms(program)
         self.sample = choose_sample(program)
@@ -99,8 +99,8 @@ class _Scheduler:
         groups = fuse([(d, False) for d in definitions], None)
         context = NestContext(None, False, self.ranges)
         kept = frozenset(d.name for d in definitions)
-        nests = tuple((_formulas(g), group_nests(g, context, kept)) for g in groups)
-        parameters = [self._parameter(name, "full", None) for name in _arrays_of(definitions)]
+        nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
+        parameters = [self._parameter(name, "full", None) for name in arrays_of(definitions)]
         kernel = Kernel(self._kernel_name(), False, self.program.sizes, tuple(parameters), nests)
         outputs = tuple(self._buffer(d.name) for d in definitions)
         self.steps.append(RunWhole(kernel, outputs))
@@ -115,7 +115,7 @@ class _Scheduler:
             definition = item.statement
             assert isinstance(definition, FrozenDefinition)
             if item.kind == "accumulated":
-                definition, scale = _take_scale(definition)
+                definition, scale = take_scale(definition)
                 accumulators.append(Accumulator(self._buffer(definition.name), scale))
             members.append((definition, item.kind == "accumulated"))
         groups = fuse(members, self.sample)
@@ -123,7 +123,7 @@ class _Scheduler:
         context = NestContext(self.sample, False, self.ranges)
         stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
         kept = frozenset((*stored, *scratch))
-        nests = tuple((_formulas(g), group_nests(g, context, kept)) for g in groups)
+        nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
         definitions = [definition for definition, _ in members]
         kernel = Kernel(
             self._kernel_name(),
@@ -170,7 +170,7 @@ class _Scheduler:
     ) -> Iterable[Parameter]:
         produced = {definition.name: sums for definition, sums in members}
         rows, whole = self._reads_by_row(members)
-        for name in _arrays_of(definition for definition, _ in members):
+        for name in arrays_of(definition for definition, _ in members):
             if produced.get(name):
                 yield self._parameter(name, "accumulator", None)
             elif name in scratch:
@@ -253,11 +253,11 @@ def _runs_before(placed: Placed, phase: int) -> bool:
     return placed.kind == "whole" and placed.phase == phase
 
 
-def _formulas(group: Group) -> str:
+def formulas(group: Group) -> str:
     return "\n".join(definition.formula for definition, _ in group.members)
 
 
-def _arrays_of(definitions: Iterable[FrozenDefinition]) -> list[str]:
+def arrays_of(definitions: Iterable[FrozenDefinition]) -> list[str]:
     """Arrays in order of first use, read or written."""
     found: dict[str, None] = {}
     for definition in definitions:
@@ -268,7 +268,7 @@ def _arrays_of(definitions: Iterable[FrozenDefinition]) -> list[str]:
     return list(found)
 
 
-def _take_scale(
+def take_scale(
     definition: FrozenDefinition,
 ) -> tuple[FrozenDefinition, tuple[Operation, ...]]:
     """A scale that all terms share is applied once, after the blocks are combined."""

@@ -1,0 +1,211 @@
+"""Nests of single definitions for the CUDA target: one thread, or several lanes, an element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from symgrad.schedule.cuda_plan import AccumulateNest, Combine, Round, ThreadNest
+from symgrad.schedule.frozen import (
+    FrozenAxis,
+    FrozenDefinition,
+    FrozenGuard,
+    FrozenTerm,
+)
+from symgrad.schedule.loops import (
+    Bind,
+    Block,
+    Declare,
+    FlatLoop,
+    Fold,
+    Local,
+    Loop,
+    Node,
+    Store,
+    When,
+)
+from symgrad.schedule.nests import NestBuilder, NestContext
+from symgrad.schedule.scans import find_scan
+from symgrad.schedule.terms import append_scaled_local
+
+__all__ = ["accumulate_nest", "element_nests"]
+
+
+def element_nests(
+    definition: FrozenDefinition, context: NestContext, tile: str | None
+) -> list[ThreadNest]:
+    """Nests that compute a definition, one element of its axes a thread or a group of lanes.
+
+    A running sum has a nest of its own, in which a thread computes a whole row of elements.
+
+    Args:
+        definition: what is computed.
+        context: the ranges of index arrays.
+        tile: the index that counts samples, in a tiled kernel.
+    """
+    scans = [t for t in definition.terms if find_scan(definition, t) is not None]
+    rest = tuple(t for t in definition.terms if t not in scans)
+    nests: list[ThreadNest] = []
+    if rest or not scans or scans[0].reduction == "sum":
+        nests.append(_plain_nest(replace(definition, terms=rest), context, tile))
+    for term in scans:
+        nodes = _ElementBuilder(definition, context).scan(term)
+        scan = find_scan(definition, term)
+        assert scan is not None
+        axes = tuple(a for a in definition.axes if a.index != scan.axis.index)
+        formula = definition.formula if not nests else ""
+        nests.append(ThreadNest(formula, axes, (), nodes, tile=tile))
+    return nests
+
+
+def _plain_nest(definition: FrozenDefinition, context: NestContext, tile: str | None) -> ThreadNest:
+    builder = _ElementBuilder(definition, context)
+    rounds, finish, summed = _divide(builder.element())
+    wide = bool(summed) and builder.sums_neighbours()
+    return ThreadNest(definition.formula, definition.axes, rounds, finish, summed, wide, tile=tile)
+
+
+def accumulate_nest(
+    definition: FrozenDefinition, context: NestContext, tile_extent: str
+) -> AccumulateNest:
+    """Sums over the samples of a tile, for each element of the definition's axes."""
+    builder = _ElementBuilder(definition, replace(context, sample=tile_extent, accumulate=True))
+    return AccumulateNest(
+        definition.formula, definition.name, definition.axes, builder.accumulation(tile_extent)
+    )
+
+
+class _ElementBuilder(NestBuilder):
+    """Computes one element: the output's indices are known, only summed ones have loops."""
+
+    def element(self) -> tuple[Node, ...]:
+        terms = self.definition.terms
+        if len(terms) == 1 and terms[0].reduction != "sum" and terms[0].axes:
+            return self._fold_nest(terms[0])
+        plain = [t for t in terms if not t.axes and not t.guards]
+        others = [t for t in terms if t.axes or t.guards]
+        if not others:
+            return self._pointwise_nest(plain, add=False)
+        return self._dot_nest(plain, others)
+
+    def scan(self, term: FrozenTerm) -> tuple[Node, ...]:
+        scan = find_scan(self.definition, term)
+        assert scan is not None
+        return self._scan_nest(scan)
+
+    def sums_neighbours(self) -> bool:
+        """Whether a summed index, and not one of the output's, runs along memory."""
+        term = next(t for t in self.definition.terms if t.axes)
+        return self._vector_axis(term) in {a.index for a in term.axes}
+
+    def accumulation(self, tile_extent: str) -> tuple[Node, ...]:
+        """For each term: a total over the tile's samples, added to the partial sum."""
+        nodes: list[Node] = []
+        for number, term in enumerate(self.definition.terms):
+            self.tile_index = next(a.index for a in term.axes if a.extent == tile_extent)
+            local = Local(f"total{number or ''}", self._accumulator_type())
+            block = Block(term.operations, (Store(local, len(term.operations) - 1, add=True),))
+            first = tuple(a for a in term.axes if a.index == self.tile_index)
+            order = (*first, *(a for a in self._inner_order(term) if a not in first))
+            nodes.append(Declare(local, 0))
+            nodes.extend(_strided(node) for node in self._loops(order, term.guards, (block,)))
+            chain, value = append_scaled_local([], local, term.scale)
+            nodes.append(Block(tuple(chain), (Store(self.target, value, add=True),)))
+        return tuple(nodes)
+
+    def _loops(
+        self,
+        axes: tuple[FrozenAxis, ...],
+        guards: tuple[FrozenGuard, ...],
+        body: tuple[Node, ...],
+    ) -> tuple[Node, ...]:
+        own = {axis.index for axis in self.definition.axes}
+        return super()._loops(tuple(a for a in axes if a.index not in own), guards, body)
+
+    def _dot_factors(self, sums: list[FrozenTerm]) -> list[tuple[str, int]]:
+        return []
+
+
+def _divide(
+    nodes: tuple[Node, ...],
+) -> tuple[tuple[Round, ...], tuple[Node, ...], str]:
+    """Rounds of loops that lanes can share, what follows them, and how much there is to share."""
+    shared = [k for k, node in enumerate(nodes) if _has_loop(node)]
+    if not shared:
+        return (), nodes, ""
+    rounds: list[Round] = []
+    current: list[Node] = []
+    combines: list[Combine] = []
+    summed: list[str] = []
+    for node in nodes[: shared[-1] + 1]:
+        if combines and isinstance(node, Block):
+            rounds.append(Round(tuple(current), tuple(combines)))
+            current, combines = [], []
+        if _has_loop(node):
+            divided = _strided(node)
+            current.append(divided)
+            combines.extend(_combines(node))
+            summed.append(_extent(divided))
+        else:
+            current.append(node)
+    rounds.append(Round(tuple(current), tuple(combines)))
+    longest = summed[0] if len(set(summed)) == 1 else f"max({', '.join(dict.fromkeys(summed))})"
+    return tuple(rounds), nodes[shared[-1] + 1 :], longest
+
+
+def _strided(node: Node) -> Node:
+    """The loop as lanes share it: nested plain loops as one, else the outermost divided."""
+    if isinstance(node, (Bind, When)):
+        return replace(node, body=tuple(_strided(inner) for inner in node.body))
+    if not isinstance(node, Loop):
+        return node
+    axes: list[FrozenAxis] = []
+    tile: str | None = None
+    inner: tuple[Node, ...] = (node,)
+    while len(inner) == 1 and isinstance(inner[0], Loop):
+        loop = inner[0]
+        if loop.lower or loop.upper or loop.reverse:
+            break
+        axes.append(FrozenAxis(loop.index, loop.extent))
+        tile = loop.index if loop.tile else tile
+        inner = loop.body
+    if axes:
+        return FlatLoop(tuple(axes), tile, inner)
+    return replace(node, lanes=True)
+
+
+def _extent(node: Node) -> str:
+    if isinstance(node, FlatLoop):
+        return " * ".join(_factor(axis.extent) for axis in node.axes)
+    if isinstance(node, (Bind, When)):
+        return _extent(node.body[0])
+    assert isinstance(node, Loop)
+    return node.extent
+
+
+def _has_loop(node: Node) -> bool:
+    """Whether a nest is a loop, inside conditions on the element alone or not."""
+    if isinstance(node, (Bind, When)):
+        return _has_loop(node.body[0])
+    return isinstance(node, Loop)
+
+
+def _factor(extent: str) -> str:
+    return extent if extent.isalnum() else f"({extent})"
+
+
+def _combines(node: Node) -> Iterator[Combine]:
+    """The locals that a loop folds into, in order of appearance."""
+    found: dict[str, Combine] = {}
+    stack: list[Node] = [node]
+    while stack:
+        inner = stack.pop()
+        if isinstance(inner, (Loop, Bind, When)):
+            stack.extend(reversed(inner.body))
+        elif isinstance(inner, Block):
+            for effect in inner.effects:
+                if isinstance(effect, Fold):
+                    found[effect.local.name] = Combine(effect.kind, effect.local, effect.position)
+                elif isinstance(effect.target, Local):
+                    found[effect.target.name] = Combine("sum", effect.target)
+    yield from found.values()

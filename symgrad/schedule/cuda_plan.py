@@ -1,0 +1,168 @@
+"""The schedule of the CUDA target: kernels as nests of thread loops, and the launches around them.
+
+Each nest is computed by all threads of a kernel together, one *element* a thread, the innermost
+axis across neighbouring threads. A sum inside an element can be shared by several *lanes*: each
+takes every so-manieth part, and their results are combined in a fixed order. A *tiled* kernel gives
+every block tiles of samples and computes all nests for one tile before the next; a *grid* kernel
+has one nest over all threads of the launch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symgrad.schedule.frozen import FrozenAxis, FrozenProgram, Operation
+from symgrad.schedule.loops import FoldKind, Local, Node, Parameter
+from symgrad.schedule.plan import Buffer, CheckIndex, ReshapeArray
+
+__all__ = [
+    "AccumulateNest",
+    "BlockSum",
+    "Combine",
+    "CudaAccumulator",
+    "CudaKernel",
+    "CudaOptions",
+    "CudaSchedule",
+    "CudaStep",
+    "Nest",
+    "Round",
+    "RunGrid",
+    "RunTiles",
+    "ThreadNest",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CudaOptions:
+    """Choices that are written into the generated module.
+
+    A block has `threads` threads, a power of two. A launch has at most `most_blocks` blocks; what
+    is left runs in further rounds of the same threads. Rows are computed `tile_rows` at a time,
+    fewer where scratch for them would exceed `tile_elements` in a block, and no more blocks have
+    partial sums than `most_parts` elements hold. As many lanes share a sum as bring
+    `least_threads` to work, and `most_lanes` where lanes are neighbours in memory. All of these
+    are counted from sizes alone, never from the device, so that the same input has the same bits
+    on every card.
+    """
+
+    threads: int = 256
+    most_blocks: int = 1024
+    tile_rows: int = 256
+    tile_elements: int = 16_384
+    most_parts: int = 16_777_216
+    most_lanes: int = 8
+    least_threads: int = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Combine:
+    """The lanes' values of a local become one, which every lane then holds."""
+
+    kind: FoldKind
+    local: Local
+    position: Local | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Loops divided among lanes, then the combination of what they found."""
+
+    nodes: tuple[Node, ...]
+    combines: tuple[Combine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadNest:
+    """Elements across threads; `rounds` are shared by lanes, `finish` is run by the first lane.
+
+    `summed` is the text of how many terms the lanes of an element share, empty where each element
+    has one thread. `wide` says that lanes, not elements, are neighbours in memory. `tile` is the
+    index that counts the samples of the tile, None in a grid kernel.
+    """
+
+    formula: str
+    axes: tuple[FrozenAxis, ...]
+    rounds: tuple[Round, ...]
+    finish: tuple[Node, ...]
+    summed: str = ""
+    wide: bool = False
+    tile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccumulateNest:
+    """Sums over the samples of a tile, added to partial sums.
+
+    A thread belongs to one element and one of several groups; a group takes every so-manieth term
+    and has a partial sum of its own.
+    """
+
+    formula: str
+    name: str
+    axes: tuple[FrozenAxis, ...]
+    body: tuple[Node, ...]
+
+
+Nest = ThreadNest | AccumulateNest
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSum:
+    """A total that every thread keeps in a register over all tiles, combined at the end."""
+
+    local: Local
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CudaKernel:
+    """One compiled kernel: `sample` is the extent whose tiles it runs over, None for a grid."""
+
+    name: str
+    sample: str | None
+    sizes: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    sums: tuple[BlockSum, ...]
+    nests: tuple[Nest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CudaAccumulator:
+    """Partial sums: one a block (`grouped` false), or one for each group of each block."""
+
+    buffer: Buffer
+    scale: tuple[Operation, ...]
+    grouped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunTiles:
+    """A launch over tiles of samples; `row_elements` are the scratch elements of one row."""
+
+    kernel: CudaKernel
+    sample: str
+    outputs: tuple[Buffer, ...]
+    scratch: tuple[Buffer, ...]
+    accumulators: tuple[CudaAccumulator, ...]
+    row_elements: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunGrid:
+    """A launch over the elements of one nest."""
+
+    kernel: CudaKernel
+    outputs: tuple[Buffer, ...]
+
+
+CudaStep = RunTiles | RunGrid | ReshapeArray | CheckIndex
+
+
+@dataclass(frozen=True, slots=True)
+class CudaSchedule:
+    """How a program runs on a GPU: its steps in order."""
+
+    program: FrozenProgram
+    sample: str | None
+    steps: tuple[CudaStep, ...]
+    options: CudaOptions

@@ -1,0 +1,173 @@
+"""From a frozen program to launches of CUDA kernels: the phases of the CPU, the nests of a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from symgrad.schedule.cuda_nests import accumulate_nest, element_nests
+from symgrad.schedule.cuda_plan import (
+    BlockSum,
+    CudaAccumulator,
+    CudaKernel,
+    CudaOptions,
+    CudaSchedule,
+    CudaStep,
+    Nest,
+    RunGrid,
+    RunTiles,
+    ThreadNest,
+)
+from symgrad.schedule.frozen import FrozenAxis, FrozenDefinition, FrozenIndexCheck, FrozenProgram
+from symgrad.schedule.fusion import FusedNest, Group, fuse
+from symgrad.schedule.loops import Declare, Node, Parameter
+from symgrad.schedule.nests import NestContext, is_pointwise
+from symgrad.schedule.phases import Placed, sample_axis
+from symgrad.schedule.plan import CheckIndex, ReshapeArray, ScheduleOptions
+from symgrad.schedule.scheduler import Scheduler, arrays_of, formulas, take_scale
+
+__all__ = ["schedule_cuda"]
+
+
+def schedule_cuda(program: FrozenProgram, options: CudaOptions | None = None) -> CudaSchedule:
+    """Launches that compute the outputs of a program.
+
+    Args:
+        program: frozen definitions in order of dependence.
+        options: sizes of blocks and tiles; the defaults are written into the generated module.
+    """
+    return _CudaScheduler(program, options or CudaOptions()).run_cuda()
+
+
+def thread_loops(
+    definition: FrozenDefinition, accumulates: bool, sample: str | None
+) -> tuple[FrozenAxis, ...] | None:
+    """The loops of a definition that a thread computes with others, element by element.
+
+    A total over samples, without axes of its own, is kept in a register of each thread.
+    """
+    if not accumulates:
+        return definition.axes if is_pointwise(definition) else None
+    if definition.axes or len(definition.terms) != 1:
+        return None
+    (term,) = definition.terms
+    if term.guards or term.reduction != "sum":
+        return None
+    first = tuple(a for a in term.axes if a.extent == sample)
+    return (*first, *(a for a in term.axes if a not in first))
+
+
+class _CudaScheduler(Scheduler):
+    def __init__(self, program: FrozenProgram, options: CudaOptions) -> None:
+        super().__init__(program, ScheduleOptions())
+        self.cuda_options = options
+        self.cuda_steps: list[CudaStep] = []
+
+    def run_cuda(self) -> CudaSchedule:
+        for phase in range(self.phases.count + 1):
+            for item in self.phases.placed:
+                if item.kind == "whole" and item.phase == phase:
+                    self._whole(item)
+            tiled = [p for p in self.phases.placed if p.kind != "whole" and p.phase == phase]
+            if tiled:
+                self._tiles(tiled)
+        return CudaSchedule(self.program, self.sample, tuple(self.cuda_steps), self.cuda_options)
+
+    # --- grid kernels ----------------------------------------------------------------------------
+
+    def _whole(self, item: Placed) -> None:
+        statement = item.statement
+        if isinstance(statement, FrozenDefinition):
+            nests = element_nests(statement, NestContext(None, False, self.ranges), None)
+            for number, nest in enumerate(nests):
+                outputs = () if number else (self._buffer(statement.name),)
+                self.cuda_steps.append(RunGrid(self._grid(nest, [statement]), outputs))
+        elif isinstance(statement, FrozenIndexCheck):
+            self.cuda_steps.append(CheckIndex(statement))
+        else:
+            self.cuda_steps.append(ReshapeArray(statement))
+
+    def _grid(self, nest: ThreadNest, definitions: Sequence[FrozenDefinition]) -> CudaKernel:
+        parameters = [self._parameter(name, "full", None) for name in arrays_of(definitions)]
+        sizes = self.program.sizes
+        return CudaKernel(self._kernel_name(), None, sizes, tuple(parameters), (), (nest,))
+
+    # --- tiles of samples ------------------------------------------------------------------------
+
+    def _tiles(self, placed: list[Placed]) -> None:
+        assert self.sample is not None
+        members: list[tuple[FrozenDefinition, bool]] = []
+        scales = {}
+        for item in placed:
+            definition = item.statement
+            assert isinstance(definition, FrozenDefinition)
+            if item.kind == "accumulated":
+                definition, scales[definition.name] = take_scale(definition)
+            members.append((definition, item.kind == "accumulated"))
+        groups = fuse(members, self.sample, thread_loops)
+        scratch = self._scratch(groups, members)
+        stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
+        kept = frozenset((*stored, *scratch))
+        nests: list[Nest] = []
+        sums: list[BlockSum] = []
+        for group in groups:
+            nests.extend(self._group(group, kept, sums))
+        kernel = CudaKernel(
+            self._kernel_name(),
+            self.sample,
+            self.program.sizes,
+            tuple(self._cuda_parameters(members, scratch, kept)),
+            tuple(sums),
+            tuple(nests),
+        )
+        in_registers = {s.name for s in sums}
+        self.cuda_steps.append(
+            RunTiles(
+                kernel,
+                self.sample,
+                tuple(self._buffer(name) for name in stored),
+                tuple(self._buffer(name) for name in scratch),
+                tuple(
+                    CudaAccumulator(self._buffer(name), scale, name not in in_registers)
+                    for name, scale in scales.items()
+                ),
+                self._row_elements(scratch),
+            )
+        )
+
+    def _group(self, group: Group, kept: frozenset[str], sums: list[BlockSum]) -> list[Nest]:
+        assert self.sample is not None
+        context = NestContext(None, False, self.ranges)
+        definition, accumulates = group.members[0]
+        if group.loops is None and accumulates:
+            return [accumulate_nest(definition, context, self.sample)]
+        if group.loops is None:
+            tile = next(a.index for a in definition.axes if a.extent == self.sample)
+            return list(element_nests(definition, context, tile))
+        tiled = replace(context, sample=self.sample)
+        fused = FusedNest(group, group.loops, tiled, kept, thread_loops)
+        body = fused.body()
+        locals_ = [node.local for node in fused.before if isinstance(node, Declare)]
+        totals = [d.name for d, sums_samples in group.members if sums_samples]
+        sums.extend(BlockSum(*pair) for pair in zip(locals_, totals, strict=True))
+        tile = next(a.index for a in group.loops if a.extent == self.sample)
+        finish: tuple[Node, ...] = (body,)
+        return [ThreadNest(formulas(group), group.loops, (), finish, tile=tile)]
+
+    def _cuda_parameters(
+        self,
+        members: list[tuple[FrozenDefinition, bool]],
+        scratch: list[str],
+        kept: frozenset[str],
+    ) -> list[Parameter]:
+        produced = {definition.name: sums for definition, sums in members}
+        found: list[Parameter] = []
+        for name in arrays_of(definition for definition, _ in members):
+            if produced.get(name):
+                found.append(self._parameter(name, "accumulator", None))
+            elif name in scratch:
+                axis = sample_axis(self.shapes[name], self.sample)
+                found.append(self._parameter(name, "scratch", axis))
+            elif name not in produced or name in kept:
+                found.append(self._parameter(name, "full", None))
+        return found

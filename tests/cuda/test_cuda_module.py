@@ -1,0 +1,142 @@
+"""The text of CUDA modules, and what they say where there is no GPU."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support import build
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def energy(x, W, label):
+    scores = np.tanh(x @ W)
+    return np.sum(scores[np.arange(x.shape[0]), label]) + np.sum(np.cumsum(scores, axis=0))
+
+
+SHAPES = {"x": "f64[n, d]", "W": "f64[d, k]", "label": "i64[n]"}
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return build(energy, SHAPES, wrt=("x", "W")).source("cuda")
+
+
+def run(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    known = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**known, **environment},
+    )
+
+
+def test_imports_are_few(text: str) -> None:
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module).split(".")[0])
+    # cuda.core comes with numba-cuda, and is imported where a DLPack object is passed.
+    assert found <= {
+        *("__future__", "math", "sys", "threading", "collections", "typing"),
+        *("numpy", "numba", "cuda"),
+    }
+
+
+def test_kernels_use_what_the_simulator_knows(text: str) -> None:
+    tree = ast.parse(text)
+    kernels = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.decorator_list]
+    assert len(kernels) > 6
+    allowed = {"jit", "threadIdx", "blockIdx", "gridDim", "grid", "gridsize", "shared"}
+    for kernel in kernels:
+        for node in ast.walk(kernel):
+            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "cuda":
+                assert node.attr in allowed | {"syncthreads"}, node.attr
+
+
+def test_barriers_are_reached_by_every_thread(text: str) -> None:
+    """No barrier, and no tree of lanes, stands under a condition on the element."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.If) and "inside" in ast.unparse(node.test):
+            inner = "".join(ast.unparse(part) for part in node.body)
+            assert "syncthreads" not in inner and "_lanes_" not in inner
+
+
+def test_every_kernel_has_a_signature(text: str) -> None:
+    tree = ast.parse(text)
+    kernels = [
+        n.name
+        for n in tree.body
+        if isinstance(n, ast.FunctionDef) and n.decorator_list and "_OPTIONS" in ast.unparse(n)
+    ]
+    (table,) = (
+        n.value
+        for n in tree.body
+        if isinstance(n, ast.AnnAssign) and getattr(n.target, "id", "") == "_SIGNATURES"
+    )
+    assert table is not None
+    signed = ast.literal_eval(table)
+    own = [name for name in kernels if name.startswith("_f_")]
+    assert own and set(own) <= set(signed)
+    for name in own:
+        (node,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+        (signature,) = signed[name]
+        types = signature.removeprefix("void(").removesuffix(")")
+        depth, count = 0, 1
+        for letter in types:
+            depth += (letter == "[") - (letter == "]")
+            count += letter == "," and depth == 0
+        assert count == len(node.args.args), name
+
+
+def test_one_run_over_the_samples_forward_and_backward() -> None:
+    """Logistic regression is one kernel: no array of samples reaches memory."""
+
+    def loss(w, X, y):
+        z = X @ w
+        return np.sum(np.log(1 + np.exp(z)) - y * z)
+
+    source = build(loss, {"w": "f64[d]", "X": "f64[n, d]", "y": "f64[n]"}, wrt="w").source("cuda")
+    assert source.count("\ndef _f_grad_") == 1
+    assert "atomic" not in source
+
+
+def test_bytes_are_the_same_for_every_hash_seed() -> None:
+    script = (
+        "import sys; from tests.cuda.test_cuda_module import *; "
+        "sys.stdout.write(build(energy, SHAPES, wrt=('x', 'W')).source('cuda'))"
+    )
+    texts = [run(script, ROOT, PYTHONHASHSEED=seed).stdout for seed in ("0", "1")]
+    assert texts[0] == texts[1] and len(texts[0]) > 10_000
+
+
+def test_without_a_gpu_a_call_says_so(text: str, tmp_path: Path) -> None:
+    (tmp_path / "energy_grad.py").write_text(text, encoding="utf-8")
+    done = run(
+        "import numpy as np, energy_grad as m; from numba import cuda\n"
+        "if cuda.is_available(): print('a GPU')\n"
+        "else: m.f(np.ones((2, 3)), np.ones((3, 2)), np.zeros(2, int))",
+        tmp_path,
+    )
+    if "a GPU" in done.stdout:
+        pytest.skip("this machine has a GPU")
+    assert "f: no CUDA device was found" in done.stderr
+    assert "--target cpu" in done.stderr and "NUMBA_ENABLE_CUDASIM" in done.stderr
+
+
+def test_without_numba_cuda_the_import_says_so(text: str, tmp_path: Path) -> None:
+    (tmp_path / "energy_grad.py").write_text(text, encoding="utf-8")
+    done = run("import sys; sys.modules['numba.cuda'] = None; import energy_grad", tmp_path)
+    assert done.returncode and "pip install 'numba-cuda[cu13]'" in done.stderr

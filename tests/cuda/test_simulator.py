@@ -1,0 +1,61 @@
+"""Generated CUDA modules in Numba's simulator: every operation, every example, every argument."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = 8  # so that parallel workers share the table
+
+
+def simulate(module: str, *arguments: str) -> dict[str, str]:
+    """What the checks of a module say when the simulator stands for a GPU."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", f"tests.cuda.{module}", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def assert_good(found: dict[str, str], least: int) -> None:
+    assert len(found) >= least
+    bad = {name: text for name, text in found.items() if text}
+    assert not bad, "\n\n".join(f"{name}:\n{text}" for name, text in bad.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_operation_equals_the_numpy_target(part: int) -> None:
+    """Values and vector-Jacobian products to 1e-12: odd sizes, zeros, more than one grid."""
+    assert_good(simulate("simulate", str(part), str(PARTS)), 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("logistic_regression", "poisson", "mlp", "matrix_factorisation"),
+        ("gmm", "bundle_adjustment"),
+    ],
+    ids=["models", "gmm and bundle adjustment"],
+)
+def test_examples_equal_the_cpu_target(names: tuple[str, ...]) -> None:
+    assert_good(simulate("modules", *names), len(names))
+
+
+@pytest.mark.slow
+def test_arguments_results_and_errors() -> None:
+    """Device arrays, out=, accumulate, streams, workspace, float32, messages."""
+    assert_good(simulate("modules", "arguments"), 6)
