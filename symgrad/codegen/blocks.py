@@ -138,7 +138,9 @@ class BlockPrinter:
         if operation.name == "polygamma":
             self.helpers.setdefault("polygamma")
             return f"_polygamma({value}, {operands[0][0]})", _ATOM
-        if operation.name == "spherical_bessel" and (value != 1 or self.spellings is not NUMBA):
+        if operation.name == "spherical_bessel" and (
+            value != 1 or operation.name not in self.spellings
+        ):
             self.helpers.setdefault("spherical_bessel")
             return f"_spherical_bessel({value}, {operands[0][0]})", _ATOM
         spelling = self.spellings.get(operation.name)

@@ -53,15 +53,15 @@ _DECORATORS = {
 def helper_source(name: str, target: str) -> str:
     """The definition of a scalar helper function for a target.
 
-    Written once for one number: compiled for the CPU, vectorised for NumPy unless the folder
-    `functions/numpy` holds a version for whole arrays.
+    Written once for one number: compiled for the CPU and CUDA, vectorised for NumPy; unless the
+    target's own folder holds another version (for whole arrays, or without calls of NumPy).
     """
-    if (
-        target == "numpy"
-        and (template_folder() / "functions" / "numpy" / f"{name}.py.jinja").is_file()
-    ):
-        return render(f"functions/numpy/{name}.py.jinja", {}).strip()
+    own = f"functions/{target}/{name}.py.jinja"
+    if target == "numpy" and (template_folder() / own).is_file():
+        return render(own, {}).strip()
     decorator = _DECORATORS[target]
+    if target == "cuda" and (template_folder() / own).is_file():
+        return render(own, {"decorator": decorator}).strip()
     return render(f"functions/{name}.py.jinja", {"decorator": decorator}).strip()
 
 

@@ -151,7 +151,8 @@ NUMPY: dict[str, Spelling] = {
     "exceeds": _call("_exceeds", 2, "exceeds"),
 }
 
-# libdevice's functions, which Numba knows as those of `math`; the stable forms are the same.
+# libdevice's functions, which Numba knows as those of `math`. Helpers are the shared ones, in
+# `functions/cuda/` where those call NumPy.
 _LIBDEVICE = """
     exp:exp exp2:exp2 expm1:expm1 log:log log2:log2 log10:log10 log1p:log1p sin:sin cos:cos tan:tan
     arcsin:asin arccos:acos arctan:atan sinh:sinh cosh:cosh tanh:tanh arcsinh:asinh arccosh:acosh
@@ -165,24 +166,21 @@ def _device(name: str, arity: int = 1) -> Spelling:
 
 
 CUDA: dict[str, Spelling] = {
-    **NUMBA,
+    **{name: known for name, known in NUMBA.items() if not known.helper.startswith("cpu/")},
+    **_SHARED_HELPERS,
     **{
         name: _call(f"math.{spelled}")
         for name, _, spelled in (pair.partition(":") for pair in _LIBDEVICE.split())
     },
-    **_SHARED_HELPERS,
-    "erf": _call("math.erf"),
-    "erfc": _call("math.erfc"),
+    "hypot": _call("math.hypot", 2),
     "power": _call("math.pow", 2),
     "arctan2": _call("math.atan2", 2),
-    **{
-        name: _device(name)
-        for name in ("floor", "ceil", "trunc", "rint", "signum", "cbrt", "erfcx", "log_ndtr")
-    },
-    **{name: _device(name) for name in ("logit", "gammaln", "ndtr")},
-    **{name: _device(name, 2) for name in ("logaddexp", "xlogy", "floor_mod")},
+    "subtract_both": Spelling("{0} - {1} - {2}", _SUM, (_SUM, _PRODUCT, _PRODUCT)),
+    "sinc": Spelling("_spherical_bessel(0, {0})", _ATOM, (_TERNARY,), "spherical_bessel"),
+    "versine": _helper("versine"),
+    **{name: _device(name) for name in ("floor", "ceil", "trunc", "rint", "signum", "cbrt")},
+    "floor_mod": _device("floor_mod", 2),
 }
-del CUDA["digamma"]
 
 # What the functions in `functions/cpu/` call themselves.
 _CALLS: dict[str, str] = {
@@ -250,7 +248,6 @@ def _closure(name: str) -> tuple[str, ...]:
 HELPER_NEEDS: dict[str, tuple[str, ...]] = {
     "log_ndtr": ("erfcx",),
     "clip": ("maximum", "minimum"),
-    "cuda/log_ndtr": ("cuda/erfcx",),
     "cuda/floor_mod": ("cuda/floor",),
     "cuda/rint": ("cuda/floor",),
     "cuda/lanes_max": ("cuda/larger",),

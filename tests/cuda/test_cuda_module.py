@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from symgrad.codegen.rendering import helper_source
+from symgrad.codegen.spelling import CUDA, NUMBA
 from tests.support import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,3 +143,16 @@ def test_without_numba_cuda_the_import_says_so(text: str, tmp_path: Path) -> Non
     (tmp_path / "energy_grad.py").write_text(text, encoding="utf-8")
     done = run("import sys; sys.modules['numba.cuda'] = None; import energy_grad", tmp_path)
     assert done.returncode and "pip install 'numba-cuda[cu13]'" in done.stderr
+
+
+def test_every_operation_has_a_spelling() -> None:
+    """What the CPU can spell, CUDA can, and never by the CPU's polynomials."""
+    assert set(NUMBA) - set(CUDA) <= {"digamma", "spherical_bessel"}
+    assert not [name for name, known in CUDA.items() if known.helper.startswith("cpu/")]
+
+
+def test_helpers_call_no_function_of_numpy() -> None:
+    """Numba's CUDA target has NumPy's types and constants only."""
+    for name in {known.helper for known in CUDA.values()} - {""}:
+        found = set(re.findall(r"\bnp\.(\w+)", helper_source(name, "cuda")))
+        assert found <= {"float64", "float32", "int64", "inf", "nan", "pi"}, name
