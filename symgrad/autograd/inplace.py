@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.autograd import elementwise
+from symgrad.autograd import arithmetic, elementwise, selection
 from symgrad.autograd.indexing import assign_operation, plain_key, read_key
 from symgrad.autograd.modes import MODES
 from symgrad.autograd.recording import edge_of, literal, operation, record
@@ -311,13 +311,18 @@ def _normal_(self: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     return copy_(self, randn(*self._data.shape, dtype=self.dtype) * std + mean)
 
 
+_FUNCTIONS: dict[str, Any] = {
+    **arithmetic.FUNCTIONS,
+    **elementwise.FUNCTIONS,
+    **selection.FUNCTIONS,
+}
 METHODS: dict[str, Any] = {
-    **{f"{name}_": in_place(elementwise.FUNCTIONS[name], f"{name}_") for name in _NAMES},
-    "__iadd__": in_place(elementwise.add, "add_"),
-    "__isub__": in_place(elementwise.sub, "sub_"),
-    "__imul__": in_place(elementwise.mul, "mul_"),
-    "__itruediv__": in_place(elementwise.div, "div_"),
-    "__ipow__": in_place(elementwise.pow, "pow_"),
+    **{f"{name}_": in_place(_FUNCTIONS[name], f"{name}_") for name in _NAMES},
+    "__iadd__": in_place(arithmetic.add, "add_"),
+    "__isub__": in_place(arithmetic.sub, "sub_"),
+    "__imul__": in_place(arithmetic.mul, "mul_"),
+    "__itruediv__": in_place(arithmetic.div, "div_"),
+    "__ipow__": in_place(arithmetic.pow, "pow_"),
     "__setitem__": setitem,
     "copy_": copy_,
     "fill_": fill_,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from symgrad.autograd.indexing import _read
+from symgrad.autograd.indexing import read
 from symgrad.autograd.nodes import Node, OperationNode
 from symgrad.autograd.rules import Unread
 from symgrad.autograd.tensor import Tensor
@@ -89,7 +89,7 @@ class Lifted:
         """Whether the node reads at an array of positions; plain slices stay what they are."""
         if node.operation.prepare is None:
             return False
-        return node.operation.function is not _read or (self.exact and node.static["key"].advanced)
+        return node.operation.function is not read or (self.exact and node.static["key"].advanced)
 
     def _constant(self, array: np.ndarray) -> None:
         if (array.ndim or self.exact) and all(known is not array for known in self.constants):
@@ -156,7 +156,7 @@ def _applied(
     """One recorded operation on symbolic arrays."""
     operation = node.operation
     if extras is None:
-        lifted = operation.function if operation.function is _read else operation.formula
+        lifted = operation.function if operation.function is read else operation.formula
         return lifted(*inputs, **node.static)
     if any(isinstance(value, Unread) for value in extras):
         return operation.function(*inputs, **node.static)

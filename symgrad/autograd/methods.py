@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.autograd import (
+    arithmetic,
+    casts,
     creation,
     elementwise,
+    extremes,
     factorisations,
+    gathering,
     indexing,
     inplace,
     lifting,
@@ -15,6 +19,7 @@ from symgrad.autograd import (
     neural,
     operators,
     reductions,
+    selection,
     views,
 )
 from symgrad.autograd.tensor import Tensor
@@ -22,11 +27,16 @@ from symgrad.autograd.tensor import Tensor
 __all__ = ["FUNCTIONS", "install"]
 
 _MODULES: tuple[Any, ...] = (
+    arithmetic,
     elementwise,
+    selection,
+    casts,
     operators,
     views,
     indexing,
+    gathering,
     reductions,
+    extremes,
     matrices,
     factorisations,
     neural,

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.autograd.elementwise import FUNCTIONS as ELEMENTWISE
-from symgrad.autograd.elementwise import (
+from symgrad.autograd.arithmetic import (
     add,
     div,
     floor_divide,
@@ -19,6 +18,7 @@ from symgrad.autograd.elementwise import (
     remainder,
     sub,
 )
+from symgrad.autograd.elementwise import FUNCTIONS as ELEMENTWISE
 from symgrad.autograd.modes import MODES
 from symgrad.autograd.recording import apply, operation, plain_number
 from symgrad.autograd.tensor import Tensor, refuse_tracing, wrap

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from symgrad.autograd.indexing import Held, _picking
-from symgrad.autograd.recording import apply, operation, unary
+from symgrad.autograd.recording import operation, unary
 from symgrad.autograd.special import logsumexp_of
 from symgrad.autograd.tensor import Tensor, wrap
 from symgrad.autograd.views import axis_of
 
-__all__ = ["FUNCTIONS", "METHODS"]
+__all__ = ["FUNCTIONS", "METHODS", "axes_of", "even_extreme", "norm"]
 
 Array = np.ndarray
 
 
-class Extremes(NamedTuple):
-    """Values and their positions, as torch's max, min, sort and topk return them."""
-
-    values: Tensor
-    indices: Tensor
-
-
-def _axes(x: Tensor, dim: Any) -> tuple[int, ...]:
+def axes_of(x: Tensor, dim: Any) -> tuple[int, ...]:
     """Axes counted from the front; None is all of them."""
     rank = x._data.ndim
     if dim is None:
@@ -76,7 +68,7 @@ def sum(
     dim, keepdim = (axis if dim is None else dim), keepdim or keepdims
     if dim is None and not keepdim:
         return _exact(SUM, x, {})
-    return _exact(SUM_DIM, x, {"dim": _axes(x, dim), "keepdim": keepdim})
+    return _exact(SUM_DIM, x, {"dim": axes_of(x, dim), "keepdim": keepdim})
 
 
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -89,12 +81,12 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
         )
     if dim is None and not keepdim:
         return unary(MEAN, x) if x._data.size else wrap(np.asarray(np.nan, x._data.dtype)) + x.sum()
-    return unary(MEAN_DIM, x, {"dim": _axes(x, dim), "keepdim": keepdim})
+    return unary(MEAN_DIM, x, {"dim": axes_of(x, dim), "keepdim": keepdim})
 
 
 def nansum(input: Tensor) -> Tensor:
     """Σ x over the elements that are numbers."""
-    from symgrad.autograd.elementwise import masked_fill
+    from symgrad.autograd.selection import masked_fill
 
     return sum(masked_fill(input, wrap(np.isnan(input._data)), 0.0))
 
@@ -106,7 +98,7 @@ def prod(
     x = _typed(input, dtype)
     if dim is None:
         return _exact(PROD, x, {})
-    axes = _axes(x, dim)
+    axes = axes_of(x, dim)
     return _exact(PROD_DIM, x, {"dim": axes[0] if axes else None, "keepdim": keepdim})
 
 
@@ -129,7 +121,7 @@ def _moment(op: Any, x: Tensor, dim: Any, unbiased: Any, keepdim: bool, correcti
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     count = (1 if unbiased else 0) if correction is None else correction
-    static = {"dim": _axes(x, dim), "correction": count, "keepdim": keepdim}
+    static = {"dim": axes_of(x, dim), "correction": count, "keepdim": keepdim}
     with np.errstate(all="ignore"):
         return unary(op, x, static)
 
@@ -161,6 +153,14 @@ def std(
 # --- norms ---------------------------------------------------------------------------------------
 
 
+def even_extreme(x: Any, pick: Callable[..., Any], dim: Any, keepdim: bool) -> Any:
+    """The extreme as the mean of all elements that are equal to it: ties share the gradient."""
+    top = pick(x, axis=dim, keepdims=True) if x.ndim else x
+    hit = x == top
+    total = np.sum(np.where(hit, x, 0), axis=dim, keepdims=keepdim)
+    return total / np.sum(hit, axis=dim, keepdims=keepdim)
+
+
 def _norm_value(x: Array, *, p: float, dim: tuple[int, ...], keepdim: bool) -> Any:
     if p == 2:
         return np.sqrt(np.sum(x * x, axis=dim, keepdims=keepdim))
@@ -184,7 +184,7 @@ def _norm_formula(x: Any, *, p: float, dim: tuple[int, ...], keepdim: bool) -> A
     if p == 1:
         return np.sum(np.abs(x), axis=dim, keepdims=keepdim)
     if p in (np.inf, -np.inf):
-        return _even_extreme(np.abs(x), np.max if p > 0 else np.min, dim, keepdim)
+        return even_extreme(np.abs(x), np.max if p > 0 else np.min, dim, keepdim)
     if p == 0:
         return np.sum(x * 0, axis=dim, keepdims=keepdim)
     total = np.sum(np.abs(x) ** p, axis=dim, keepdims=keepdim)
@@ -201,164 +201,7 @@ def norm(
     """(Σ |x|^p)^(1/p) over all elements or axes; by default p = 2."""
     order = 2.0 if p in ("fro", None) else float(p)
     x = _typed(input, dtype)
-    return unary(NORM, x, {"p": order, "dim": _axes(x, dim), "keepdim": keepdim})
-
-
-# --- extremes ------------------------------------------------------------------------------------
-
-
-def _even_extreme(x: Any, pick: Callable[..., Any], dim: Any, keepdim: bool) -> Any:
-    """The extreme as the mean of all elements that are equal to it: ties share the gradient."""
-    top = pick(x, axis=dim, keepdims=True) if x.ndim else x
-    hit = x == top
-    total = np.sum(np.where(hit, x, 0), axis=dim, keepdims=keepdim)
-    return total / np.sum(hit, axis=dim, keepdims=keepdim)
-
-
-def _extreme_operation(name: str, pick: Callable[..., Any]) -> Any:
-    return operation(
-        name,
-        lambda x, *, dim, keepdim: pick(x, axis=dim, keepdims=keepdim),
-        formula=lambda x, *, dim, keepdim: _even_extreme(x, pick, dim, keepdim),
-    )
-
-
-MAX = _extreme_operation("MaxBackward1", np.max)
-MIN = _extreme_operation("MinBackward1", np.min)
-AMAX = _extreme_operation("AmaxBackward0", np.max)
-AMIN = _extreme_operation("AminBackward0", np.min)
-
-
-def _extreme(op: Any, x: Tensor, dim: Any, keepdim: bool) -> Tensor:
-    static = {"dim": _axes(x, dim), "keepdim": keepdim}
-    if x._data.dtype.kind not in "f":
-        return wrap(np.asarray(op.function(x._data, **static)))
-    if not x._data.size and dim is None:
-        raise RuntimeError(
-            "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-            "reduction dim with the 'dim' argument."
-        )
-    return unary(op, x, static)
-
-
-def _along(name: str, x: Tensor, dim: int, keepdim: bool, find: Callable[..., Any]) -> Extremes:
-    """The extreme along an axis, with the first position where it is reached."""
-    axis = axis_of(dim, x._data.ndim)
-    if not x._data.ndim:
-        return Extremes(x.clone(), wrap(np.asarray(0)))
-    index = np.expand_dims(find(x._data, axis=axis), axis)
-    return _picked(name, x, index, axis, keepdim)
-
-
-def _picked(name: str, x: Tensor, index: Array, axis: int, keepdim: bool) -> Extremes:
-    """Elements at positions along an axis, which is dropped unless it is kept."""
-    static = {"index": Held(index), "dim": axis, "keepdim": keepdim}
-    values = apply(_ALONG[name], (x,), static, promote=False)
-    return Extremes(values, wrap(index if keepdim else index.squeeze(axis)))
-
-
-def _taken(x: Array, *, index: Held, dim: int, keepdim: bool) -> Array:
-    values = np.take_along_axis(x, index.array, dim)
-    return values if keepdim else values.squeeze(dim)
-
-
-_ALONG = {
-    name: _picking(node, _taken)
-    for name, node in {
-        "max": "MaxBackward0",
-        "min": "MinBackward0",
-        "sort": "SortBackward0",
-        "topk": "TopkBackward0",
-        "kthvalue": "KthvalueBackward0",
-        "median": "MedianBackward0",
-    }.items()
-}
-
-
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest element (ties share the gradient), or values and first positions along dim."""
-    if isinstance(dim, Tensor):
-        return input.maximum(dim)
-    if dim is None:
-        return _extreme(MAX, input, None, keepdim)
-    return _along("max", input, dim, keepdim, np.argmax)
-
-
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest element (ties share the gradient), or values and first positions along dim."""
-    if isinstance(dim, Tensor):
-        return input.minimum(dim)
-    if dim is None:
-        return _extreme(MIN, input, None, keepdim)
-    return _along("min", input, dim, keepdim, np.argmin)
-
-
-def amax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """The largest element along axes; ties share the gradient."""
-    return _extreme(AMAX, input, dim, keepdim)
-
-
-def amin(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """The smallest element along axes; ties share the gradient."""
-    return _extreme(AMIN, input, dim, keepdim)
-
-
-def _position(find: Callable[..., Any], x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
-    index = np.asarray(find(x._data) if dim is None else find(x._data, axis=dim))
-    return wrap(np.expand_dims(index, dim) if keepdim and dim is not None else index)
-
-
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The first position of the largest element."""
-    return _position(np.argmax, input, dim, keepdim)
-
-
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The first position of the smallest element."""
-    return _position(np.argmin, input, dim, keepdim)
-
-
-# --- order ---------------------------------------------------------------------------------------
-
-
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Extremes:
-    """Values in order along an axis, and where they stood."""
-    if not input._data.ndim:
-        return Extremes(input.clone(), wrap(np.asarray(0)))
-    index = _order(input._data, axis_of(dim, input._data.ndim), descending)
-    return _picked("sort", input, index, axis_of(dim, input._data.ndim), True)
-
-
-def _order(array: Array, axis: int, descending: bool) -> Array:
-    if not descending:
-        return np.argsort(array, axis=axis, kind="stable")
-    flipped = np.argsort(np.flip(array, axis), axis=axis, kind="stable")
-    return array.shape[axis] - 1 - np.flip(flipped, axis)
-
-
-def argsort(input: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
-    """Where the elements in order stand."""
-    return wrap(_order(input._data, axis_of(dim, input._data.ndim), descending))
-
-
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Extremes:
-    """The k largest elements along an axis, in order, and where they stand."""
-    axis = axis_of(dim, input._data.ndim)
-    index = np.take(_order(input._data, axis, largest), np.arange(k), axis)
-    return _picked("topk", input, index, axis, True)
-
-
-def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The lower median of all elements, or values and positions along an axis."""
-    if dim is None:
-        flat = input.reshape(-1)
-        return median(flat, 0).values
-    axis = axis_of(dim, input._data.ndim)
-    place = (input._data.shape[axis] - 1) // 2
-    index = np.take(_order(input._data, axis, False), [place], axis)
-    return _picked("median", input, index, axis, keepdim)
+    return unary(NORM, x, {"p": order, "dim": axes_of(x, dim), "keepdim": keepdim})
 
 
 # --- scans and exponentials ----------------------------------------------------------------------
@@ -386,7 +229,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) along axes, without overflow."""
-    return unary(LOGSUMEXP, input, {"dim": _axes(input, dim), "keepdim": keepdim})
+    return unary(LOGSUMEXP, input, {"dim": axes_of(input, dim), "keepdim": keepdim})
 
 
 # --- counts: no gradient -------------------------------------------------------------------------
@@ -425,9 +268,8 @@ def bincount(input: Tensor, minlength: int = 0) -> Tensor:
 FUNCTIONS: dict[str, Any] = {
     f.__name__: f
     for f in (
-        sum, mean, nansum, prod, var, std, norm, max, min, amax, amin, argmax, argmin, sort,
-        argsort, topk, median, cumsum, cumprod, logsumexp, any, all, count_nonzero, nonzero,
-        unique, bincount,
+        sum, mean, nansum, prod, var, std, norm, cumsum, cumprod, logsumexp, any, all,
+        count_nonzero, nonzero, unique, bincount,
     )
 }  # fmt: skip
 METHODS = FUNCTIONS

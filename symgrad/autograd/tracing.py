@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.autograd.indexing import Held, Key
+from symgrad.autograd.gathering import Held
+from symgrad.autograd.indexing import Key
 from symgrad.autograd.lifting import Lifted
 from symgrad.autograd.modes import MODES, Tracing, enable_grad
 from symgrad.autograd.nodes import Node, OperationNode

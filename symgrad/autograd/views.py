@@ -325,7 +325,7 @@ def contiguous(input: Tensor, **named: Any) -> Tensor:
     """The tensor itself, or a copy in row-major order."""
     if input._data.flags.c_contiguous:
         return input
-    from symgrad.autograd.elementwise import clone
+    from symgrad.autograd.casts import clone
 
     return clone(input)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgrad.autograd.losses import LOSSES
 from symgrad.autograd.neural import FUNCTIONAL
 
-__all__ = sorted(FUNCTIONAL)
+_FUNCTIONS: dict[str, Any] = {**FUNCTIONAL, **LOSSES}
+
+__all__ = sorted(_FUNCTIONS)
 
 
 def __getattr__(name: str) -> Any:
     try:
-        return FUNCTIONAL[name]
+        return _FUNCTIONS[name]
     except KeyError:
         raise AttributeError(f"module 'symgrad.nn.functional' has no attribute '{name}'") from None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from symgrad.autograd import neural
+from symgrad.autograd import losses, neural
 from symgrad.autograd.creation import ones, rand, randn, zeros
-from symgrad.autograd.indexing import embedding
+from symgrad.autograd.gathering import embedding
 from symgrad.autograd.tensor import Tensor
 from symgrad.nn.modules import Module, Parameter
 
@@ -225,7 +225,7 @@ class _Loss(Module):
         self.options = {"reduction": reduction, **options}
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        result: Tensor = neural.FUNCTIONAL[self.function](input, target, **self.options)
+        result: Tensor = losses.LOSSES[self.function](input, target, **self.options)
         return result
 
 

@@ -35,7 +35,7 @@ class Parameter(Tensor):
         self._requires = requires_grad
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        return super().__deepcopy__(memo)  # type: ignore[return-value]
+        return super().__deepcopy__(memo)
 
 
 class Module:
