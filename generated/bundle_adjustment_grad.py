@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_cbd95fc9d0dbcad0"
+__name__ = "symgrad_module_3babedf91eddc81c"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -405,11 +405,13 @@ def _residuals_1_blocks(
 
 
 @njit(
-    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     **_OPTIONS,
 )
 def _residuals_grad_1(
     rows,
+    residuals_cotangent,
+    residuals_cotangent_packed,
     cameras,
     index1,
     theta2,
@@ -434,7 +436,6 @@ def _residuals_grad_1(
     t79,
     observed,
     residuals,
-    residuals_cotangent,
     scale_bar,
     t75_bar,
     radius2_bar,
@@ -462,6 +463,10 @@ def _residuals_grad_1(
     cameras_bar,
     points_bar,
 ):
+    # residuals_cotangent_packed[j,i] = residuals_cotangent[i,j]
+    for j in range(2):
+        for i in range(rows):
+            residuals_cotangent_packed[j, i] = residuals_cotangent[i, j]
     # theta2[k] = Σ_l cameras[index1[k],l]^2
     for k in range(rows):
         total = 0.0
@@ -496,70 +501,70 @@ def _residuals_grad_1(
         t34[k] = v9 * v11 - v12 * v8
         t41[k] = v12 * v10 - v7 * v11
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
-    for k in range(rows):
-        for l in range(3):
-            rx[k, l] = 0.0
+    for l in range(3):
+        for k in range(rows):
+            rx[l, k] = 0.0
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            rx[k, l] += t27[k]
+            rx[l, k] += t27[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            rx[k, l] += t34[k]
+            rx[l, k] += t34[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            rx[k, l] += t41[k]
+            rx[l, k] += t41[k]
     # t50[k] = cameras[index1[k],1]·rx[k,2] - cameras[index1[k],2]·rx[k,1]
     # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
     # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
     for k in range(rows):
         v13 = cameras[index1[k], 1]
-        v14 = rx[k, 2]
+        v14 = rx[2, k]
         v15 = cameras[index1[k], 2]
-        v16 = rx[k, 1]
-        v17 = rx[k, 0]
+        v16 = rx[1, k]
+        v17 = rx[0, k]
         v18 = cameras[index1[k], 0]
         t50[k] = v13 * v14 - v15 * v16
         t57[k] = v15 * v17 - v18 * v14
         t64[k] = v18 * v16 - v13 * v17
     # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
-    for k in range(rows):
-        for l in range(3):
-            t65[k, l] = 0.0
+    for l in range(3):
+        for k in range(rows):
+            t65[l, k] = 0.0
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            t65[k, l] += t50[k]
+            t65[l, k] += t50[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            t65[k, l] += t57[k]
+            t65[l, k] += t57[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            t65[k, l] += t64[k]
+            t65[l, k] += t64[k]
     # in_camera[k,l] = first_[k]·rx[k,l] + second[k]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]
-    for k in range(rows):
-        for l in range(3):
-            in_camera[k, l] = (
-                first_[k] * rx[k, l]
-                + second[k] * t65[k, l]
+    for l in range(3):
+        for k in range(rows):
+            in_camera[l, k] = (
+                first_[k] * rx[l, k]
+                + second[k] * t65[l, k]
                 + cameras[index1[k], l + 3]
                 + points[index2[k], l]
             )
     # image[k,q] = -in_camera[k,q]/in_camera[k,2]
-    for k in range(rows):
-        for q in range(2):
-            image[k, q] = -(in_camera[k, q] / in_camera[k, 2])
+    for q in range(2):
+        for k in range(rows):
+            image[q, k] = -(in_camera[q, k] / in_camera[2, k])
     # radius2[k] = Σ_q image[k,q]^2
     for k in range(rows):
-        total2 = 0.0
-        for q in range(2):
-            v19 = image[k, q]
-            total2 += v19 * v19
-        radius2[k] = total2
+        radius2[k] = 0.0
+    for q in range(2):
+        for k in range(rows):
+            v19 = image[q, k]
+            radius2[k] += v19 * v19
     # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
     # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
@@ -570,13 +575,16 @@ def _residuals_grad_1(
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
     for k in range(rows):
         for q in range(2):
-            residuals[k, q] = t79[k] * image[k, q] - observed[k, q]
+            residuals[k, q] = t79[k] * image[q, k] - observed[k, q]
     # scale_bar[k] = Σ_q image[k,q]·residuals_cotangent[k,q]
     for k in range(rows):
-        total3 = 0.0
-        for q in range(2):
-            total3 += image[k, q] * residuals_cotangent[k, q]
-        scale_bar[k] = total3
+        scale_bar[k] = 0.0
+    for q in range(0, 2 - 2 % 2, 2):
+        for k in range(rows):
+            scale_bar[k] += (
+                image[q, k] * residuals_cotangent_packed[q, k]
+                + image[q + 1, k] * residuals_cotangent_packed[q + 1, k]
+            )
     # t75_bar[k] = radius2[k]·scale_bar[k]·cameras[index1[k],6]
     # radius2_bar[k] = t75_bar[k]·cameras[index1[k],8] + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·scale_bar[k]·cameras[index1[k],6]
     # k2_bar[k] = radius2[k]·t75_bar[k]
@@ -592,59 +600,63 @@ def _residuals_grad_1(
         k2_bar[k] = v22 * v25
         t72_bar[k] = v23 * t78[k]
     # image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]
-    for k in range(rows):
-        for q in range(2):
-            image_bar[k, q] = (
-                t79[k] * residuals_cotangent[k, q] + 2.0 * radius2_bar[k] * image[k, q]
+    for q in range(2):
+        for k in range(rows):
+            image_bar[q, k] = (
+                t79[k] * residuals_cotangent_packed[q, k] + 2.0 * radius2_bar[k] * image[q, k]
             )
     # t71_bar[k] = Σ_q image_bar[k,q]·in_camera[k,q]/in_camera[k,2]^2
     for k in range(rows):
-        total4 = 0.0
-        for q in range(2):
-            v27 = in_camera[k, 2]
-            total4 += image_bar[k, q] * in_camera[k, q] / (v27 * v27)
-        t71_bar[k] = total4
+        t71_bar[k] = 0.0
+    for q in range(0, 2 - 2 % 2, 2):
+        for k in range(rows):
+            v27 = in_camera[2, k]
+            v28 = v27 * v27
+            t71_bar[k] += (
+                image_bar[q, k] * in_camera[q, k] / v28
+                + image_bar[q + 1, k] * in_camera[q + 1, k] / v28
+            )
     # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
-    for k in range(rows):
-        for l in range(3):
-            in_camera_bar[k, l] = 0.0
+    for l in range(3):
+        for k in range(rows):
+            in_camera_bar[l, k] = 0.0
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            in_camera_bar[k, l] += t71_bar[k]
-    for k in range(rows):
-        for l in range(min(3, 2)):
-            in_camera_bar[k, l] += -(image_bar[k, l] / in_camera[k, 2])
+            in_camera_bar[l, k] += t71_bar[k]
+    for l in range(min(3, 2)):
+        for k in range(rows):
+            in_camera_bar[l, k] += -(image_bar[l, k] / in_camera[2, k])
     # t52_bar[k] = (cameras[index1[k],2]·in_camera_bar[k,1] - cameras[index1[k],1]·in_camera_bar[k,2])·second[k]
     # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]
     # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k]
     for k in range(rows):
-        v28 = cameras[index1[k], 2]
-        v29 = in_camera_bar[k, 1]
-        v30 = cameras[index1[k], 1]
-        v31 = in_camera_bar[k, 2]
-        v32 = second[k]
-        v33 = cameras[index1[k], 0]
-        v34 = in_camera_bar[k, 0]
-        t52_bar[k] = (v28 * v29 - v30 * v31) * v32
-        t48_bar[k] = (v33 * v31 - v28 * v34) * v32
-        t45_bar[k] = (v30 * v34 - v33 * v29) * v32
+        v29 = cameras[index1[k], 2]
+        v30 = in_camera_bar[1, k]
+        v31 = cameras[index1[k], 1]
+        v32 = in_camera_bar[2, k]
+        v33 = second[k]
+        v34 = cameras[index1[k], 0]
+        v35 = in_camera_bar[0, k]
+        t52_bar[k] = (v29 * v30 - v31 * v32) * v33
+        t48_bar[k] = (v34 * v32 - v29 * v35) * v33
+        t45_bar[k] = (v31 * v35 - v34 * v30) * v33
     # rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k]·in_camera_bar[k,l]
-    for k in range(rows):
-        for l in range(3):
-            rx_bar[k, l] = first_[k] * in_camera_bar[k, l]
+    for l in range(3):
+        for k in range(rows):
+            rx_bar[l, k] = first_[k] * in_camera_bar[l, k]
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            rx_bar[k, l] += t52_bar[k]
+            rx_bar[l, k] += t52_bar[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            rx_bar[k, l] += t48_bar[k]
+            rx_bar[l, k] += t48_bar[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            rx_bar[k, l] += t45_bar[k]
+            rx_bar[l, k] += t45_bar[k]
     # t31_bar[k] = points[index2[k],1]·rx_bar[k,2] + second[k]·in_camera_bar[k,2]·rx[k,1] - points[index2[k],2]·rx_bar[k,1] - second[k]·in_camera_bar[k,1]·rx[k,2]
     # t29_bar[k] = cameras[index1[k],2]·rx_bar[k,1] - cameras[index1[k],1]·rx_bar[k,2]
     # t25_bar[k] = cameras[index1[k],0]·rx_bar[k,2] - cameras[index1[k],2]·rx_bar[k,0]
@@ -652,135 +664,143 @@ def _residuals_grad_1(
     # t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]
     # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]
     for k in range(rows):
-        v35 = points[index2[k], 1]
-        v36 = rx_bar[k, 2]
-        v37 = second[k]
-        v38 = rx[k, 1]
-        v39 = v37 * in_camera_bar[k, 2]
-        v40 = points[index2[k], 2]
-        v41 = rx_bar[k, 1]
-        v42 = rx[k, 2]
-        v43 = v37 * in_camera_bar[k, 1]
-        v44 = cameras[index1[k], 2]
-        v45 = cameras[index1[k], 1]
-        v46 = cameras[index1[k], 0]
-        v47 = rx_bar[k, 0]
-        v48 = points[index2[k], 0]
-        v49 = rx[k, 0]
-        v50 = v37 * in_camera_bar[k, 0]
-        t31_bar[k] = v35 * v36 + v39 * v38 - v40 * v41 - v43 * v42
-        t29_bar[k] = v44 * v41 - v45 * v36
-        t25_bar[k] = v46 * v36 - v44 * v47
-        t24_bar[k] = v48 * v41 + v43 * v49 - v35 * v47 - v50 * v38
-        t22_bar[k] = v45 * v47 - v46 * v41
-        t21_bar[k] = v40 * v47 + v50 * v42 - v48 * v36 - v39 * v49
+        v36 = points[index2[k], 1]
+        v37 = rx_bar[2, k]
+        v38 = second[k]
+        v39 = rx[1, k]
+        v40 = v38 * in_camera_bar[2, k]
+        v41 = points[index2[k], 2]
+        v42 = rx_bar[1, k]
+        v43 = rx[2, k]
+        v44 = v38 * in_camera_bar[1, k]
+        v45 = cameras[index1[k], 2]
+        v46 = cameras[index1[k], 1]
+        v47 = cameras[index1[k], 0]
+        v48 = rx_bar[0, k]
+        v49 = points[index2[k], 0]
+        v50 = rx[0, k]
+        v51 = v38 * in_camera_bar[0, k]
+        t31_bar[k] = v36 * v37 + v40 * v39 - v41 * v42 - v44 * v43
+        t29_bar[k] = v45 * v42 - v46 * v37
+        t25_bar[k] = v47 * v37 - v45 * v48
+        t24_bar[k] = v49 * v42 + v44 * v50 - v36 * v48 - v51 * v39
+        t22_bar[k] = v46 * v48 - v47 * v42
+        t21_bar[k] = v41 * v48 + v51 * v43 - v49 * v37 - v40 * v50
     # second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]
     for k in range(rows):
-        total5 = 0.0
-        for l in range(3):
-            total5 += in_camera_bar[k, l] * t65[k, l]
-        second_bar[k] = total5
+        second_bar[k] = 0.0
+    for l in range(0, 3 - 3 % 3, 3):
+        for k in range(rows):
+            second_bar[k] += (
+                in_camera_bar[l, k] * t65[l, k]
+                + in_camera_bar[l + 1, k] * t65[l + 1, k]
+                + in_camera_bar[l + 2, k] * t65[l + 2, k]
+            )
     # first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]
     for k in range(rows):
-        total6 = 0.0
-        for l in range(3):
-            total6 += in_camera_bar[k, l] * rx[k, l]
-        first_bar[k] = total6
+        first_bar[k] = 0.0
+    for l in range(0, 3 - 3 % 3, 3):
+        for k in range(rows):
+            first_bar[k] += (
+                in_camera_bar[l, k] * rx[l, k]
+                + in_camera_bar[l + 1, k] * rx[l + 1, k]
+                + in_camera_bar[l + 2, k] * rx[l + 2, k]
+            )
     # theta_bar[k] = -select([theta2[k] < 1e-06], 0, first_bar[k])·spherical_bessel(1, theta[k]) - half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])·spherical_bessel(1, theta[k]/2)
     # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24
     for k in range(rows):
-        v51 = theta2[k]
-        v52 = v51 < 1e-06
-        v53 = first_bar[k]
-        v54 = theta[k]
-        v55 = second_bar[k]
-        v56 = v53 if v52 else 0.0
-        v57 = v55 if v52 else 0.0
+        v52 = theta2[k]
+        v53 = v52 < 1e-06
+        v54 = first_bar[k]
+        v55 = theta[k]
+        v56 = second_bar[k]
+        v57 = v54 if v53 else 0.0
+        v58 = v56 if v53 else 0.0
         theta2_bar[k] = (
-            2.0 * (v56 / 120.0 + v57 / 720.0) * v51
+            2.0 * (v57 / 120.0 + v58 / 720.0) * v52
             + (
                 0.0
-                if v52
+                if v53
                 else (
-                    -((0.0 if v52 else v53) * _spherical_bessel_1(v54))
-                    - half[k] * (0.0 if v52 else v55) * _spherical_bessel_1(v54 / 2.0)
+                    -((0.0 if v53 else v54) * _spherical_bessel_1(v55))
+                    - half[k] * (0.0 if v53 else v56) * _spherical_bessel_1(v55 / 2.0)
                 )
-                / (2.0 * v54)
+                / (2.0 * v55)
             )
-            - v56 / 6.0
-            - v57 / 24.0
+            - v57 / 6.0
+            - v58 / 24.0
         )
     # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
-    for k in range(rows):
-        for l in range(3):
-            t2_bar[k, l] = in_camera_bar[k, l]
+    for l in range(3):
+        for k in range(rows):
+            t2_bar[l, k] = in_camera_bar[l, k]
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            t2_bar[k, l] += t29_bar[k]
+            t2_bar[l, k] += t29_bar[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            t2_bar[k, l] += t25_bar[k]
+            t2_bar[l, k] += t25_bar[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            t2_bar[k, l] += t22_bar[k]
+            t2_bar[l, k] += t22_bar[k]
     # t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]
-    for k in range(rows):
-        for l in range(3):
-            t1_bar[k, l] = 2.0 * theta2_bar[k] * cameras[index1[k], l]
+    for l in range(3):
+        for k in range(rows):
+            t1_bar[l, k] = 2.0 * theta2_bar[k] * cameras[index1[k], l]
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            t1_bar[k, l] += t31_bar[k]
+            t1_bar[l, k] += t31_bar[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            t1_bar[k, l] += t24_bar[k]
+            t1_bar[l, k] += t24_bar[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            t1_bar[k, l] += t21_bar[k]
+            t1_bar[l, k] += t21_bar[k]
     # camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}
-    for k in range(rows):
-        for r in range(9):
-            camera_bar[k, r] = 0.0
+    for r in range(9):
+        for k in range(rows):
+            camera_bar[r, k] = 0.0
     r = 8
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[k, r] += k2_bar[k]
+            camera_bar[r, k] += k2_bar[k]
     r = 7
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[k, r] += t75_bar[k]
+            camera_bar[r, k] += t75_bar[k]
     r = 6
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[k, r] += t72_bar[k]
-    for k in range(rows):
-        for r in range(max(0, 3), min(9, 6)):
-            camera_bar[k, r] += in_camera_bar[k, r - 3]
-    for k in range(rows):
-        for r in range(min(9, 3)):
-            camera_bar[k, r] += t1_bar[k, r]
+            camera_bar[r, k] += t72_bar[k]
+    for r in range(max(0, 3), min(9, 6)):
+        for k in range(rows):
+            camera_bar[r, k] += in_camera_bar[r - 3, k]
+    for r in range(min(9, 3)):
+        for k in range(rows):
+            camera_bar[r, k] += t1_bar[r, k]
     # cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]
-    for k in range(rows):
-        i = index1[k]
-        for r in range(9):
-            cameras_bar[i, r] += camera_bar[k, r]
+    for r in range(9):
+        for k in range(rows):
+            i = index1[k]
+            cameras_bar[i, r] += camera_bar[r, k]
     # points_bar[j,l] = Σ_{k: j = index2[k]} t2_bar[k,l]
-    for k in range(rows):
-        j = index2[k]
-        for l in range(3):
-            points_bar[j, l] += t2_bar[k, l]
+    for l in range(3):
+        for k in range(rows):
+            j = index2[k]
+            points_bar[j, l] += t2_bar[l, k]
 
 
 _residuals_grad_1_address = _address_of(_residuals_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -789,6 +809,8 @@ def _residuals_grad_1_blocks(
     blocks,
     tile,
     m,
+    residuals_cotangent,
+    residuals_cotangent_packed,
     cameras,
     index1,
     theta2,
@@ -813,7 +835,6 @@ def _residuals_grad_1_blocks(
     t79,
     observed,
     residuals,
-    residuals_cotangent,
     scale_bar,
     t75_bar,
     radius2_bar,
@@ -850,6 +871,8 @@ def _residuals_grad_1_blocks(
                 address,
                 (
                     rows,
+                    residuals_cotangent[start : start + rows],
+                    residuals_cotangent_packed[block],
                     cameras,
                     index1[start : start + rows],
                     theta2[block],
@@ -874,7 +897,6 @@ def _residuals_grad_1_blocks(
                     t79[block],
                     observed[start : start + rows],
                     residuals[start : start + rows],
-                    residuals_cotangent[start : start + rows],
                     scale_bar[block],
                     t75_bar[block],
                     radius2_bar[block],
@@ -1034,15 +1056,16 @@ def _run_residuals_grad(
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
-    tile = _count_rows(7 * 3 + 2 * 2 + 9 + 32)
+    tile = _count_rows(3 * 2 + 7 * 3 + 9 + 32)
     blocks2 = _count_blocks(
         m,
-        24 * 3 + 6 * 2 + 5 * 9 + c * 9 + p * 3 + 27,
-        tile * (7 * 3 + 2 * 2 + 9 + 32) + c * 9 + p * 3,
+        7 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 27,
+        tile * (3 * 2 + 7 * 3 + 9 + 32) + c * 9 + p * 3,
     )
     residuals = np.empty((m, 2), np.float64)
     cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
     points_bar_blocks = np.zeros((blocks2, p, 3), np.float64)
+    residuals_cotangent_packed_tile = np.empty((blocks2, 2, tile), np.float64)
     theta2_tile = np.empty((blocks2, tile), np.float64)
     theta_tile = np.empty((blocks2, tile), np.float64)
     half_tile = np.empty((blocks2, tile), np.float64)
@@ -1051,13 +1074,13 @@ def _run_residuals_grad(
     t27_tile = np.empty((blocks2, tile), np.float64)
     t34_tile = np.empty((blocks2, tile), np.float64)
     t41_tile = np.empty((blocks2, tile), np.float64)
-    rx_tile = np.empty((blocks2, tile, 3), np.float64)
+    rx_tile = np.empty((blocks2, 3, tile), np.float64)
     t50_tile = np.empty((blocks2, tile), np.float64)
     t57_tile = np.empty((blocks2, tile), np.float64)
     t64_tile = np.empty((blocks2, tile), np.float64)
-    t65_tile = np.empty((blocks2, tile, 3), np.float64)
-    in_camera_tile = np.empty((blocks2, tile, 3), np.float64)
-    image_tile = np.empty((blocks2, tile, 2), np.float64)
+    t65_tile = np.empty((blocks2, 3, tile), np.float64)
+    in_camera_tile = np.empty((blocks2, 3, tile), np.float64)
+    image_tile = np.empty((blocks2, 2, tile), np.float64)
     radius2_tile = np.empty((blocks2, tile), np.float64)
     t78_tile = np.empty((blocks2, tile), np.float64)
     t79_tile = np.empty((blocks2, tile), np.float64)
@@ -1066,13 +1089,13 @@ def _run_residuals_grad(
     radius2_bar_tile = np.empty((blocks2, tile), np.float64)
     k2_bar_tile = np.empty((blocks2, tile), np.float64)
     t72_bar_tile = np.empty((blocks2, tile), np.float64)
-    image_bar_tile = np.empty((blocks2, tile, 2), np.float64)
+    image_bar_tile = np.empty((blocks2, 2, tile), np.float64)
     t71_bar_tile = np.empty((blocks2, tile), np.float64)
-    in_camera_bar_tile = np.empty((blocks2, tile, 3), np.float64)
+    in_camera_bar_tile = np.empty((blocks2, 3, tile), np.float64)
     t52_bar_tile = np.empty((blocks2, tile), np.float64)
     t48_bar_tile = np.empty((blocks2, tile), np.float64)
     t45_bar_tile = np.empty((blocks2, tile), np.float64)
-    rx_bar_tile = np.empty((blocks2, tile, 3), np.float64)
+    rx_bar_tile = np.empty((blocks2, 3, tile), np.float64)
     t31_bar_tile = np.empty((blocks2, tile), np.float64)
     t29_bar_tile = np.empty((blocks2, tile), np.float64)
     t25_bar_tile = np.empty((blocks2, tile), np.float64)
@@ -1082,15 +1105,17 @@ def _run_residuals_grad(
     second_bar_tile = np.empty((blocks2, tile), np.float64)
     first_bar_tile = np.empty((blocks2, tile), np.float64)
     theta2_bar_tile = np.empty((blocks2, tile), np.float64)
-    t2_bar_tile = np.empty((blocks2, tile, 3), np.float64)
-    t1_bar_tile = np.empty((blocks2, tile, 3), np.float64)
-    camera_bar_tile = np.empty((blocks2, tile, 9), np.float64)
+    t2_bar_tile = np.empty((blocks2, 3, tile), np.float64)
+    t1_bar_tile = np.empty((blocks2, 3, tile), np.float64)
+    camera_bar_tile = np.empty((blocks2, 9, tile), np.float64)
     if blocks2 > 1:
         _residuals_grad_1_blocks(
             _residuals_grad_1_address,
             blocks2,
             tile,
             m,
+            residuals_cotangent,
+            residuals_cotangent_packed_tile,
             cameras,
             index1,
             theta2_tile,
@@ -1115,7 +1140,6 @@ def _run_residuals_grad(
             t79_tile,
             observed,
             residuals,
-            residuals_cotangent,
             scale_bar_tile,
             t75_bar_tile,
             radius2_bar_tile,
@@ -1148,6 +1172,8 @@ def _run_residuals_grad(
             rows = min(tile, m - start)
             _residuals_grad_1(
                 rows,
+                residuals_cotangent[start : start + rows],
+                residuals_cotangent_packed_tile[0],
                 cameras,
                 index1[start : start + rows],
                 theta2_tile[0],
@@ -1172,7 +1198,6 @@ def _run_residuals_grad(
                 t79_tile[0],
                 observed[start : start + rows],
                 residuals[start : start + rows],
-                residuals_cotangent[start : start + rows],
                 scale_bar_tile[0],
                 t75_bar_tile[0],
                 radius2_bar_tile[0],
@@ -1354,9 +1379,12 @@ def _check_index(function, index, extent, name, array, axis):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
-    fitting = 65536 // max(row_elements, 1)
-    return max(32, min(1024, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch.
+
+    8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    """
+    fitting = 65536 // max(row_elements, 1) // 16 * 16 + 8
+    return max(72, min(1032, fitting))
 
 
 def _count_blocks(samples, work, block_elements):

@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_f794df1cadc67551"
+__name__ = "symgrad_module_3044ec15fecc7c4c"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -227,65 +227,77 @@ def _log_posterior_1(
 
 
 @njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1])",
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])",
     **_OPTIONS,
 )
 def _log_posterior_2(
-    rows, K, d, X, mu, centred, lower, t3, whitened, t6, t9, logsumexp2, log_posterior_total
+    rows,
+    K,
+    d,
+    X,
+    X_packed,
+    mu,
+    centred,
+    lower,
+    t3,
+    whitened,
+    t6,
+    t9,
+    logsumexp2_largest,
+    logsumexp2_total,
+    log_posterior_total,
 ):
+    # X_packed[j,i] = X[i,j]
+    for j in range(d):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
     # centred[j,i,k] = X[j,k] - mu[i,k]
-    for j in range(rows):
-        for i in range(K):
-            for k in range(d):
-                centred[j, i, k] = X[j, k] - mu[i, k]
+    for i in range(K):
+        for k in range(d):
+            for j in range(rows):
+                centred[i, k, j] = X_packed[k, j] - mu[i, k]
     # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
     for i in range(K):
-        for j in range(0, rows - rows % 4, 4):
-            for k in range(d):
-                total = 0.0
-                total_j1 = 0.0
-                total_j2 = 0.0
-                total_j3 = 0.0
-                for l in range(k):
-                    v = lower[i, k, l]
-                    total += centred[j, i, l] * v
-                    total_j1 += centred[j + 1, i, l] * v
-                    total_j2 += centred[j + 2, i, l] * v
-                    total_j3 += centred[j + 3, i, l] * v
-                v2 = t3[i, k]
-                whitened[j, i, k] = v2 * centred[j, i, k] + total
-                whitened[j + 1, i, k] = v2 * centred[j + 1, i, k] + total_j1
-                whitened[j + 2, i, k] = v2 * centred[j + 2, i, k] + total_j2
-                whitened[j + 3, i, k] = v2 * centred[j + 3, i, k] + total_j3
-        for j in range(rows - rows % 4, rows):
-            for k in range(d):
-                total = 0.0
-                for l in range(k):
-                    total += centred[j, i, l] * lower[i, k, l]
-                whitened[j, i, k] = t3[i, k] * centred[j, i, k] + total
+        for k in range(d):
+            for j in range(rows):
+                whitened[i, k, j] = t3[i, k] * centred[i, k, j]
+    for i in range(K):
+        for k in range(d):
+            for l in range(k):
+                lower_here = lower[i, k, l]
+                for j in range(rows):
+                    whitened[i, k, j] += centred[i, l, j] * lower_here
     # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
+    for i in range(K):
+        for j in range(rows):
+            t9[i, j] = t6[i]
+    for i in range(K):
+        for k in range(d):
+            for j in range(rows):
+                v = whitened[i, k, j]
+                t9[i, j] += v * v * (-0.5)
+    # logsumexp2_largest[j] = max_i (t9[j,i])
     for j in range(rows):
-        for i in range(K):
-            total2 = 0.0
-            for k in range(d):
-                v3 = whitened[j, i, k]
-                total2 += v3 * v3
-            t9[j, i] = t6[i] + total2 * (-0.5)
+        logsumexp2_largest[j] = -np.inf
+    for i in range(K):
+        for j in range(rows):
+            v2 = t9[i, j]
+            logsumexp2_largest[j] = (
+                v2 if v2 > logsumexp2_largest[j] or v2 != v2 else logsumexp2_largest[j]
+            )
+    # logsumexp2_total[j] = Σ_i exp(t9[j,i] - logsumexp2_largest[j])
+    for j in range(rows):
+        logsumexp2_total[j] = 0.0
+    for i in range(K):
+        for j in range(rows):
+            logsumexp2_total[j] += _exp(t9[i, j] - _finite_or_zero(logsumexp2_largest[j]))
     # logsumexp2[j] = logsumexp_i (t9[j,i])
-    for j in range(rows):
-        largest = -np.inf
-        for i in range(K):
-            v4 = t9[j, i]
-            largest = v4 if v4 > largest or v4 != v4 else largest
-        largest = _finite_or_zero(largest)
-        total3 = 0.0
-        for i in range(K):
-            total3 += _exp(t9[j, i] - largest)
-        logsumexp2[j] = _log(total3) + largest
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior_total_sum = 0.0
     for j in range(rows):
-        log_posterior_total_sum += logsumexp2[j]
+        log_posterior_total_sum += _log(logsumexp2_total[j]) + _finite_or_zero(
+            logsumexp2_largest[j]
+        )
     log_posterior_total[0] += log_posterior_total_sum
 
 
@@ -293,7 +305,7 @@ _log_posterior_2_address = _address_of(_log_posterior_2)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -305,6 +317,7 @@ def _log_posterior_2_blocks(
     K,
     d,
     X,
+    X_packed,
     mu,
     centred,
     lower,
@@ -312,7 +325,8 @@ def _log_posterior_2_blocks(
     whitened,
     t6,
     t9,
-    logsumexp2,
+    logsumexp2_largest,
+    logsumexp2_total,
     log_posterior_total,
 ):
     for block in prange(blocks):
@@ -327,6 +341,7 @@ def _log_posterior_2_blocks(
                     K,
                     d,
                     X[start : start + rows],
+                    X_packed[block],
                     mu,
                     centred[block],
                     lower,
@@ -334,7 +349,8 @@ def _log_posterior_2_blocks(
                     whitened[block],
                     t6,
                     t9[block],
-                    logsumexp2[block],
+                    logsumexp2_largest[block],
+                    logsumexp2_total[block],
                     log_posterior_total[block],
                 ),
             )
@@ -421,7 +437,7 @@ def _log_posterior_grad_1(
 
 
 @njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])",
     **_OPTIONS,
 )
 def _log_posterior_grad_2(
@@ -429,6 +445,7 @@ def _log_posterior_grad_2(
     K,
     d,
     X,
+    X_packed,
     mu,
     centred,
     lower,
@@ -448,145 +465,114 @@ def _log_posterior_grad_2(
     mu_bar,
     lower_bar_total,
 ):
+    # X_packed[j,i] = X[i,j]
+    for j in range(d):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
     # centred[j,i,k] = X[j,k] - mu[i,k]
-    for j in range(rows):
-        for i in range(K):
-            for k in range(d):
-                centred[j, i, k] = X[j, k] - mu[i, k]
+    for i in range(K):
+        for k in range(d):
+            for j in range(rows):
+                centred[i, k, j] = X_packed[k, j] - mu[i, k]
     # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
     for i in range(K):
-        for j in range(0, rows - rows % 4, 4):
-            for k in range(d):
-                total = 0.0
-                total_j1 = 0.0
-                total_j2 = 0.0
-                total_j3 = 0.0
-                for l in range(k):
-                    v = lower[i, k, l]
-                    total += centred[j, i, l] * v
-                    total_j1 += centred[j + 1, i, l] * v
-                    total_j2 += centred[j + 2, i, l] * v
-                    total_j3 += centred[j + 3, i, l] * v
-                v2 = t3[i, k]
-                whitened[j, i, k] = v2 * centred[j, i, k] + total
-                whitened[j + 1, i, k] = v2 * centred[j + 1, i, k] + total_j1
-                whitened[j + 2, i, k] = v2 * centred[j + 2, i, k] + total_j2
-                whitened[j + 3, i, k] = v2 * centred[j + 3, i, k] + total_j3
-        for j in range(rows - rows % 4, rows):
-            for k in range(d):
-                total = 0.0
-                for l in range(k):
-                    total += centred[j, i, l] * lower[i, k, l]
-                whitened[j, i, k] = t3[i, k] * centred[j, i, k] + total
+        for k in range(d):
+            for j in range(rows):
+                whitened[i, k, j] = t3[i, k] * centred[i, k, j]
+    for i in range(K):
+        for k in range(d):
+            for l in range(k):
+                lower_here = lower[i, k, l]
+                for j in range(rows):
+                    whitened[i, k, j] += centred[i, l, j] * lower_here
     # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
-    for j in range(rows):
-        for i in range(K):
-            total2 = 0.0
-            for k in range(d):
-                v3 = whitened[j, i, k]
-                total2 += v3 * v3
-            t9[j, i] = t6[i] + total2 * (-0.5)
+    for i in range(K):
+        for j in range(rows):
+            t9[i, j] = t6[i]
+    for i in range(K):
+        for k in range(d):
+            for j in range(rows):
+                v = whitened[i, k, j]
+                t9[i, j] += v * v * (-0.5)
     # for logsumexp2[j] = logsumexp_i (t9[j,i]): the largest element
     for j in range(rows):
-        largest = -np.inf
-        for i in range(K):
-            v4 = t9[j, i]
-            largest = v4 if v4 > largest or v4 != v4 else largest
-        logsumexp2_peak[j] = _finite_or_zero(largest)
+        logsumexp2_peak[j] = -np.inf
+    for i in range(K):
+        for j in range(rows):
+            v2 = t9[i, j]
+            logsumexp2_peak[j] = v2 if v2 > logsumexp2_peak[j] or v2 != v2 else logsumexp2_peak[j]
+    for j in range(rows):
+        logsumexp2_peak[j] = _finite_or_zero(logsumexp2_peak[j])
     # for logsumexp2[j] = logsumexp_i (t9[j,i]): Σ exp(element − largest)
     for j in range(rows):
-        total3 = 0.0
-        for i in range(K):
-            total3 += _exp(t9[j, i] - logsumexp2_peak[j])
-        logsumexp2_total[j] = total3
+        logsumexp2_total[j] = 0.0
+    for i in range(K):
+        for j in range(rows):
+            logsumexp2_total[j] += _exp(t9[i, j] - logsumexp2_peak[j])
     # for logsumexp2[j] = logsumexp_i (t9[j,i]): log of the sum
     # logsumexp2[j] = logsumexp_i (t9[j,i])
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior_total_sum = 0.0
     for j in range(rows):
-        v5 = _log(logsumexp2_total[j])
-        logsumexp2_rest[j] = v5
-        log_posterior_total_sum += logsumexp2_peak[j] + v5
+        v3 = _log(logsumexp2_total[j])
+        logsumexp2_rest[j] = v3
+        log_posterior_total_sum += logsumexp2_peak[j] + v3
     log_posterior_total[0] += log_posterior_total_sum
     # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
-    for j in range(rows):
-        for i in range(K):
-            v6 = _exp(_subtract_both(t9[j, i], logsumexp2_peak[j], logsumexp2_rest[j]))
-            t9_bar[j, i] = v6
-            log_normaliser_bar[i] += v6
+    for i in range(K):
+        log_normaliser_bar_sum = 0.0
+        for j in range(rows):
+            v4 = _exp(_subtract_both(t9[i, j], logsumexp2_peak[j], logsumexp2_rest[j]))
+            t9_bar[i, j] = v4
+            log_normaliser_bar_sum += v4
+        log_normaliser_bar[i] += log_normaliser_bar_sum
     # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
-    for j in range(rows):
-        for i in range(K):
-            for k in range(d):
-                t4_bar[j, i, k] = -(t9_bar[j, i] * whitened[j, i, k])
+    for i in range(K):
+        for k in range(d):
+            for j in range(rows):
+                t4_bar[i, k, j] = -(t9_bar[i, j] * whitened[i, k, j])
     # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
     for i in range(K):
-        for j in range(0, rows - rows % 4, 4):
-            for k in range(d):
-                t3_bar_total[i, k] += (
-                    centred[j, i, k] * t4_bar[j, i, k]
-                    + centred[j + 1, i, k] * t4_bar[j + 1, i, k]
-                    + centred[j + 2, i, k] * t4_bar[j + 2, i, k]
-                    + centred[j + 3, i, k] * t4_bar[j + 3, i, k]
-                )
-        for j in range(rows - rows % 4, rows):
-            for k in range(d):
-                t3_bar_total[i, k] += centred[j, i, k] * t4_bar[j, i, k]
+        for k in range(d):
+            total = 0.0
+            for j in range(rows):
+                total += centred[i, k, j] * t4_bar[i, k, j]
+            t3_bar_total[i, k] += total
     # centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_{l > k} lower[i,l,k]·t4_bar[j,i,l]
-    for j in range(rows):
-        for i in range(K):
-            for k in range(d):
-                centred_bar[j, i, k] = t3[i, k] * t4_bar[j, i, k]
     for i in range(K):
-        for j in range(0, rows - rows % 4, 4):
-            for l in range(d):
-                t4_bar_here = t4_bar[j, i, l]
-                t4_bar_here1 = t4_bar[j + 1, i, l]
-                t4_bar_here2 = t4_bar[j + 2, i, l]
-                t4_bar_here3 = t4_bar[j + 3, i, l]
-                for k in range(l):
-                    v7 = lower[i, l, k]
-                    centred_bar[j, i, k] += v7 * t4_bar_here
-                    centred_bar[j + 1, i, k] += v7 * t4_bar_here1
-                    centred_bar[j + 2, i, k] += v7 * t4_bar_here2
-                    centred_bar[j + 3, i, k] += v7 * t4_bar_here3
-        for j in range(rows - rows % 4, rows):
-            for l in range(d):
-                t4_bar_here = t4_bar[j, i, l]
-                for k in range(l):
-                    centred_bar[j, i, k] += lower[i, l, k] * t4_bar_here
+        for k in range(d):
+            for j in range(rows):
+                centred_bar[i, k, j] = t3[i, k] * t4_bar[i, k, j]
+    for i in range(K):
+        for k in range(d):
+            for l in range(k + 1, d):
+                lower_here2 = lower[i, l, k]
+                for j in range(rows):
+                    centred_bar[i, k, j] += lower_here2 * t4_bar[i, l, j]
     # mu_bar[i,k] = -Σ_j centred_bar[j,i,k]
-    for j in range(rows):
-        for i in range(K):
-            for k in range(d):
-                mu_bar[i, k] += centred_bar[j, i, k]
+    for i in range(K):
+        for k in range(d):
+            mu_bar_sum = 0.0
+            for j in range(rows):
+                mu_bar_sum += centred_bar[i, k, j]
+            mu_bar[i, k] += mu_bar_sum
     # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
         for k in range(d):
-            for j in range(0, rows - rows % 4, 4):
-                t4_bar_here4 = t4_bar[j, i, k]
-                t4_bar_here12 = t4_bar[j + 1, i, k]
-                t4_bar_here22 = t4_bar[j + 2, i, k]
-                t4_bar_here32 = t4_bar[j + 3, i, k]
-                for l in range(k):
-                    lower_bar_total[i, k, l] += (
-                        centred[j, i, l] * t4_bar_here4
-                        + centred[j + 1, i, l] * t4_bar_here12
-                        + centred[j + 2, i, l] * t4_bar_here22
-                        + centred[j + 3, i, l] * t4_bar_here32
-                    )
-            for j in range(rows - rows % 4, rows):
-                t4_bar_here4 = t4_bar[j, i, k]
-                for l in range(k):
-                    lower_bar_total[i, k, l] += centred[j, i, l] * t4_bar_here4
+            for l in range(d):
+                total2 = 0.0
+                for j in range(rows):
+                    if l <= k - 1:
+                        total2 += centred[i, l, j] * t4_bar[i, k, j]
+                lower_bar_total[i, k, l] += total2
 
 
 _log_posterior_grad_2_address = _address_of(_log_posterior_grad_2)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -598,6 +584,7 @@ def _log_posterior_grad_2_blocks(
     K,
     d,
     X,
+    X_packed,
     mu,
     centred,
     lower,
@@ -629,6 +616,7 @@ def _log_posterior_grad_2_blocks(
                     K,
                     d,
                     X[start : start + rows],
+                    X_packed[block],
                     mu,
                     centred[block],
                     lower,
@@ -793,13 +781,17 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         frobenius,
         sum5,
     )
-    tile = _count_rows(2 * K * d + K + 1)
-    blocks2 = _count_blocks(n, 3 * K * d + K * d * d + 2 * K + 1, tile * (2 * K * d + K + 1) + 1)
+    tile = _count_rows(d + 2 * K * d + K + 2)
+    blocks2 = _count_blocks(
+        n, d + 3 * K * d + K * d * d + 3 * K + 2, tile * (d + 2 * K * d + K + 2) + 1
+    )
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
-    centred_tile = np.empty((blocks2, tile, K, d), np.float64)
-    whitened_tile = np.empty((blocks2, tile, K, d), np.float64)
-    t9_tile = np.empty((blocks2, tile, K), np.float64)
-    logsumexp2_tile = np.empty((blocks2, tile), np.float64)
+    X_packed_tile = np.empty((blocks2, d, tile), np.float64)
+    centred_tile = np.empty((blocks2, K, d, tile), np.float64)
+    whitened_tile = np.empty((blocks2, K, d, tile), np.float64)
+    t9_tile = np.empty((blocks2, K, tile), np.float64)
+    logsumexp2_largest_tile = np.empty((blocks2, tile), np.float64)
+    logsumexp2_total_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _log_posterior_2_blocks(
             _log_posterior_2_address,
@@ -809,6 +801,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
             K,
             d,
             X,
+            X_packed_tile,
             mu,
             centred_tile,
             lower,
@@ -816,7 +809,8 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
             whitened_tile,
             t6,
             t9_tile,
-            logsumexp2_tile,
+            logsumexp2_largest_tile,
+            logsumexp2_total_tile,
             log_posterior_total_blocks,
         )
     else:
@@ -827,6 +821,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 K,
                 d,
                 X[start : start + rows],
+                X_packed_tile[0],
                 mu,
                 centred_tile[0],
                 lower,
@@ -834,7 +829,8 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 whitened_tile[0],
                 t6,
                 t9_tile[0],
-                logsumexp2_tile[0],
+                logsumexp2_largest_tile[0],
+                logsumexp2_total_tile[0],
                 log_posterior_total_blocks[0],
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
@@ -870,26 +866,27 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
         gamma,
         sum4_bar,
     )
-    tile = _count_rows(4 * K * d + 2 * K + 3)
+    tile = _count_rows(d + 4 * K * d + 2 * K + 3)
     blocks2 = _count_blocks(
         n,
-        7 * K * d + 3 * K * d * d + 5 * K + 3,
-        tile * (4 * K * d + 2 * K + 3) + 1 + K + K * d + K * d + K * d * d,
+        d + 7 * K * d + 3 * K * d * d + 5 * K + 3,
+        tile * (d + 4 * K * d + 2 * K + 3) + 1 + K + K * d + K * d + K * d * d,
     )
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
     log_normaliser_bar_blocks = np.zeros((blocks2, K), np.float64)
     t3_bar_total_blocks = np.zeros((blocks2, K, d), np.float64)
     mu_bar_blocks = np.zeros((blocks2, K, d), np.float64)
     lower_bar_total_blocks = np.zeros((blocks2, K, d, d), np.float64)
-    centred_tile = np.empty((blocks2, tile, K, d), np.float64)
-    whitened_tile = np.empty((blocks2, tile, K, d), np.float64)
-    t9_tile = np.empty((blocks2, tile, K), np.float64)
+    X_packed_tile = np.empty((blocks2, d, tile), np.float64)
+    centred_tile = np.empty((blocks2, K, d, tile), np.float64)
+    whitened_tile = np.empty((blocks2, K, d, tile), np.float64)
+    t9_tile = np.empty((blocks2, K, tile), np.float64)
     logsumexp2_peak_tile = np.empty((blocks2, tile), np.float64)
     logsumexp2_total_tile = np.empty((blocks2, tile), np.float64)
     logsumexp2_rest_tile = np.empty((blocks2, tile), np.float64)
-    t9_bar_tile = np.empty((blocks2, tile, K), np.float64)
-    t4_bar_tile = np.empty((blocks2, tile, K, d), np.float64)
-    centred_bar_tile = np.empty((blocks2, tile, K, d), np.float64)
+    t9_bar_tile = np.empty((blocks2, K, tile), np.float64)
+    t4_bar_tile = np.empty((blocks2, K, d, tile), np.float64)
+    centred_bar_tile = np.empty((blocks2, K, d, tile), np.float64)
     if blocks2 > 1:
         _log_posterior_grad_2_blocks(
             _log_posterior_grad_2_address,
@@ -899,6 +896,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
             K,
             d,
             X,
+            X_packed_tile,
             mu,
             centred_tile,
             lower,
@@ -926,6 +924,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 K,
                 d,
                 X[start : start + rows],
+                X_packed_tile[0],
                 mu,
                 centred_tile[0],
                 lower,
@@ -1163,9 +1162,12 @@ def _deliver(function, names, gradients, single, out, accumulate):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
-    fitting = 65536 // max(row_elements, 1)
-    return max(32, min(1024, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch.
+
+    8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    """
+    fitting = 65536 // max(row_elements, 1) // 16 * 16 + 8
+    return max(72, min(1032, fitting))
 
 
 def _count_blocks(samples, work, block_elements):

@@ -43,7 +43,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_64d04159539a9c64"
+__name__ = "symgrad_module_7d9eef2fd8e2d599"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -360,9 +360,12 @@ def _loss_grad_1(
             total3 += v16 * v16
     loss_total[0] += total3
     # matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)
+    # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
     for i in range(rows):
         for k in range(p):
-            matmul1_bar[i, k] = -(t3[i, k] if np.float64(observed[i, k]) else 0.0)
+            v17 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            matmul1_bar[i, k] = -v17
+            b_bar[k] += v17
     # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
     for i in range(rows):
         for j in range(r):
@@ -386,33 +389,33 @@ def _loss_grad_1(
             matmul1_bar_here14 = matmul1_bar[i + 2, k + 3]
             matmul1_bar_here15 = matmul1_bar[i + 3, k + 3]
             for j in range(r):
-                v17 = V[k, j]
-                v18 = V[k + 1, j]
-                v19 = V[k + 2, j]
-                v20 = V[k + 3, j]
+                v18 = V[k, j]
+                v19 = V[k + 1, j]
+                v20 = V[k + 2, j]
+                v21 = V[k + 3, j]
                 U_bar[i, j] += (
-                    v17 * matmul1_bar_here
-                    + v18 * matmul1_bar_here4
-                    + v19 * matmul1_bar_here8
-                    + v20 * matmul1_bar_here12
+                    v18 * matmul1_bar_here
+                    + v19 * matmul1_bar_here4
+                    + v20 * matmul1_bar_here8
+                    + v21 * matmul1_bar_here12
                 )
                 U_bar[i + 1, j] += (
-                    v17 * matmul1_bar_here1
-                    + v18 * matmul1_bar_here5
-                    + v19 * matmul1_bar_here9
-                    + v20 * matmul1_bar_here13
+                    v18 * matmul1_bar_here1
+                    + v19 * matmul1_bar_here5
+                    + v20 * matmul1_bar_here9
+                    + v21 * matmul1_bar_here13
                 )
                 U_bar[i + 2, j] += (
-                    v17 * matmul1_bar_here2
-                    + v18 * matmul1_bar_here6
-                    + v19 * matmul1_bar_here10
-                    + v20 * matmul1_bar_here14
+                    v18 * matmul1_bar_here2
+                    + v19 * matmul1_bar_here6
+                    + v20 * matmul1_bar_here10
+                    + v21 * matmul1_bar_here14
                 )
                 U_bar[i + 3, j] += (
-                    v17 * matmul1_bar_here3
-                    + v18 * matmul1_bar_here7
-                    + v19 * matmul1_bar_here11
-                    + v20 * matmul1_bar_here15
+                    v18 * matmul1_bar_here3
+                    + v19 * matmul1_bar_here7
+                    + v20 * matmul1_bar_here11
+                    + v21 * matmul1_bar_here15
                 )
         for k in range(p - p % 4, p):
             matmul1_bar_here = matmul1_bar[i, k]
@@ -420,11 +423,11 @@ def _loss_grad_1(
             matmul1_bar_here2 = matmul1_bar[i + 2, k]
             matmul1_bar_here3 = matmul1_bar[i + 3, k]
             for j in range(r):
-                v21 = V[k, j]
-                U_bar[i, j] += v21 * matmul1_bar_here
-                U_bar[i + 1, j] += v21 * matmul1_bar_here1
-                U_bar[i + 2, j] += v21 * matmul1_bar_here2
-                U_bar[i + 3, j] += v21 * matmul1_bar_here3
+                v22 = V[k, j]
+                U_bar[i, j] += v22 * matmul1_bar_here
+                U_bar[i + 1, j] += v22 * matmul1_bar_here1
+                U_bar[i + 2, j] += v22 * matmul1_bar_here2
+                U_bar[i + 3, j] += v22 * matmul1_bar_here3
     for i in range(rows - rows % 4, rows):
         for k in range(p):
             matmul1_bar_here = matmul1_bar[i, k]
@@ -450,33 +453,33 @@ def _loss_grad_1(
             matmul1_bar_here142 = matmul1_bar[i + 3, k + 2]
             matmul1_bar_here152 = matmul1_bar[i + 3, k + 3]
             for j in range(r):
-                v22 = U[i, j]
-                v23 = U[i + 1, j]
-                v24 = U[i + 2, j]
-                v25 = U[i + 3, j]
+                v23 = U[i, j]
+                v24 = U[i + 1, j]
+                v25 = U[i + 2, j]
+                v26 = U[i + 3, j]
                 V_bar_total[k, j] += (
-                    v22 * matmul1_bar_here16
-                    + v23 * matmul1_bar_here42
-                    + v24 * matmul1_bar_here82
-                    + v25 * matmul1_bar_here122
+                    v23 * matmul1_bar_here16
+                    + v24 * matmul1_bar_here42
+                    + v25 * matmul1_bar_here82
+                    + v26 * matmul1_bar_here122
                 )
                 V_bar_total[k + 1, j] += (
-                    v22 * matmul1_bar_here17
-                    + v23 * matmul1_bar_here52
-                    + v24 * matmul1_bar_here92
-                    + v25 * matmul1_bar_here132
+                    v23 * matmul1_bar_here17
+                    + v24 * matmul1_bar_here52
+                    + v25 * matmul1_bar_here92
+                    + v26 * matmul1_bar_here132
                 )
                 V_bar_total[k + 2, j] += (
-                    v22 * matmul1_bar_here22
-                    + v23 * matmul1_bar_here62
-                    + v24 * matmul1_bar_here102
-                    + v25 * matmul1_bar_here142
+                    v23 * matmul1_bar_here22
+                    + v24 * matmul1_bar_here62
+                    + v25 * matmul1_bar_here102
+                    + v26 * matmul1_bar_here142
                 )
                 V_bar_total[k + 3, j] += (
-                    v22 * matmul1_bar_here32
-                    + v23 * matmul1_bar_here72
-                    + v24 * matmul1_bar_here112
-                    + v25 * matmul1_bar_here152
+                    v23 * matmul1_bar_here32
+                    + v24 * matmul1_bar_here72
+                    + v25 * matmul1_bar_here112
+                    + v26 * matmul1_bar_here152
                 )
         for i in range(rows - rows % 4, rows):
             matmul1_bar_here16 = matmul1_bar[i, k]
@@ -484,28 +487,16 @@ def _loss_grad_1(
             matmul1_bar_here22 = matmul1_bar[i, k + 2]
             matmul1_bar_here32 = matmul1_bar[i, k + 3]
             for j in range(r):
-                v26 = U[i, j]
-                V_bar_total[k, j] += v26 * matmul1_bar_here16
-                V_bar_total[k + 1, j] += v26 * matmul1_bar_here17
-                V_bar_total[k + 2, j] += v26 * matmul1_bar_here22
-                V_bar_total[k + 3, j] += v26 * matmul1_bar_here32
+                v27 = U[i, j]
+                V_bar_total[k, j] += v27 * matmul1_bar_here16
+                V_bar_total[k + 1, j] += v27 * matmul1_bar_here17
+                V_bar_total[k + 2, j] += v27 * matmul1_bar_here22
+                V_bar_total[k + 3, j] += v27 * matmul1_bar_here32
     for k in range(p - p % 4, p):
         for i in range(rows):
             matmul1_bar_here16 = matmul1_bar[i, k]
             for j in range(r):
                 V_bar_total[k, j] += U[i, j] * matmul1_bar_here16
-    # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
-    for i in range(0, rows - rows % 4, 4):
-        for k in range(p):
-            b_bar[k] += (
-                (t3[i, k] if np.float64(observed[i, k]) else 0.0)
-                + (t3[i + 1, k] if np.float64(observed[i + 1, k]) else 0.0)
-                + (t3[i + 2, k] if np.float64(observed[i + 2, k]) else 0.0)
-                + (t3[i + 3, k] if np.float64(observed[i + 3, k]) else 0.0)
-            )
-    for i in range(rows - rows % 4, rows):
-        for k in range(p):
-            b_bar[k] += t3[i, k] if np.float64(observed[i, k]) else 0.0
 
 
 _loss_grad_1_address = _address_of(_loss_grad_1)
@@ -913,9 +904,12 @@ def _deliver(function, names, gradients, single, out, accumulate):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
-    fitting = 65536 // max(row_elements, 1)
-    return max(32, min(1024, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch.
+
+    8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    """
+    fitting = 65536 // max(row_elements, 1) // 16 * 16 + 8
+    return max(72, min(1032, fitting))
 
 
 def _count_blocks(samples, work, block_elements):

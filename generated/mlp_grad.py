@@ -53,7 +53,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_d68c04d335525d7f"
+__name__ = "symgrad_module_43b3dd3de5df74c4"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -191,131 +191,154 @@ def _finite_or_zero(x):
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[::1])",
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])",
     **_OPTIONS,
 )
-def _loss_1(rows, d, h, c, W1, X, b1, t1, hidden, W2, b2, scores, logsumexp1, index1, loss):
+def _loss_1(
+    rows,
+    d,
+    h,
+    c,
+    X,
+    X_packed,
+    W1,
+    b1,
+    t1,
+    hidden,
+    W2,
+    b2,
+    scores,
+    logsumexp1_largest,
+    logsumexp1_total,
+    index1,
+    loss,
+):
+    # X_packed[j,i] = X[i,j]
+    for j in range(d):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
     # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
-    for i in range(rows):
-        for k in range(h):
-            t1[i, k] = b1[k]
-    for i in range(0, rows - rows % 4, 4):
+    for k in range(h):
+        for i in range(rows):
+            t1[k, i] = b1[k]
+    for k in range(0, h - h % 4, 4):
         for j in range(0, d - d % 4, 4):
-            X_here = X[i, j]
-            X_here1 = X[i + 1, j]
-            X_here2 = X[i + 2, j]
-            X_here3 = X[i + 3, j]
-            X_here4 = X[i, j + 1]
-            X_here5 = X[i + 1, j + 1]
-            X_here6 = X[i + 2, j + 1]
-            X_here7 = X[i + 3, j + 1]
-            X_here8 = X[i, j + 2]
-            X_here9 = X[i + 1, j + 2]
-            X_here10 = X[i + 2, j + 2]
-            X_here11 = X[i + 3, j + 2]
-            X_here12 = X[i, j + 3]
-            X_here13 = X[i + 1, j + 3]
-            X_here14 = X[i + 2, j + 3]
-            X_here15 = X[i + 3, j + 3]
-            for k in range(h):
-                v = W1[j, k]
-                v2 = W1[j + 1, k]
-                v3 = W1[j + 2, k]
-                v4 = W1[j + 3, k]
-                t1[i, k] += v * X_here + v2 * X_here4 + v3 * X_here8 + v4 * X_here12
-                t1[i + 1, k] += v * X_here1 + v2 * X_here5 + v3 * X_here9 + v4 * X_here13
-                t1[i + 2, k] += v * X_here2 + v2 * X_here6 + v3 * X_here10 + v4 * X_here14
-                t1[i + 3, k] += v * X_here3 + v2 * X_here7 + v3 * X_here11 + v4 * X_here15
+            W1_here = W1[j, k]
+            W1_here1 = W1[j, k + 1]
+            W1_here2 = W1[j, k + 2]
+            W1_here3 = W1[j, k + 3]
+            W1_here4 = W1[j + 1, k]
+            W1_here5 = W1[j + 1, k + 1]
+            W1_here6 = W1[j + 1, k + 2]
+            W1_here7 = W1[j + 1, k + 3]
+            W1_here8 = W1[j + 2, k]
+            W1_here9 = W1[j + 2, k + 1]
+            W1_here10 = W1[j + 2, k + 2]
+            W1_here11 = W1[j + 2, k + 3]
+            W1_here12 = W1[j + 3, k]
+            W1_here13 = W1[j + 3, k + 1]
+            W1_here14 = W1[j + 3, k + 2]
+            W1_here15 = W1[j + 3, k + 3]
+            for i in range(rows):
+                v = X_packed[j, i]
+                v2 = X_packed[j + 1, i]
+                v3 = X_packed[j + 2, i]
+                v4 = X_packed[j + 3, i]
+                t1[k, i] += W1_here * v + W1_here4 * v2 + W1_here8 * v3 + W1_here12 * v4
+                t1[k + 1, i] += W1_here1 * v + W1_here5 * v2 + W1_here9 * v3 + W1_here13 * v4
+                t1[k + 2, i] += W1_here2 * v + W1_here6 * v2 + W1_here10 * v3 + W1_here14 * v4
+                t1[k + 3, i] += W1_here3 * v + W1_here7 * v2 + W1_here11 * v3 + W1_here15 * v4
         for j in range(d - d % 4, d):
-            X_here = X[i, j]
-            X_here1 = X[i + 1, j]
-            X_here2 = X[i + 2, j]
-            X_here3 = X[i + 3, j]
-            for k in range(h):
-                v5 = W1[j, k]
-                t1[i, k] += v5 * X_here
-                t1[i + 1, k] += v5 * X_here1
-                t1[i + 2, k] += v5 * X_here2
-                t1[i + 3, k] += v5 * X_here3
-    for i in range(rows - rows % 4, rows):
+            W1_here = W1[j, k]
+            W1_here1 = W1[j, k + 1]
+            W1_here2 = W1[j, k + 2]
+            W1_here3 = W1[j, k + 3]
+            for i in range(rows):
+                v5 = X_packed[j, i]
+                t1[k, i] += W1_here * v5
+                t1[k + 1, i] += W1_here1 * v5
+                t1[k + 2, i] += W1_here2 * v5
+                t1[k + 3, i] += W1_here3 * v5
+    for k in range(h - h % 4, h):
         for j in range(d):
-            X_here = X[i, j]
-            for k in range(h):
-                t1[i, k] += W1[j, k] * X_here
+            W1_here = W1[j, k]
+            for i in range(rows):
+                t1[k, i] += W1_here * X_packed[j, i]
     # hidden[i,k] = tanh(t1[i,k])
-    for i in range(rows):
-        for k in range(h):
-            hidden[i, k] = _tanh(t1[i, k])
+    for k in range(h):
+        for i in range(rows):
+            hidden[k, i] = _tanh(t1[k, i])
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
-    for i in range(rows):
-        for l in range(c):
-            scores[i, l] = b2[l]
-    for i in range(0, rows - rows % 4, 4):
+    for l in range(c):
+        for i in range(rows):
+            scores[l, i] = b2[l]
+    for l in range(0, c - c % 4, 4):
         for k in range(0, h - h % 4, 4):
-            hidden_here = hidden[i, k]
-            hidden_here1 = hidden[i + 1, k]
-            hidden_here2 = hidden[i + 2, k]
-            hidden_here3 = hidden[i + 3, k]
-            hidden_here4 = hidden[i, k + 1]
-            hidden_here5 = hidden[i + 1, k + 1]
-            hidden_here6 = hidden[i + 2, k + 1]
-            hidden_here7 = hidden[i + 3, k + 1]
-            hidden_here8 = hidden[i, k + 2]
-            hidden_here9 = hidden[i + 1, k + 2]
-            hidden_here10 = hidden[i + 2, k + 2]
-            hidden_here11 = hidden[i + 3, k + 2]
-            hidden_here12 = hidden[i, k + 3]
-            hidden_here13 = hidden[i + 1, k + 3]
-            hidden_here14 = hidden[i + 2, k + 3]
-            hidden_here15 = hidden[i + 3, k + 3]
-            for l in range(c):
-                v6 = W2[k, l]
-                v7 = W2[k + 1, l]
-                v8 = W2[k + 2, l]
-                v9 = W2[k + 3, l]
-                scores[i, l] += (
-                    v6 * hidden_here + v7 * hidden_here4 + v8 * hidden_here8 + v9 * hidden_here12
-                )
-                scores[i + 1, l] += (
-                    v6 * hidden_here1 + v7 * hidden_here5 + v8 * hidden_here9 + v9 * hidden_here13
-                )
-                scores[i + 2, l] += (
-                    v6 * hidden_here2 + v7 * hidden_here6 + v8 * hidden_here10 + v9 * hidden_here14
-                )
-                scores[i + 3, l] += (
-                    v6 * hidden_here3 + v7 * hidden_here7 + v8 * hidden_here11 + v9 * hidden_here15
-                )
+            W2_here = W2[k, l]
+            W2_here1 = W2[k, l + 1]
+            W2_here2 = W2[k, l + 2]
+            W2_here3 = W2[k, l + 3]
+            W2_here4 = W2[k + 1, l]
+            W2_here5 = W2[k + 1, l + 1]
+            W2_here6 = W2[k + 1, l + 2]
+            W2_here7 = W2[k + 1, l + 3]
+            W2_here8 = W2[k + 2, l]
+            W2_here9 = W2[k + 2, l + 1]
+            W2_here10 = W2[k + 2, l + 2]
+            W2_here11 = W2[k + 2, l + 3]
+            W2_here12 = W2[k + 3, l]
+            W2_here13 = W2[k + 3, l + 1]
+            W2_here14 = W2[k + 3, l + 2]
+            W2_here15 = W2[k + 3, l + 3]
+            for i in range(rows):
+                v6 = hidden[k, i]
+                v7 = hidden[k + 1, i]
+                v8 = hidden[k + 2, i]
+                v9 = hidden[k + 3, i]
+                scores[l, i] += W2_here * v6 + W2_here4 * v7 + W2_here8 * v8 + W2_here12 * v9
+                scores[l + 1, i] += W2_here1 * v6 + W2_here5 * v7 + W2_here9 * v8 + W2_here13 * v9
+                scores[l + 2, i] += W2_here2 * v6 + W2_here6 * v7 + W2_here10 * v8 + W2_here14 * v9
+                scores[l + 3, i] += W2_here3 * v6 + W2_here7 * v7 + W2_here11 * v8 + W2_here15 * v9
         for k in range(h - h % 4, h):
-            hidden_here = hidden[i, k]
-            hidden_here1 = hidden[i + 1, k]
-            hidden_here2 = hidden[i + 2, k]
-            hidden_here3 = hidden[i + 3, k]
-            for l in range(c):
-                v10 = W2[k, l]
-                scores[i, l] += v10 * hidden_here
-                scores[i + 1, l] += v10 * hidden_here1
-                scores[i + 2, l] += v10 * hidden_here2
-                scores[i + 3, l] += v10 * hidden_here3
-    for i in range(rows - rows % 4, rows):
+            W2_here = W2[k, l]
+            W2_here1 = W2[k, l + 1]
+            W2_here2 = W2[k, l + 2]
+            W2_here3 = W2[k, l + 3]
+            for i in range(rows):
+                v10 = hidden[k, i]
+                scores[l, i] += W2_here * v10
+                scores[l + 1, i] += W2_here1 * v10
+                scores[l + 2, i] += W2_here2 * v10
+                scores[l + 3, i] += W2_here3 * v10
+    for l in range(c - c % 4, c):
         for k in range(h):
-            hidden_here = hidden[i, k]
-            for l in range(c):
-                scores[i, l] += W2[k, l] * hidden_here
-    # logsumexp1[i] = logsumexp_l (scores[i,l])
+            W2_here = W2[k, l]
+            for i in range(rows):
+                scores[l, i] += W2_here * hidden[k, i]
+    # logsumexp1_largest[i] = max_l (scores[i,l])
     for i in range(rows):
-        largest = -np.inf
-        for l in range(c):
-            v11 = scores[i, l]
-            largest = v11 if v11 > largest or v11 != v11 else largest
-        largest = _finite_or_zero(largest)
-        total = 0.0
-        for l in range(c):
-            total += _exp(scores[i, l] - largest)
-        logsumexp1[i] = _log(total) + largest
+        logsumexp1_largest[i] = -np.inf
+    for l in range(c):
+        for i in range(rows):
+            v11 = scores[l, i]
+            logsumexp1_largest[i] = (
+                v11 if v11 > logsumexp1_largest[i] or v11 != v11 else logsumexp1_largest[i]
+            )
+    # logsumexp1_total[i] = Σ_l exp(scores[i,l] - logsumexp1_largest[i])
+    for i in range(rows):
+        logsumexp1_total[i] = 0.0
+    for l in range(c):
+        for i in range(rows):
+            logsumexp1_total[i] += _exp(scores[l, i] - _finite_or_zero(logsumexp1_largest[i]))
+    # logsumexp1[i] = logsumexp_l (scores[i,l])
     # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
     loss_sum = 0.0
     for i in range(rows):
-        loss_sum += logsumexp1[i] - scores[i, index1[i]]
+        loss_sum += (
+            _log(logsumexp1_total[i])
+            + _finite_or_zero(logsumexp1_largest[i])
+            - scores[index1[i], i]
+        )
     loss[0] += loss_sum
 
 
@@ -323,7 +346,7 @@ _loss_1_address = _address_of(_loss_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -335,15 +358,17 @@ def _loss_1_blocks(
     d,
     h,
     c,
-    W1,
     X,
+    X_packed,
+    W1,
     b1,
     t1,
     hidden,
     W2,
     b2,
     scores,
-    logsumexp1,
+    logsumexp1_largest,
+    logsumexp1_total,
     index1,
     loss,
 ):
@@ -359,15 +384,17 @@ def _loss_1_blocks(
                     d,
                     h,
                     c,
-                    W1,
                     X[start : start + rows],
+                    X_packed[block],
+                    W1,
                     b1,
                     t1[block],
                     hidden[block],
                     W2,
                     b2,
                     scores[block],
-                    logsumexp1[block],
+                    logsumexp1_largest[block],
+                    logsumexp1_total[block],
                     index1[start : start + rows],
                     loss[block],
                 ),
@@ -375,7 +402,7 @@ def _loss_1_blocks(
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])",
     **_OPTIONS,
 )
 def _loss_grad_1(
@@ -384,8 +411,9 @@ def _loss_grad_1(
     h,
     c,
     n,
-    W1,
     X,
+    X_packed,
+    W1,
     b1,
     t1,
     hidden,
@@ -405,125 +433,125 @@ def _loss_grad_1(
     W2_bar,
     b2_bar,
 ):
+    # X_packed[j,i] = X[i,j]
+    for j in range(d):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
     # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
-    for i in range(rows):
-        for k in range(h):
-            t1[i, k] = b1[k]
-    for i in range(0, rows - rows % 4, 4):
+    for k in range(h):
+        for i in range(rows):
+            t1[k, i] = b1[k]
+    for k in range(0, h - h % 4, 4):
         for j in range(0, d - d % 4, 4):
-            X_here = X[i, j]
-            X_here1 = X[i + 1, j]
-            X_here2 = X[i + 2, j]
-            X_here3 = X[i + 3, j]
-            X_here4 = X[i, j + 1]
-            X_here5 = X[i + 1, j + 1]
-            X_here6 = X[i + 2, j + 1]
-            X_here7 = X[i + 3, j + 1]
-            X_here8 = X[i, j + 2]
-            X_here9 = X[i + 1, j + 2]
-            X_here10 = X[i + 2, j + 2]
-            X_here11 = X[i + 3, j + 2]
-            X_here12 = X[i, j + 3]
-            X_here13 = X[i + 1, j + 3]
-            X_here14 = X[i + 2, j + 3]
-            X_here15 = X[i + 3, j + 3]
-            for k in range(h):
-                v = W1[j, k]
-                v2 = W1[j + 1, k]
-                v3 = W1[j + 2, k]
-                v4 = W1[j + 3, k]
-                t1[i, k] += v * X_here + v2 * X_here4 + v3 * X_here8 + v4 * X_here12
-                t1[i + 1, k] += v * X_here1 + v2 * X_here5 + v3 * X_here9 + v4 * X_here13
-                t1[i + 2, k] += v * X_here2 + v2 * X_here6 + v3 * X_here10 + v4 * X_here14
-                t1[i + 3, k] += v * X_here3 + v2 * X_here7 + v3 * X_here11 + v4 * X_here15
+            W1_here = W1[j, k]
+            W1_here1 = W1[j, k + 1]
+            W1_here2 = W1[j, k + 2]
+            W1_here3 = W1[j, k + 3]
+            W1_here4 = W1[j + 1, k]
+            W1_here5 = W1[j + 1, k + 1]
+            W1_here6 = W1[j + 1, k + 2]
+            W1_here7 = W1[j + 1, k + 3]
+            W1_here8 = W1[j + 2, k]
+            W1_here9 = W1[j + 2, k + 1]
+            W1_here10 = W1[j + 2, k + 2]
+            W1_here11 = W1[j + 2, k + 3]
+            W1_here12 = W1[j + 3, k]
+            W1_here13 = W1[j + 3, k + 1]
+            W1_here14 = W1[j + 3, k + 2]
+            W1_here15 = W1[j + 3, k + 3]
+            for i in range(rows):
+                v = X_packed[j, i]
+                v2 = X_packed[j + 1, i]
+                v3 = X_packed[j + 2, i]
+                v4 = X_packed[j + 3, i]
+                t1[k, i] += W1_here * v + W1_here4 * v2 + W1_here8 * v3 + W1_here12 * v4
+                t1[k + 1, i] += W1_here1 * v + W1_here5 * v2 + W1_here9 * v3 + W1_here13 * v4
+                t1[k + 2, i] += W1_here2 * v + W1_here6 * v2 + W1_here10 * v3 + W1_here14 * v4
+                t1[k + 3, i] += W1_here3 * v + W1_here7 * v2 + W1_here11 * v3 + W1_here15 * v4
         for j in range(d - d % 4, d):
-            X_here = X[i, j]
-            X_here1 = X[i + 1, j]
-            X_here2 = X[i + 2, j]
-            X_here3 = X[i + 3, j]
-            for k in range(h):
-                v5 = W1[j, k]
-                t1[i, k] += v5 * X_here
-                t1[i + 1, k] += v5 * X_here1
-                t1[i + 2, k] += v5 * X_here2
-                t1[i + 3, k] += v5 * X_here3
-    for i in range(rows - rows % 4, rows):
+            W1_here = W1[j, k]
+            W1_here1 = W1[j, k + 1]
+            W1_here2 = W1[j, k + 2]
+            W1_here3 = W1[j, k + 3]
+            for i in range(rows):
+                v5 = X_packed[j, i]
+                t1[k, i] += W1_here * v5
+                t1[k + 1, i] += W1_here1 * v5
+                t1[k + 2, i] += W1_here2 * v5
+                t1[k + 3, i] += W1_here3 * v5
+    for k in range(h - h % 4, h):
         for j in range(d):
-            X_here = X[i, j]
-            for k in range(h):
-                t1[i, k] += W1[j, k] * X_here
+            W1_here = W1[j, k]
+            for i in range(rows):
+                t1[k, i] += W1_here * X_packed[j, i]
     # hidden[i,k] = tanh(t1[i,k])
-    for i in range(rows):
-        for k in range(h):
-            hidden[i, k] = _tanh(t1[i, k])
+    for k in range(h):
+        for i in range(rows):
+            hidden[k, i] = _tanh(t1[k, i])
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
-    for i in range(rows):
-        for l in range(c):
-            scores[i, l] = b2[l]
-    for i in range(0, rows - rows % 4, 4):
+    for l in range(c):
+        for i in range(rows):
+            scores[l, i] = b2[l]
+    for l in range(0, c - c % 4, 4):
         for k in range(0, h - h % 4, 4):
-            hidden_here = hidden[i, k]
-            hidden_here1 = hidden[i + 1, k]
-            hidden_here2 = hidden[i + 2, k]
-            hidden_here3 = hidden[i + 3, k]
-            hidden_here4 = hidden[i, k + 1]
-            hidden_here5 = hidden[i + 1, k + 1]
-            hidden_here6 = hidden[i + 2, k + 1]
-            hidden_here7 = hidden[i + 3, k + 1]
-            hidden_here8 = hidden[i, k + 2]
-            hidden_here9 = hidden[i + 1, k + 2]
-            hidden_here10 = hidden[i + 2, k + 2]
-            hidden_here11 = hidden[i + 3, k + 2]
-            hidden_here12 = hidden[i, k + 3]
-            hidden_here13 = hidden[i + 1, k + 3]
-            hidden_here14 = hidden[i + 2, k + 3]
-            hidden_here15 = hidden[i + 3, k + 3]
-            for l in range(c):
-                v6 = W2[k, l]
-                v7 = W2[k + 1, l]
-                v8 = W2[k + 2, l]
-                v9 = W2[k + 3, l]
-                scores[i, l] += (
-                    v6 * hidden_here + v7 * hidden_here4 + v8 * hidden_here8 + v9 * hidden_here12
-                )
-                scores[i + 1, l] += (
-                    v6 * hidden_here1 + v7 * hidden_here5 + v8 * hidden_here9 + v9 * hidden_here13
-                )
-                scores[i + 2, l] += (
-                    v6 * hidden_here2 + v7 * hidden_here6 + v8 * hidden_here10 + v9 * hidden_here14
-                )
-                scores[i + 3, l] += (
-                    v6 * hidden_here3 + v7 * hidden_here7 + v8 * hidden_here11 + v9 * hidden_here15
-                )
+            W2_here = W2[k, l]
+            W2_here1 = W2[k, l + 1]
+            W2_here2 = W2[k, l + 2]
+            W2_here3 = W2[k, l + 3]
+            W2_here4 = W2[k + 1, l]
+            W2_here5 = W2[k + 1, l + 1]
+            W2_here6 = W2[k + 1, l + 2]
+            W2_here7 = W2[k + 1, l + 3]
+            W2_here8 = W2[k + 2, l]
+            W2_here9 = W2[k + 2, l + 1]
+            W2_here10 = W2[k + 2, l + 2]
+            W2_here11 = W2[k + 2, l + 3]
+            W2_here12 = W2[k + 3, l]
+            W2_here13 = W2[k + 3, l + 1]
+            W2_here14 = W2[k + 3, l + 2]
+            W2_here15 = W2[k + 3, l + 3]
+            for i in range(rows):
+                v6 = hidden[k, i]
+                v7 = hidden[k + 1, i]
+                v8 = hidden[k + 2, i]
+                v9 = hidden[k + 3, i]
+                scores[l, i] += W2_here * v6 + W2_here4 * v7 + W2_here8 * v8 + W2_here12 * v9
+                scores[l + 1, i] += W2_here1 * v6 + W2_here5 * v7 + W2_here9 * v8 + W2_here13 * v9
+                scores[l + 2, i] += W2_here2 * v6 + W2_here6 * v7 + W2_here10 * v8 + W2_here14 * v9
+                scores[l + 3, i] += W2_here3 * v6 + W2_here7 * v7 + W2_here11 * v8 + W2_here15 * v9
         for k in range(h - h % 4, h):
-            hidden_here = hidden[i, k]
-            hidden_here1 = hidden[i + 1, k]
-            hidden_here2 = hidden[i + 2, k]
-            hidden_here3 = hidden[i + 3, k]
-            for l in range(c):
-                v10 = W2[k, l]
-                scores[i, l] += v10 * hidden_here
-                scores[i + 1, l] += v10 * hidden_here1
-                scores[i + 2, l] += v10 * hidden_here2
-                scores[i + 3, l] += v10 * hidden_here3
-    for i in range(rows - rows % 4, rows):
+            W2_here = W2[k, l]
+            W2_here1 = W2[k, l + 1]
+            W2_here2 = W2[k, l + 2]
+            W2_here3 = W2[k, l + 3]
+            for i in range(rows):
+                v10 = hidden[k, i]
+                scores[l, i] += W2_here * v10
+                scores[l + 1, i] += W2_here1 * v10
+                scores[l + 2, i] += W2_here2 * v10
+                scores[l + 3, i] += W2_here3 * v10
+    for l in range(c - c % 4, c):
         for k in range(h):
-            hidden_here = hidden[i, k]
-            for l in range(c):
-                scores[i, l] += W2[k, l] * hidden_here
+            W2_here = W2[k, l]
+            for i in range(rows):
+                scores[l, i] += W2_here * hidden[k, i]
     # for logsumexp1[i] = logsumexp_l (scores[i,l]): the largest element
     for i in range(rows):
-        largest = -np.inf
-        for l in range(c):
-            v11 = scores[i, l]
-            largest = v11 if v11 > largest or v11 != v11 else largest
-        logsumexp1_peak[i] = _finite_or_zero(largest)
+        logsumexp1_peak[i] = -np.inf
+    for l in range(c):
+        for i in range(rows):
+            v11 = scores[l, i]
+            logsumexp1_peak[i] = (
+                v11 if v11 > logsumexp1_peak[i] or v11 != v11 else logsumexp1_peak[i]
+            )
+    for i in range(rows):
+        logsumexp1_peak[i] = _finite_or_zero(logsumexp1_peak[i])
     # for logsumexp1[i] = logsumexp_l (scores[i,l]): Σ exp(element − largest)
     for i in range(rows):
-        total = 0.0
-        for l in range(c):
-            total += _exp(scores[i, l] - logsumexp1_peak[i])
-        logsumexp1_total[i] = total
+        logsumexp1_total[i] = 0.0
+    for l in range(c):
+        for i in range(rows):
+            logsumexp1_total[i] += _exp(scores[l, i] - logsumexp1_peak[i])
     # for logsumexp1[i] = logsumexp_l (scores[i,l]): log of the sum
     # logsumexp1[i] = logsumexp_l (scores[i,l])
     # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
@@ -531,231 +559,257 @@ def _loss_grad_1(
     for i in range(rows):
         v12 = _log(logsumexp1_total[i])
         logsumexp1_rest[i] = v12
-        loss_sum += logsumexp1_peak[i] + v12 - scores[i, index1[i]]
+        loss_sum += logsumexp1_peak[i] + v12 - scores[index1[i], i]
     loss[0] += loss_sum
     # scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}
-    for i in range(rows):
-        for l in range(c):
-            scores_bar[i, l] = (
-                _exp(_subtract_both(scores[i, l], logsumexp1_peak[i], logsumexp1_rest[i])) / n
+    for l in range(c):
+        for i in range(rows):
+            scores_bar[l, i] = (
+                _exp(_subtract_both(scores[l, i], logsumexp1_peak[i], logsumexp1_rest[i])) / n
             )
     for i in range(rows):
         l = index1[i]
-        scores_bar[i, l] += -(1.0 / n)
+        scores_bar[l, i] += -(1.0 / n)
     # hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]
-    for i in range(0, rows - rows % 4, 4):
+    for k in range(h):
+        for i in range(rows):
+            hidden_bar[k, i] = 0.0
+    for k in range(0, h - h % 4, 4):
+        for l in range(0, c - c % 4, 4):
+            W2_here16 = W2[k, l]
+            W2_here17 = W2[k + 1, l]
+            W2_here22 = W2[k + 2, l]
+            W2_here32 = W2[k + 3, l]
+            W2_here42 = W2[k, l + 1]
+            W2_here52 = W2[k + 1, l + 1]
+            W2_here62 = W2[k + 2, l + 1]
+            W2_here72 = W2[k + 3, l + 1]
+            W2_here82 = W2[k, l + 2]
+            W2_here92 = W2[k + 1, l + 2]
+            W2_here102 = W2[k + 2, l + 2]
+            W2_here112 = W2[k + 3, l + 2]
+            W2_here122 = W2[k, l + 3]
+            W2_here132 = W2[k + 1, l + 3]
+            W2_here142 = W2[k + 2, l + 3]
+            W2_here152 = W2[k + 3, l + 3]
+            for i in range(rows):
+                v13 = scores_bar[l, i]
+                v14 = scores_bar[l + 1, i]
+                v15 = scores_bar[l + 2, i]
+                v16 = scores_bar[l + 3, i]
+                hidden_bar[k, i] += (
+                    W2_here16 * v13 + W2_here42 * v14 + W2_here82 * v15 + W2_here122 * v16
+                )
+                hidden_bar[k + 1, i] += (
+                    W2_here17 * v13 + W2_here52 * v14 + W2_here92 * v15 + W2_here132 * v16
+                )
+                hidden_bar[k + 2, i] += (
+                    W2_here22 * v13 + W2_here62 * v14 + W2_here102 * v15 + W2_here142 * v16
+                )
+                hidden_bar[k + 3, i] += (
+                    W2_here32 * v13 + W2_here72 * v14 + W2_here112 * v15 + W2_here152 * v16
+                )
+        for l in range(c - c % 4, c):
+            W2_here16 = W2[k, l]
+            W2_here17 = W2[k + 1, l]
+            W2_here22 = W2[k + 2, l]
+            W2_here32 = W2[k + 3, l]
+            for i in range(rows):
+                v17 = scores_bar[l, i]
+                hidden_bar[k, i] += W2_here16 * v17
+                hidden_bar[k + 1, i] += W2_here17 * v17
+                hidden_bar[k + 2, i] += W2_here22 * v17
+                hidden_bar[k + 3, i] += W2_here32 * v17
+    for k in range(h - h % 4, h):
+        for l in range(c):
+            W2_here16 = W2[k, l]
+            for i in range(rows):
+                hidden_bar[k, i] += W2_here16 * scores_bar[l, i]
+    # t1_bar[i,k] = (1 - hidden[i,k]^2)·hidden_bar[i,k]
+    # b1_bar[k] = Σ_i t1_bar[i,k]
+    for k in range(h):
+        b1_bar_sum = 0.0
+        for i in range(rows):
+            v18 = hidden[k, i]
+            v19 = (1.0 - v18 * v18) * hidden_bar[k, i]
+            t1_bar[k, i] = v19
+            b1_bar_sum += v19
+        b1_bar[k] += b1_bar_sum
+    # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
+    for j in range(0, d - d % 4, 4):
         for k in range(0, h - h % 4, 4):
-            total2 = 0.0
+            total = 0.0
             total_k1 = 0.0
             total_k2 = 0.0
             total_k3 = 0.0
-            total_i1 = 0.0
-            total_i1_k1 = 0.0
-            total_i1_k2 = 0.0
-            total_i1_k3 = 0.0
-            total_i2 = 0.0
-            total_i2_k1 = 0.0
-            total_i2_k2 = 0.0
-            total_i2_k3 = 0.0
-            total_i3 = 0.0
-            total_i3_k1 = 0.0
-            total_i3_k2 = 0.0
-            total_i3_k3 = 0.0
-            for l in range(c):
-                v13 = W2[k, l]
-                v14 = scores_bar[i, l]
-                v15 = scores_bar[i + 1, l]
-                v16 = scores_bar[i + 2, l]
-                v17 = scores_bar[i + 3, l]
-                v18 = W2[k + 1, l]
-                v19 = W2[k + 2, l]
-                v20 = W2[k + 3, l]
-                total2 += v13 * v14
-                total_i1 += v13 * v15
-                total_i2 += v13 * v16
-                total_i3 += v13 * v17
-                total_k1 += v18 * v14
-                total_i1_k1 += v18 * v15
-                total_i2_k1 += v18 * v16
-                total_i3_k1 += v18 * v17
-                total_k2 += v19 * v14
-                total_i1_k2 += v19 * v15
-                total_i2_k2 += v19 * v16
-                total_i3_k2 += v19 * v17
-                total_k3 += v20 * v14
-                total_i1_k3 += v20 * v15
-                total_i2_k3 += v20 * v16
-                total_i3_k3 += v20 * v17
-            hidden_bar[i, k] = total2
-            hidden_bar[i + 1, k] = total_i1
-            hidden_bar[i + 2, k] = total_i2
-            hidden_bar[i + 3, k] = total_i3
-            hidden_bar[i, k + 1] = total_k1
-            hidden_bar[i + 1, k + 1] = total_i1_k1
-            hidden_bar[i + 2, k + 1] = total_i2_k1
-            hidden_bar[i + 3, k + 1] = total_i3_k1
-            hidden_bar[i, k + 2] = total_k2
-            hidden_bar[i + 1, k + 2] = total_i1_k2
-            hidden_bar[i + 2, k + 2] = total_i2_k2
-            hidden_bar[i + 3, k + 2] = total_i3_k2
-            hidden_bar[i, k + 3] = total_k3
-            hidden_bar[i + 1, k + 3] = total_i1_k3
-            hidden_bar[i + 2, k + 3] = total_i2_k3
-            hidden_bar[i + 3, k + 3] = total_i3_k3
+            total_j1 = 0.0
+            total_j1_k1 = 0.0
+            total_j1_k2 = 0.0
+            total_j1_k3 = 0.0
+            total_j2 = 0.0
+            total_j2_k1 = 0.0
+            total_j2_k2 = 0.0
+            total_j2_k3 = 0.0
+            total_j3 = 0.0
+            total_j3_k1 = 0.0
+            total_j3_k2 = 0.0
+            total_j3_k3 = 0.0
+            for i in range(rows):
+                v20 = X_packed[j, i]
+                v21 = t1_bar[k, i]
+                v22 = X_packed[j + 1, i]
+                v23 = X_packed[j + 2, i]
+                v24 = X_packed[j + 3, i]
+                v25 = t1_bar[k + 1, i]
+                v26 = t1_bar[k + 2, i]
+                v27 = t1_bar[k + 3, i]
+                total += v20 * v21
+                total_j1 += v22 * v21
+                total_j2 += v23 * v21
+                total_j3 += v24 * v21
+                total_k1 += v20 * v25
+                total_j1_k1 += v22 * v25
+                total_j2_k1 += v23 * v25
+                total_j3_k1 += v24 * v25
+                total_k2 += v20 * v26
+                total_j1_k2 += v22 * v26
+                total_j2_k2 += v23 * v26
+                total_j3_k2 += v24 * v26
+                total_k3 += v20 * v27
+                total_j1_k3 += v22 * v27
+                total_j2_k3 += v23 * v27
+                total_j3_k3 += v24 * v27
+            W1_bar[j, k] += total
+            W1_bar[j + 1, k] += total_j1
+            W1_bar[j + 2, k] += total_j2
+            W1_bar[j + 3, k] += total_j3
+            W1_bar[j, k + 1] += total_k1
+            W1_bar[j + 1, k + 1] += total_j1_k1
+            W1_bar[j + 2, k + 1] += total_j2_k1
+            W1_bar[j + 3, k + 1] += total_j3_k1
+            W1_bar[j, k + 2] += total_k2
+            W1_bar[j + 1, k + 2] += total_j1_k2
+            W1_bar[j + 2, k + 2] += total_j2_k2
+            W1_bar[j + 3, k + 2] += total_j3_k2
+            W1_bar[j, k + 3] += total_k3
+            W1_bar[j + 1, k + 3] += total_j1_k3
+            W1_bar[j + 2, k + 3] += total_j2_k3
+            W1_bar[j + 3, k + 3] += total_j3_k3
         for k in range(h - h % 4, h):
-            total2 = 0.0
-            total_i1 = 0.0
-            total_i2 = 0.0
-            total_i3 = 0.0
-            for l in range(c):
-                v21 = W2[k, l]
-                total2 += v21 * scores_bar[i, l]
-                total_i1 += v21 * scores_bar[i + 1, l]
-                total_i2 += v21 * scores_bar[i + 2, l]
-                total_i3 += v21 * scores_bar[i + 3, l]
-            hidden_bar[i, k] = total2
-            hidden_bar[i + 1, k] = total_i1
-            hidden_bar[i + 2, k] = total_i2
-            hidden_bar[i + 3, k] = total_i3
-    for i in range(rows - rows % 4, rows):
-        for k in range(h):
-            total2 = 0.0
-            for l in range(c):
-                total2 += W2[k, l] * scores_bar[i, l]
-            hidden_bar[i, k] = total2
-    # t1_bar[i,k] = (1 - hidden[i,k]^2)·hidden_bar[i,k]
-    # b1_bar[k] = Σ_i t1_bar[i,k]
-    for i in range(rows):
-        for k in range(h):
-            v22 = hidden[i, k]
-            v23 = (1.0 - v22 * v22) * hidden_bar[i, k]
-            t1_bar[i, k] = v23
-            b1_bar[k] += v23
-    # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
-    for j in range(0, d - d % 4, 4):
-        for i in range(0, rows - rows % 4, 4):
-            X_here16 = X[i, j]
-            X_here17 = X[i, j + 1]
-            X_here22 = X[i, j + 2]
-            X_here32 = X[i, j + 3]
-            X_here42 = X[i + 1, j]
-            X_here52 = X[i + 1, j + 1]
-            X_here62 = X[i + 1, j + 2]
-            X_here72 = X[i + 1, j + 3]
-            X_here82 = X[i + 2, j]
-            X_here92 = X[i + 2, j + 1]
-            X_here102 = X[i + 2, j + 2]
-            X_here112 = X[i + 2, j + 3]
-            X_here122 = X[i + 3, j]
-            X_here132 = X[i + 3, j + 1]
-            X_here142 = X[i + 3, j + 2]
-            X_here152 = X[i + 3, j + 3]
-            for k in range(h):
-                v24 = t1_bar[i, k]
-                v25 = t1_bar[i + 1, k]
-                v26 = t1_bar[i + 2, k]
-                v27 = t1_bar[i + 3, k]
-                W1_bar[j, k] += X_here16 * v24 + X_here42 * v25 + X_here82 * v26 + X_here122 * v27
-                W1_bar[j + 1, k] += (
-                    X_here17 * v24 + X_here52 * v25 + X_here92 * v26 + X_here132 * v27
-                )
-                W1_bar[j + 2, k] += (
-                    X_here22 * v24 + X_here62 * v25 + X_here102 * v26 + X_here142 * v27
-                )
-                W1_bar[j + 3, k] += (
-                    X_here32 * v24 + X_here72 * v25 + X_here112 * v26 + X_here152 * v27
-                )
-        for i in range(rows - rows % 4, rows):
-            X_here16 = X[i, j]
-            X_here17 = X[i, j + 1]
-            X_here22 = X[i, j + 2]
-            X_here32 = X[i, j + 3]
-            for k in range(h):
-                v28 = t1_bar[i, k]
-                W1_bar[j, k] += X_here16 * v28
-                W1_bar[j + 1, k] += X_here17 * v28
-                W1_bar[j + 2, k] += X_here22 * v28
-                W1_bar[j + 3, k] += X_here32 * v28
+            total = 0.0
+            total_j1 = 0.0
+            total_j2 = 0.0
+            total_j3 = 0.0
+            for i in range(rows):
+                v28 = t1_bar[k, i]
+                total += X_packed[j, i] * v28
+                total_j1 += X_packed[j + 1, i] * v28
+                total_j2 += X_packed[j + 2, i] * v28
+                total_j3 += X_packed[j + 3, i] * v28
+            W1_bar[j, k] += total
+            W1_bar[j + 1, k] += total_j1
+            W1_bar[j + 2, k] += total_j2
+            W1_bar[j + 3, k] += total_j3
     for j in range(d - d % 4, d):
-        for i in range(rows):
-            X_here16 = X[i, j]
-            for k in range(h):
-                W1_bar[j, k] += X_here16 * t1_bar[i, k]
+        for k in range(h):
+            total = 0.0
+            for i in range(rows):
+                total += X_packed[j, i] * t1_bar[k, i]
+            W1_bar[j, k] += total
     # W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]
     for k in range(0, h - h % 4, 4):
-        for i in range(0, rows - rows % 4, 4):
-            hidden_here16 = hidden[i, k]
-            hidden_here17 = hidden[i, k + 1]
-            hidden_here22 = hidden[i, k + 2]
-            hidden_here32 = hidden[i, k + 3]
-            hidden_here42 = hidden[i + 1, k]
-            hidden_here52 = hidden[i + 1, k + 1]
-            hidden_here62 = hidden[i + 1, k + 2]
-            hidden_here72 = hidden[i + 1, k + 3]
-            hidden_here82 = hidden[i + 2, k]
-            hidden_here92 = hidden[i + 2, k + 1]
-            hidden_here102 = hidden[i + 2, k + 2]
-            hidden_here112 = hidden[i + 2, k + 3]
-            hidden_here122 = hidden[i + 3, k]
-            hidden_here132 = hidden[i + 3, k + 1]
-            hidden_here142 = hidden[i + 3, k + 2]
-            hidden_here152 = hidden[i + 3, k + 3]
-            for l in range(c):
-                v29 = scores_bar[i, l]
-                v30 = scores_bar[i + 1, l]
-                v31 = scores_bar[i + 2, l]
-                v32 = scores_bar[i + 3, l]
-                W2_bar[k, l] += (
-                    hidden_here16 * v29
-                    + hidden_here42 * v30
-                    + hidden_here82 * v31
-                    + hidden_here122 * v32
-                )
-                W2_bar[k + 1, l] += (
-                    hidden_here17 * v29
-                    + hidden_here52 * v30
-                    + hidden_here92 * v31
-                    + hidden_here132 * v32
-                )
-                W2_bar[k + 2, l] += (
-                    hidden_here22 * v29
-                    + hidden_here62 * v30
-                    + hidden_here102 * v31
-                    + hidden_here142 * v32
-                )
-                W2_bar[k + 3, l] += (
-                    hidden_here32 * v29
-                    + hidden_here72 * v30
-                    + hidden_here112 * v31
-                    + hidden_here152 * v32
-                )
-        for i in range(rows - rows % 4, rows):
-            hidden_here16 = hidden[i, k]
-            hidden_here17 = hidden[i, k + 1]
-            hidden_here22 = hidden[i, k + 2]
-            hidden_here32 = hidden[i, k + 3]
-            for l in range(c):
-                v33 = scores_bar[i, l]
-                W2_bar[k, l] += hidden_here16 * v33
-                W2_bar[k + 1, l] += hidden_here17 * v33
-                W2_bar[k + 2, l] += hidden_here22 * v33
-                W2_bar[k + 3, l] += hidden_here32 * v33
+        for l in range(0, c - c % 4, 4):
+            total2 = 0.0
+            total_l1 = 0.0
+            total_l2 = 0.0
+            total_l3 = 0.0
+            total_k12 = 0.0
+            total_k1_l1 = 0.0
+            total_k1_l2 = 0.0
+            total_k1_l3 = 0.0
+            total_k22 = 0.0
+            total_k2_l1 = 0.0
+            total_k2_l2 = 0.0
+            total_k2_l3 = 0.0
+            total_k32 = 0.0
+            total_k3_l1 = 0.0
+            total_k3_l2 = 0.0
+            total_k3_l3 = 0.0
+            for i in range(rows):
+                v29 = hidden[k, i]
+                v30 = scores_bar[l, i]
+                v31 = hidden[k + 1, i]
+                v32 = hidden[k + 2, i]
+                v33 = hidden[k + 3, i]
+                v34 = scores_bar[l + 1, i]
+                v35 = scores_bar[l + 2, i]
+                v36 = scores_bar[l + 3, i]
+                total2 += v29 * v30
+                total_k12 += v31 * v30
+                total_k22 += v32 * v30
+                total_k32 += v33 * v30
+                total_l1 += v29 * v34
+                total_k1_l1 += v31 * v34
+                total_k2_l1 += v32 * v34
+                total_k3_l1 += v33 * v34
+                total_l2 += v29 * v35
+                total_k1_l2 += v31 * v35
+                total_k2_l2 += v32 * v35
+                total_k3_l2 += v33 * v35
+                total_l3 += v29 * v36
+                total_k1_l3 += v31 * v36
+                total_k2_l3 += v32 * v36
+                total_k3_l3 += v33 * v36
+            W2_bar[k, l] += total2
+            W2_bar[k + 1, l] += total_k12
+            W2_bar[k + 2, l] += total_k22
+            W2_bar[k + 3, l] += total_k32
+            W2_bar[k, l + 1] += total_l1
+            W2_bar[k + 1, l + 1] += total_k1_l1
+            W2_bar[k + 2, l + 1] += total_k2_l1
+            W2_bar[k + 3, l + 1] += total_k3_l1
+            W2_bar[k, l + 2] += total_l2
+            W2_bar[k + 1, l + 2] += total_k1_l2
+            W2_bar[k + 2, l + 2] += total_k2_l2
+            W2_bar[k + 3, l + 2] += total_k3_l2
+            W2_bar[k, l + 3] += total_l3
+            W2_bar[k + 1, l + 3] += total_k1_l3
+            W2_bar[k + 2, l + 3] += total_k2_l3
+            W2_bar[k + 3, l + 3] += total_k3_l3
+        for l in range(c - c % 4, c):
+            total2 = 0.0
+            total_k12 = 0.0
+            total_k22 = 0.0
+            total_k32 = 0.0
+            for i in range(rows):
+                v37 = scores_bar[l, i]
+                total2 += hidden[k, i] * v37
+                total_k12 += hidden[k + 1, i] * v37
+                total_k22 += hidden[k + 2, i] * v37
+                total_k32 += hidden[k + 3, i] * v37
+            W2_bar[k, l] += total2
+            W2_bar[k + 1, l] += total_k12
+            W2_bar[k + 2, l] += total_k22
+            W2_bar[k + 3, l] += total_k32
     for k in range(h - h % 4, h):
-        for i in range(rows):
-            hidden_here16 = hidden[i, k]
-            for l in range(c):
-                W2_bar[k, l] += hidden_here16 * scores_bar[i, l]
-    # b2_bar[l] = Σ_i scores_bar[i,l]
-    for i in range(rows):
         for l in range(c):
-            b2_bar[l] += scores_bar[i, l]
+            total2 = 0.0
+            for i in range(rows):
+                total2 += hidden[k, i] * scores_bar[l, i]
+            W2_bar[k, l] += total2
+    # b2_bar[l] = Σ_i scores_bar[i,l]
+    for l in range(c):
+        b2_bar_sum = 0.0
+        for i in range(rows):
+            b2_bar_sum += scores_bar[l, i]
+        b2_bar[l] += b2_bar_sum
 
 
 _loss_grad_1_address = _address_of(_loss_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -767,8 +821,9 @@ def _loss_grad_1_blocks(
     d,
     h,
     c,
-    W1,
     X,
+    X_packed,
+    W1,
     b1,
     t1,
     hidden,
@@ -801,8 +856,9 @@ def _loss_grad_1_blocks(
                     h,
                     c,
                     n,
-                    W1,
                     X[start : start + rows],
+                    X_packed[block],
+                    W1,
                     b1,
                     t1[block],
                     hidden[block],
@@ -876,13 +932,17 @@ def _check_loss(W1, b1, W2, b2, X, label):
 
 def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss", label, c, "label", "scores", 1)
-    tile = _count_rows(2 * h + c + 1)
-    blocks2 = _count_blocks(n, h * d + 2 * h + c * h + 2 * c + 1, tile * (2 * h + c + 1) + 1)
+    tile = _count_rows(d + 2 * h + c + 2)
+    blocks2 = _count_blocks(
+        n, d + h * d + 2 * h + c * h + 3 * c + 2, tile * (d + 2 * h + c + 2) + 1
+    )
     loss_blocks = np.zeros((blocks2, 1), np.float64)
-    t1_tile = np.empty((blocks2, tile, h), np.float64)
-    hidden_tile = np.empty((blocks2, tile, h), np.float64)
-    scores_tile = np.empty((blocks2, tile, c), np.float64)
-    logsumexp1_tile = np.empty((blocks2, tile), np.float64)
+    X_packed_tile = np.empty((blocks2, d, tile), np.float64)
+    t1_tile = np.empty((blocks2, h, tile), np.float64)
+    hidden_tile = np.empty((blocks2, h, tile), np.float64)
+    scores_tile = np.empty((blocks2, c, tile), np.float64)
+    logsumexp1_largest_tile = np.empty((blocks2, tile), np.float64)
+    logsumexp1_total_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
             _loss_1_address,
@@ -892,15 +952,17 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
             d,
             h,
             c,
-            W1,
             X,
+            X_packed_tile,
+            W1,
             b1,
             t1_tile,
             hidden_tile,
             W2,
             b2,
             scores_tile,
-            logsumexp1_tile,
+            logsumexp1_largest_tile,
+            logsumexp1_total_tile,
             index1,
             loss_blocks,
         )
@@ -912,15 +974,17 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
                 d,
                 h,
                 c,
-                W1,
                 X[start : start + rows],
+                X_packed_tile[0],
+                W1,
                 b1,
                 t1_tile[0],
                 hidden_tile[0],
                 W2,
                 b2,
                 scores_tile[0],
-                logsumexp1_tile[0],
+                logsumexp1_largest_tile[0],
+                logsumexp1_total_tile[0],
                 index1[start : start + rows],
                 loss_blocks[0],
             )
@@ -930,26 +994,27 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
 
 def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
-    tile = _count_rows(4 * h + 2 * c + 3)
+    tile = _count_rows(d + 4 * h + 2 * c + 3)
     blocks2 = _count_blocks(
         n,
-        h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3,
-        tile * (4 * h + 2 * c + 3) + 1 + d * h + h + h * c + c,
+        d + h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3,
+        tile * (d + 4 * h + 2 * c + 3) + 1 + d * h + h + h * c + c,
     )
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     W1_bar_blocks = np.zeros((blocks2, d, h), np.float64)
     b1_bar_blocks = np.zeros((blocks2, h), np.float64)
     W2_bar_blocks = np.zeros((blocks2, h, c), np.float64)
     b2_bar_blocks = np.zeros((blocks2, c), np.float64)
-    t1_tile = np.empty((blocks2, tile, h), np.float64)
-    hidden_tile = np.empty((blocks2, tile, h), np.float64)
-    scores_tile = np.empty((blocks2, tile, c), np.float64)
+    X_packed_tile = np.empty((blocks2, d, tile), np.float64)
+    t1_tile = np.empty((blocks2, h, tile), np.float64)
+    hidden_tile = np.empty((blocks2, h, tile), np.float64)
+    scores_tile = np.empty((blocks2, c, tile), np.float64)
     logsumexp1_peak_tile = np.empty((blocks2, tile), np.float64)
     logsumexp1_total_tile = np.empty((blocks2, tile), np.float64)
     logsumexp1_rest_tile = np.empty((blocks2, tile), np.float64)
-    scores_bar_tile = np.empty((blocks2, tile, c), np.float64)
-    hidden_bar_tile = np.empty((blocks2, tile, h), np.float64)
-    t1_bar_tile = np.empty((blocks2, tile, h), np.float64)
+    scores_bar_tile = np.empty((blocks2, c, tile), np.float64)
+    hidden_bar_tile = np.empty((blocks2, h, tile), np.float64)
+    t1_bar_tile = np.empty((blocks2, h, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             _loss_grad_1_address,
@@ -959,8 +1024,9 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
             d,
             h,
             c,
-            W1,
             X,
+            X_packed_tile,
+            W1,
             b1,
             t1_tile,
             hidden_tile,
@@ -989,8 +1055,9 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
                 h,
                 c,
                 n,
-                W1,
                 X[start : start + rows],
+                X_packed_tile[0],
+                W1,
                 b1,
                 t1_tile[0],
                 hidden_tile[0],
@@ -1199,9 +1266,12 @@ def _check_index(function, index, extent, name, array, axis):
 
 
 def _count_rows(row_elements):
-    """How many rows are computed at a time, so that 65536 elements hold their scratch."""
-    fitting = 65536 // max(row_elements, 1)
-    return max(32, min(1024, fitting))
+    """How many rows are computed at a time, so that 65536 elements hold their scratch.
+
+    8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    """
+    fitting = 65536 // max(row_elements, 1) // 16 * 16 + 8
+    return max(72, min(1032, fitting))
 
 
 def _count_blocks(samples, work, block_elements):

@@ -236,15 +236,18 @@ class KernelPrinter:
             for op in block.operations
         )
 
+    def _target(self, target: Element | Local) -> str:
+        return self._local(target) if isinstance(target, Local) else self._load(target)
+
+    def _is_floating(self, target: Element | Local) -> bool:
+        dtype = target.dtype if isinstance(target, Local) else self._view(target).dtype
+        return dtype in ("float64", "float32")
+
     def _store(self, store: Store, text: str) -> str:
-        if isinstance(store.target, Local):
-            target = self._local(store.target)
-        else:
-            target = self._load(store.target)
-        return f"{target} {'+=' if store.add else '='} {text}"
+        return f"{self._target(store.target)} {'+=' if store.add else '='} {text}"
 
     def _fold(self, fold: Fold, text: str) -> list[str]:
-        local = self._local(fold.local)
+        local = self._target(fold.local)
         if fold.kind == "prod":
             return [f"{local} *= {text}"]
         lines = []
@@ -253,6 +256,8 @@ class KernelPrinter:
             lines.append(f"{name} = {text}")
             text = name
         sign = ">" if fold.kind in ("max", "argmax") else "<"
+        if fold.position is None and not self._is_floating(fold.local):
+            return [*lines, f"{local} = {text} if {text} {sign} {local} else {local}"]
         if fold.position is None:
             # A NaN is taken and then kept: no comparison with it is true.
             lines.append(

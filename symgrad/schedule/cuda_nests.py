@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from symgrad.schedule.cuda_plan import AccumulateNest, Combine, Round, ThreadNest
+from symgrad.schedule.folds import accumulator_type, fold_nest
 from symgrad.schedule.frozen import (
     FrozenAxis,
     FrozenDefinition,
     FrozenGuard,
     FrozenTerm,
 )
+from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.loops import (
     Bind,
     Block,
@@ -24,9 +26,9 @@ from symgrad.schedule.loops import (
     Store,
     When,
 )
-from symgrad.schedule.nests import NestBuilder, NestContext
+from symgrad.schedule.nests import NestBuilder
 from symgrad.schedule.scans import find_scan
-from symgrad.schedule.terms import append_scaled_local
+from symgrad.schedule.terms import append_scaled_local, vector_axis
 
 __all__ = ["accumulate_nest", "element_nests"]
 
@@ -81,7 +83,9 @@ class _ElementBuilder(NestBuilder):
     def element(self) -> tuple[Node, ...]:
         terms = self.definition.terms
         if len(terms) == 1 and terms[0].reduction != "sum" and terms[0].axes:
-            return self._fold_nest(terms[0])
+            if find_scan(self.definition, terms[0]) is not None:
+                return self.scan(terms[0])
+            return fold_nest(self.definition, terms[0], self, self.target, by_rows=False)
         plain = [t for t in terms if not t.axes and not t.guards]
         others = [t for t in terms if t.axes or t.guards]
         if not others:
@@ -96,31 +100,31 @@ class _ElementBuilder(NestBuilder):
     def sums_neighbours(self) -> bool:
         """Whether a summed index, and not one of the output's, runs along memory."""
         term = next(t for t in self.definition.terms if t.axes)
-        return self._vector_axis(term) in {a.index for a in term.axes}
+        return vector_axis(self.definition, term, self.tile_index) in {a.index for a in term.axes}
 
     def accumulation(self, tile_extent: str) -> tuple[Node, ...]:
         """For each term: a total over the tile's samples, added to the partial sum."""
         nodes: list[Node] = []
         for number, term in enumerate(self.definition.terms):
             self.tile_index = next(a.index for a in term.axes if a.extent == tile_extent)
-            local = Local(f"total{number or ''}", self._accumulator_type())
+            local = Local(f"total{number or ''}", accumulator_type(self.definition.dtype))
             block = Block(term.operations, (Store(local, len(term.operations) - 1, add=True),))
             first = tuple(a for a in term.axes if a.index == self.tile_index)
             order = (*first, *(a for a in self._inner_order(term) if a not in first))
             nodes.append(Declare(local, 0))
-            nodes.extend(_strided(node) for node in self._loops(order, term.guards, (block,)))
+            nodes.extend(_strided(node) for node in self.loops(order, term.guards, (block,)))
             chain, value = append_scaled_local([], local, term.scale)
             nodes.append(Block(tuple(chain), (Store(self.target, value, add=True),)))
         return tuple(nodes)
 
-    def _loops(
+    def loops(
         self,
         axes: tuple[FrozenAxis, ...],
         guards: tuple[FrozenGuard, ...],
         body: tuple[Node, ...],
     ) -> tuple[Node, ...]:
         own = {axis.index for axis in self.definition.axes}
-        return super()._loops(tuple(a for a in axes if a.index not in own), guards, body)
+        return super().loops(tuple(a for a in axes if a.index not in own), guards, body)
 
     def _dot_factors(self, sums: list[FrozenTerm]) -> list[tuple[str, int]]:
         return []
@@ -205,6 +209,7 @@ def _combines(node: Node) -> Iterator[Combine]:
         elif isinstance(inner, Block):
             for effect in inner.effects:
                 if isinstance(effect, Fold):
+                    assert isinstance(effect.local, Local), "a thread folds in a register"
                     found[effect.local.name] = Combine(effect.kind, effect.local, effect.position)
                 elif isinstance(effect.target, Local):
                     found[effect.target.name] = Combine("sum", effect.target)

@@ -20,8 +20,9 @@ from symgrad.schedule.cuda_plan import (
 )
 from symgrad.schedule.frozen import FrozenAxis, FrozenDefinition, FrozenIndexCheck, FrozenProgram
 from symgrad.schedule.fusion import FusedNest, Group, fuse
+from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.loops import Declare, Node, Parameter
-from symgrad.schedule.nests import NestContext, is_pointwise
+from symgrad.schedule.nests import is_pointwise
 from symgrad.schedule.phases import Placed, sample_axis
 from symgrad.schedule.plan import CheckIndex, ReshapeArray, ScheduleOptions
 from symgrad.schedule.scheduler import Scheduler, arrays_of, formulas, take_scale

@@ -15,9 +15,11 @@ from symgrad.schedule.frozen import (
     elements_of,
     rename_subscript,
 )
+from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.loops import Block, Declare, Fold, Local, Loop, Node, Store
-from symgrad.schedule.nests import NestContext, build_nests, is_pointwise, reuses_elements
+from symgrad.schedule.nests import build_nests, is_pointwise, reuses_elements
 from symgrad.schedule.pool import OperationPool
+from symgrad.schedule.terms import vector_axis
 
 __all__ = ["FusedNest", "Group", "fuse", "group_nests", "simple_loops"]
 
@@ -54,7 +56,10 @@ def simple_loops(
         return None
     if term.guards or len(term.axes) != 1 or term.axes[0].extent != sample:
         return None
-    return (term.axes[0], *definition.axes)
+    row = term.axes[0]
+    if vector_axis(definition, term, row.index) == row.index:
+        return (*definition.axes, row)
+    return (row, *definition.axes)
 
 
 def fuse(
@@ -148,13 +153,14 @@ class FusedNest:
 
     def build(self) -> tuple[Node, ...]:
         body: tuple[Node, ...] = (self.body(),)
-        for axis in reversed(self.loops):
-            tile = axis == self.loops[0] and axis.extent == self.context.sample
-            if self.context.sample is not None and not tile:
-                first = next(a for a in self.loops if a.extent == self.context.sample)
-                tile = axis == first
+        row = next((k for k, a in enumerate(self.loops) if a.extent == self.context.sample), None)
+        for position in reversed(range(len(self.loops))):
+            axis = self.loops[position]
+            tile = position == row and self.context.sample is not None
             body = (Loop(axis.index, axis.extent, body, tile=tile),)
-        return (*self.before, *body, *self.after)
+            if position == len(self.loops) - 1:
+                body = (*self.before, *body, *self.after)
+        return body
 
     def _add(self, definition: FrozenDefinition, accumulates: bool) -> None:
         own = self.loops_of(definition, accumulates, self.context.sample) or ()
@@ -175,13 +181,13 @@ class FusedNest:
             self.values[definition.name] = value
             if definition.name in self.kept:
                 self.effects.append(Store(target, value))
-        elif definition.axes:
-            self.effects.append(Store(target, value, add=True))
-        else:
+        elif not definition.axes or own[-1] == definition.terms[0].axes[0]:
             self._sum_in_local(definition, target, value)
+        else:
+            self.effects.append(Store(target, value, add=True))
 
     def _sum_in_local(self, definition: FrozenDefinition, target: Element, value: int) -> None:
-        """A total without axes is summed in a local and added to its place after the loop."""
+        """What the innermost loop sums is summed in a local and added to its place after it."""
         dtype = "float64" if definition.dtype == "float32" else definition.dtype
         local = Local(f"{definition.name}_sum", dtype)
         self.before.append(Declare(local, 0))

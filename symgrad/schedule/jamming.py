@@ -28,15 +28,25 @@ def jam(nodes: tuple[Node, ...], factors: Sequence[tuple[str, int]]) -> tuple[No
         if not isinstance(node, Loop):
             result.append(node)
             continue
-        factor = next((f for index, f in factors if index == node.index), 1)
+        wanted = next((f for index, f in factors if index == node.index), 1)
+        factor = _fitting(wanted, node.extent)
         rest = [(index, f) for index, f in factors if index != node.index]
         if factor > 1 and _can_jam(node):
             body = jam(_copies(node.body, node.index, factor, _declared(node.body)), rest)
             result.append(replace(node, body=body, step=factor))
-            result.append(replace(node, start_after=factor))
+            if not node.extent.isdigit() or int(node.extent) % factor:
+                result.append(replace(node, start_after=factor))
         else:
             result.append(replace(node, body=jam(node.body, rest)))
     return tuple(result)
+
+
+def _fitting(factor: int, extent: str) -> int:
+    """The factor, or for a literal extent the largest up to it that leaves nothing over."""
+    if factor == 1 or not extent.isdigit():
+        return factor
+    divisors = [f for f in range(2, factor + 1) if int(extent) % f == 0]
+    return max(divisors, default=factor if int(extent) > factor else 1)
 
 
 def _can_jam(loop: Loop) -> bool:
@@ -103,7 +113,7 @@ def _jammed_block(block: Block, index: str, factor: int, own: set[str]) -> Block
             value = numbers[effect.value]
             if isinstance(effect, Fold):
                 position = effect.position and _local_copy(effect.position, index, shift, own)
-                local = _local_copy(effect.local, index, shift, own)
+                local = _copied_target(effect.local, index, shift, own)
                 effects.append(replace(effect, local=local, position=position, value=value))
                 continue
             target = _copied_target(effect.target, index, shift, own)

@@ -120,10 +120,13 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Folds an operation's value into a local: a product, an extreme, or its position."""
+    """Folds an operation's value into a local or an element: a product, an extreme, its position.
+
+    A position needs locals.
+    """
 
     kind: FoldKind
-    local: Local
+    local: Local | Element
     value: int
     position: Local | None = None
     index: str = ""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from symgrad.program.definitions import DType
+from symgrad.schedule.folds import split_fold
 from symgrad.schedule.frozen import (
     Affine,
     Element,
@@ -18,8 +19,9 @@ from symgrad.schedule.frozen import (
     elements_of,
 )
 from symgrad.schedule.fusion import Group, fuse, group_nests
+from symgrad.schedule.guarding import NestContext
+from symgrad.schedule.layout import choose_layout
 from symgrad.schedule.loops import Kernel, Parameter, View
-from symgrad.schedule.nests import NestContext
 from symgrad.schedule.norms import split_norms
 from symgrad.schedule.phases import Phases, Placed, choose_sample, place, sample_axis, split_mixed
 from symgrad.schedule.plan import (
@@ -96,6 +98,10 @@ class Scheduler:
     def _whole_kernel(self, definitions: list[FrozenDefinition]) -> None:
         if not definitions:
             return
+        parts: list[FrozenDefinition] = []
+        for definition in definitions:
+            parts.extend(self._split(definition, None, parts))
+        definitions = parts
         groups = fuse([(d, False) for d in definitions], None)
         context = NestContext(None, False, self.ranges)
         kept = frozenset(d.name for d in definitions)
@@ -118,6 +124,7 @@ class Scheduler:
                 definition, scale = take_scale(definition)
                 accumulators.append(Accumulator(self._buffer(definition.name), scale))
             members.append((definition, item.kind == "accumulated"))
+        members = self._laid_out(members)
         groups = fuse(members, self.sample)
         scratch = self._scratch(groups, members)
         context = NestContext(self.sample, False, self.ranges)
@@ -143,6 +150,35 @@ class Scheduler:
                 self._row_elements(scratch),
             )
         )
+
+    def _laid_out(
+        self, members: list[tuple[FrozenDefinition, bool]]
+    ) -> list[tuple[FrozenDefinition, bool]]:
+        """The definitions of a tile in the layouts that suit it, what they keep recorded."""
+        assert self.sample is not None
+        layout = choose_layout(
+            tuple(members), self.sample, self.shapes, self.dtypes, self.phases.stored
+        )
+        self.shapes.update(layout.shapes)
+        self.dtypes.update(layout.dtypes)
+        result: list[tuple[FrozenDefinition, bool]] = []
+        for definition, sums in layout.members:
+            row = next((a.index for a in definition.axes if a.extent == self.sample), None)
+            earlier = [d for d, accumulates in result if not accumulates]
+            parts = (definition,) if sums else self._split(definition, row, earlier)
+            result.extend((part, sums) for part in parts)
+        return result
+
+    def _split(
+        self, definition: FrozenDefinition, row: str | None, earlier: list[FrozenDefinition]
+    ) -> tuple[FrozenDefinition, ...]:
+        """A reduction that several definitions compute better; new ones are recorded."""
+        taken = {*self.shapes, *self.program.sizes}
+        parts = split_fold(definition, row, taken, earlier)
+        for part in parts:
+            self.shapes[part.name] = part.shape
+            self.dtypes[part.name] = part.dtype
+        return parts
 
     def _scratch(
         self, groups: list[Group], members: list[tuple[FrozenDefinition, bool]]

@@ -8,15 +8,18 @@ from symgrad.program.definitions import DType
 from symgrad.schedule.frozen import (
     Affine,
     Element,
+    FrozenDefinition,
     FrozenGuard,
     FrozenTerm,
     Operation,
     Subscript,
+    elements_of,
     indices_of,
 )
 from symgrad.schedule.loops import Local
 
 __all__ = [
+    "ARITHMETIC",
     "append_scaled_local",
     "as_bound",
     "difference",
@@ -30,7 +33,14 @@ __all__ = [
     "stride_cost",
     "subtract_text",
     "sum_of_terms",
+    "vector_axis",
 ]
+
+# Operations that are one instruction or none; all others are calls.
+_ARITHMETIC = """
+    load constant index size local copy cast add subtract multiply divide negate
+"""
+ARITHMETIC = frozenset(_ARITHMETIC.split())
 
 
 def shifted(operations: tuple[Operation, ...], by: int) -> tuple[Operation, ...]:
@@ -83,6 +93,20 @@ def stride_cost(element: Element, index: str) -> int:
     last = subscripts[-1]
     contiguous = isinstance(last, Affine) and last.coefficient(index) in (1, -1)
     return 1 if uses == [len(subscripts) - 1] and contiguous else 8
+
+
+def vector_axis(definition: FrozenDefinition, term: FrozenTerm, tile_index: str | None) -> str:
+    """The loop with the least total stride: 0 for invariant, 1 contiguous, 8 strided."""
+    reduced = {axis.index for axis in term.axes}
+    candidates = [axis.index for axis in (*definition.axes, *term.axes)]
+    target = Element(definition.name, tuple(Affine(((a.index, 1),)) for a in definition.axes))
+    accessed = [*elements_of(term), target]
+
+    def cost(index: str) -> float:
+        total = sum(stride_cost(element, index) for element in accessed)
+        return total + 0.5 * (index in reduced) - 0.25 * (index == tile_index)
+
+    return min(candidates, key=cost)
 
 
 def guard_indices(guard: FrozenGuard) -> tuple[str, ...]:

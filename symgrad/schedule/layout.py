@@ -1,0 +1,357 @@
+"""Layouts within a tile: which arrays of samples keep the sample axis last.
+
+With the sample axis last, every loop over the rows of a tile is contiguous, whatever the other
+sizes are, so it is the one to vectorise. Scratch is simply held that way. Rows of an array in
+memory are copied first, which pays if each element is used several times:
+
+    h[i,k] = Σ_j X[i,j]·W[j,k]     ->     X_packed[j,i] = X[i,j],  h[k,i] = Σ_j X_packed[j,i]·W[j,k]
+
+The choice minimises an estimate of the work in a tile, in which sizes that are not literal count
+as `LayoutModel` says. It reads no clock and no machine, so that the text stays the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import count, islice
+from math import prod
+
+from symgrad.program.definitions import DType
+from symgrad.schedule.frozen import (
+    Affine,
+    Element,
+    FrozenAxis,
+    FrozenDefinition,
+    FrozenGuard,
+    FrozenTerm,
+    Operation,
+    Subscript,
+    elements_of,
+)
+from symgrad.schedule.terms import ARITHMETIC, stride_cost
+
+__all__ = ["Layout", "LayoutModel", "choose_layout"]
+
+Member = tuple[FrozenDefinition, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutModel:
+    """What the estimate assumes of a processor and of sizes that are not literal.
+
+    A loop of `extent` runs takes `extent + startup` vector steps of `lanes` elements. A function
+    such as exp costs `call` operations, a copied element `copy`.
+    """
+
+    rows: int = 128
+    extent: int = 24
+    lanes: int = 8
+    startup: int = 4
+    call: int = 12
+    copy: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The definitions of a tile as they are to be computed, and the shapes of what they keep.
+
+    `shapes` holds the arrays whose axes were reordered and the copies, `dtypes` the copies.
+    """
+
+    members: tuple[Member, ...]
+    shapes: Mapping[str, tuple[str, ...]]
+    dtypes: Mapping[str, DType]
+
+
+def choose_layout(
+    members: tuple[Member, ...],
+    sample: str,
+    shapes: Mapping[str, tuple[str, ...]],
+    dtypes: Mapping[str, DType],
+    kept: frozenset[str],
+    model: LayoutModel | None = None,
+) -> Layout:
+    """The definitions of one tile with the layouts that make its loops cheapest.
+
+    Args:
+        members: definitions in order; the flag says which accumulate over the samples.
+        sample: the extent of the sample axis.
+        shapes: of every array of the program.
+        dtypes: of every array of the program.
+        kept: definitions whose arrays leave the tile, and so stay as they are.
+        model: what the estimate assumes.
+    """
+    chooser = _Chooser(members, sample, shapes, kept, model or LayoutModel())
+    moved = chooser.choose()
+    return _apply(members, sample, shapes, dtypes, moved) if moved else Layout(members, {}, {})
+
+
+class _Chooser:
+    def __init__(
+        self,
+        members: tuple[Member, ...],
+        sample: str,
+        shapes: Mapping[str, tuple[str, ...]],
+        kept: frozenset[str],
+        model: LayoutModel,
+    ) -> None:
+        self.members = members
+        self.sample = sample
+        self.shapes = shapes
+        self.model = model
+        self.produced = {definition.name for definition, _ in members}
+        scratch = [d.name for d, sums in members if not sums and d.name not in kept]
+        rows = _rows_read(members, sample, shapes)
+        fixed = _read_elsewhere(members, sample, shapes)
+        self.candidates = [
+            name
+            for name in (*(s for s in scratch if s not in fixed), *rows)
+            if _can_move(shapes[name], sample)
+        ]
+        self.nests = [_Nest.of(d, t, sums, sample, shapes) for d, sums in members for t in d.terms]
+
+    def choose(self) -> frozenset[str]:
+        """The arrays that get the sample axis last."""
+        best = self._descend(frozenset())
+        other = self._descend(frozenset(self.candidates))
+        return other if self._cost(other) < self._cost(best) else best
+
+    def _descend(self, moved: frozenset[str]) -> frozenset[str]:
+        """Moves one array after the other as long as the estimate falls."""
+        cost = self._cost(moved)
+        improved = True
+        while improved:
+            improved = False
+            for name in self.candidates:
+                trial = moved ^ {name}
+                trial_cost = self._cost(trial)
+                if trial_cost < cost * (1 - 1e-9):
+                    moved, cost, improved = trial, trial_cost, True
+        return moved
+
+    def _cost(self, moved: frozenset[str]) -> float:
+        total = sum(nest.cost(moved, self.model, self.sample) for nest in self.nests)
+        for name in self.candidates:
+            if name in moved and name not in self.produced:
+                extents = [self._extent(e) for e in self.shapes[name]]
+                total += self.model.copy * prod(extents)
+        return total
+
+    def _extent(self, extent: str) -> int:
+        return nominal(extent, self.model, self.sample)
+
+
+def nominal(extent: str, model: LayoutModel, sample: str) -> int:
+    """What an extent counts in the estimate."""
+    if extent.isdigit():
+        return int(extent)
+    return model.rows if extent == sample else model.extent
+
+
+@dataclass(frozen=True, slots=True)
+class _Nest:
+    """One term's loops: its axes, which of them are summed, what it touches, its arithmetic."""
+
+    axes: tuple[FrozenAxis, ...]
+    elements: tuple[tuple[Element, Element], ...]
+    operations: int
+    calls: int
+
+    @staticmethod
+    def of(
+        definition: FrozenDefinition,
+        term: FrozenTerm,
+        sums: bool,
+        sample: str,
+        shapes: Mapping[str, tuple[str, ...]],
+    ) -> _Nest:
+        row = _row_of(definition, term, sums, sample)
+        target = Element(definition.name, tuple(Affine(((a.index, 1),)) for a in definition.axes))
+        elements = tuple(
+            (element, _with_row_last(element, row, shapes[element.array], sample))
+            for element in dict.fromkeys((*elements_of(term), target))
+        )
+        names = [o.name for o in term.operations]
+        return _Nest(
+            (*definition.axes, *term.axes),
+            elements,
+            sum(n in ARITHMETIC and n not in ("load", "constant", "local") for n in names),
+            sum(n not in ARITHMETIC for n in names) + (term.reduction == "logsumexp"),
+        )
+
+    def cost(self, moved: frozenset[str], model: LayoutModel, sample: str) -> float:
+        """Steps of the loops if the best axis is vectorised."""
+        elements = [last if e.array in moved else e for e, last in self.elements]
+        extents = {a.index: nominal(a.extent, model, sample) for a in self.axes}
+        runs = prod(extents.values())
+        arithmetic = self.operations + model.call * self.calls
+        costs = [
+            runs * _step_cost(elements, index, extent, arithmetic, model)
+            for index, extent in extents.items()
+        ]
+        return min(costs, default=float(arithmetic))
+
+
+def _step_cost(
+    elements: list[Element], index: str, extent: int, arithmetic: int, model: LayoutModel
+) -> float:
+    """Cost of one run of the innermost loop over `index`."""
+    strides = [stride_cost(element, index) for element in elements]
+    touched = sum(stride > 0 for stride in strides)
+    if any(stride > 1 for stride in strides):
+        return arithmetic + touched
+    steps = -(-extent // model.lanes) + model.startup / model.lanes
+    return (arithmetic + touched) * steps / extent
+
+
+def _can_move(shape: tuple[str, ...], sample: str) -> bool:
+    return len(shape) > 1 and shape.count(sample) == 1 and shape[-1] != sample
+
+
+def _read_elsewhere(
+    members: tuple[Member, ...], sample: str, shapes: Mapping[str, tuple[str, ...]]
+) -> set[str]:
+    """Arrays that are read at other samples than the tile's own rows."""
+    found: set[str] = set()
+    for definition, sums in members:
+        for term in definition.terms:
+            row = _row_of(definition, term, sums, sample)
+            for element in elements_of(term):
+                shape = shapes[element.array]
+                if sample in shape and not _reads_row(element, row, shape.index(sample)):
+                    found.add(element.array)
+    return found
+
+
+def _rows_read(
+    members: tuple[Member, ...], sample: str, shapes: Mapping[str, tuple[str, ...]]
+) -> list[str]:
+    """Arrays from outside that are read at the tile's own rows, the sample axis first."""
+    produced = {definition.name for definition, _ in members}
+    found: dict[str, None] = {}
+    for definition, sums in members:
+        for term in definition.terms:
+            row = _row_of(definition, term, sums, sample)
+            for element in elements_of(term):
+                if element.array in produced or not element.subscripts:
+                    continue
+                if shapes[element.array][0] == sample and _reads_row(element, row, 0):
+                    found.setdefault(element.array)
+    return list(found)
+
+
+def _row_of(definition: FrozenDefinition, term: FrozenTerm, sums: bool, sample: str) -> str | None:
+    """The index that counts the rows of the tile."""
+    own = term.axes if sums else definition.axes
+    return next((a.index for a in own if a.extent == sample), None)
+
+
+def _reads_row(element: Element, row: str | None, position: int) -> bool:
+    """Whether the axis at a position is the row itself."""
+    own = element.subscripts[position]
+    return row is not None and isinstance(own, Affine) and own.single_index == row
+
+
+def _with_row_last(
+    element: Element, row: str | None, shape: tuple[str, ...], sample: str
+) -> Element:
+    """The element after the sample axis has moved to the end; unchanged if it is not the row."""
+    if sample not in shape or not _reads_row(element, row, shape.index(sample)):
+        return element
+    return _row_last(element, shape.index(sample))
+
+
+def _row_last(element: Element, position: int) -> Element:
+    """The element of the array whose axis at a position is last."""
+    rest = (*element.subscripts[:position], *element.subscripts[position + 1 :])
+    return Element(element.array, (*rest, element.subscripts[position]))
+
+
+# --- rewriting -----------------------------------------------------------------------------------
+
+
+def _apply(
+    members: tuple[Member, ...],
+    sample: str,
+    shapes: Mapping[str, tuple[str, ...]],
+    dtypes: Mapping[str, DType],
+    moved: frozenset[str],
+) -> Layout:
+    produced = {definition.name for definition, _ in members}
+    taken = {*shapes, sample}
+    copies: dict[str, str] = {}
+    for name in _rows_read(members, sample, shapes):
+        if name in moved:
+            copies[name] = _fresh(f"{name}_packed", taken)
+    used = {*taken, *(extent for shape in shapes.values() for extent in shape)}
+    rewritten = [
+        _copy_definition(name, copy, shapes[name], dtypes[name], sample, used)
+        for name, copy in copies.items()
+    ]
+    result: list[Member] = [(definition, False) for definition in rewritten]
+    for definition, sums in members:
+        result.append((_rewrite(definition, sums, sample, shapes, moved & produced, copies), sums))
+    new_shapes = {
+        d.name: d.shape for d, _ in result if d.name in moved or d.name in copies.values()
+    }
+    return Layout(tuple(result), new_shapes, {copy: dtypes[name] for name, copy in copies.items()})
+
+
+def _fresh(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+def _copy_definition(
+    name: str, copy: str, shape: tuple[str, ...], dtype: DType, sample: str, used: set[str]
+) -> FrozenDefinition:
+    """`X_packed[j,i] = X[i,j]`, with indices that are neither sizes nor arrays."""
+    free = (f"{letter}{number or ''}" for number in count() for letter in "ijklpqrst")
+    letters = list(islice((index for index in free if index not in used), len(shape)))
+    axes = tuple(FrozenAxis(letter, extent) for letter, extent in zip(letters, shape, strict=True))
+    ordered = (*(a for a in axes if a.extent != sample), *(a for a in axes if a.extent == sample))
+    element = Element(name, tuple(Affine(((a.index, 1),)) for a in axes))
+    term = FrozenTerm((Operation("load", (), dtype, element),), (), "sum", ())
+    formula = f"{copy}[{','.join(a.index for a in ordered)}] = {name}[{','.join(letters)}]"
+    return FrozenDefinition(copy, ordered, dtype, (term,), formula)
+
+
+def _rewrite(
+    definition: FrozenDefinition,
+    sums: bool,
+    sample: str,
+    shapes: Mapping[str, tuple[str, ...]],
+    moved: frozenset[str],
+    copies: Mapping[str, str],
+) -> FrozenDefinition:
+    """The definition with its own axes and its reads in the new order."""
+    terms = []
+    for term in definition.terms:
+        row = _row_of(definition, term, sums, sample)
+
+        def change(subscript: Subscript, row: str | None = row) -> Subscript:
+            if isinstance(subscript, Affine):
+                return subscript
+            inner = Element(subscript.array, tuple(change(s) for s in subscript.subscripts))
+            if inner.array in moved:
+                return _row_last(inner, shapes[inner.array].index(sample))
+            if inner.array in copies and _reads_row(inner, row, 0):
+                return replace(_row_last(inner, 0), array=copies[inner.array])
+            return inner
+
+        operations = tuple(
+            replace(o, value=change(o.value)) if isinstance(o.value, Element) else o
+            for o in term.operations
+        )
+        guards = tuple(
+            FrozenGuard(change(g.left), g.relation, change(g.right)) for g in term.guards
+        )
+        terms.append(replace(term, operations=operations, guards=guards))
+    axes = definition.axes
+    if definition.name in moved:
+        row_axes = [a for a in axes if a.extent == sample]
+        axes = (*(a for a in axes if a.extent != sample), *row_axes)
+    return replace(definition, axes=axes, terms=tuple(terms))

@@ -1,0 +1,132 @@
+"""Layouts of a tile, and reductions that fold whole rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+from symgrad.schedule import freeze, schedule
+from symgrad.schedule.loops import Kernel, Loop, Node
+from symgrad.schedule.plan import RunTiled
+from tests.support import build
+
+
+def network(W, V, X, label):
+    scores = np.tanh(X @ W) @ V
+    return np.mean(special.logsumexp(scores, axis=1) - scores[np.arange(len(label)), label])
+
+
+NETWORK = {"W": "f64[d, h]", "V": "f64[h, c]", "X": "f64[n, d]", "label": "i64[n]"}
+
+
+def nearest(C, X):
+    gaps = X[:, None, :] - C[None, :, :]
+    return np.sum(np.min(np.sum(gaps**2, axis=2), axis=1))
+
+
+def tiled(function: Callable[..., Any], shapes: dict[str, str], wrt: Any = None) -> RunTiled:
+    program = freeze(build(function, shapes, wrt=wrt).derived.gradient.program)
+    (step,) = [s for s in schedule(program).steps if isinstance(s, RunTiled)]
+    return step
+
+
+def innermost(kernel: Kernel) -> list[Loop]:
+    found: list[Loop] = []
+
+    def visit(nodes: tuple[Node, ...]) -> None:
+        for node in nodes:
+            body = getattr(node, "body", ())
+            if isinstance(node, Loop) and not any(isinstance(n, Loop) for n in body):
+                found.append(node)
+            visit(body)
+
+    for _, nodes in kernel.nests:
+        visit(nodes)
+    return found
+
+
+def test_scratch_of_contractions_has_the_sample_axis_last() -> None:
+    step = tiled(network, NETWORK, ("W", "V"))
+    shapes = {b.name: b.shape for b in step.scratch}
+    assert shapes["X_packed"] == ("d", "n")
+    assert all(shape[-1] == "n" for shape in shapes.values())
+
+
+def test_every_innermost_loop_of_a_network_runs_over_the_tile() -> None:
+    loops = innermost(tiled(network, NETWORK, ("W", "V")).kernel)
+    assert loops
+    assert all(loop.tile for loop in loops)
+
+
+def test_rows_that_are_used_once_are_not_copied() -> None:
+    step = tiled(lambda w, X: np.sum(np.tanh(X @ w)), {"w": "f64[d]", "X": "f64[n, d]"})
+    assert not [b.name for b in step.scratch if b.name.endswith("_packed")]
+    assert {loop.extent for loop in innermost(step.kernel)} >= {"d"}
+
+
+def test_a_copy_has_indices_that_are_no_sizes() -> None:
+    def f(a, b):
+        return np.tensordot(a, b, axes=([0, -1], [1, 0]))
+
+    built = build(f, {"a": "f64[n, k, i]", "b": "f64[i, n]"})
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(5, 3, 4)), rng.normal(size=(4, 5))
+    (value,) = built.in_small_tiles().value("cpu", {"a": a, "b": b})
+    np.testing.assert_allclose(value, f(a, b), rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_layouts_change_no_result(n: int) -> None:
+    rng = np.random.default_rng(n)
+    arguments = {
+        "W": rng.normal(size=(3, 5)),
+        "V": rng.normal(size=(5, 6)),
+        "X": rng.normal(size=(n, 3)),
+        "label": rng.integers(0, 6, n),
+    }
+    built = build(network, NETWORK, wrt=("W", "V"))
+    expected = built.reference_vjp(arguments, [np.array(1.0)])
+    for variant in (built, built.in_small_tiles()):
+        module = variant.module("cpu")
+        value, gradients = module.f_value_and_grad(**arguments)
+        np.testing.assert_allclose(value, expected[0][0], rtol=1e-12)
+        for actual, wanted in zip(gradients, expected[1], strict=True):
+            np.testing.assert_allclose(actual, wanted, rtol=1e-11, atol=1e-14)
+
+
+def test_minimum_over_columns_folds_rows_at_once() -> None:
+    step = tiled(nearest, {"C": "f64[k, d]", "X": "f64[n, d]"}, "C")
+    assert all(loop.tile for loop in innermost(step.kernel))
+
+
+def positions(x):
+    return np.argmax(x, axis=0), np.argmin(x, axis=0), np.max(x, axis=0)
+
+
+SPECIAL = {
+    "ties": [[1.0, 2.0], [1.0, 2.0], [0.0, 3.0]],
+    "nan": [[1.0, np.nan], [np.nan, 2.0], [np.nan, 3.0]],
+    "infinities": [[-np.inf, np.inf], [-np.inf, -np.inf], [-np.inf, np.inf]],
+}
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_positions_are_those_of_numpy(name: str) -> None:
+    x = np.array(SPECIAL[name])
+    built = build(positions, {"x": "f64[n, d]"}, wrt="x")
+    for actual, expected in zip(built.value("cpu", {"x": x}), positions(x), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32"])
+def test_logsumexp_over_the_first_axis(dtype: str) -> None:
+    x = np.array([[-np.inf, 800.0, 1.0, np.inf], [-np.inf, 799.0, np.nan, 0.0]])
+    x = x.astype({"f64": np.float64, "f32": np.float32}[dtype])
+    built = build(lambda x: special.logsumexp(x, axis=0), {"x": f"{dtype}[n, d]"})
+    (value,) = built.value("cpu", {"x": x})
+    np.testing.assert_allclose(value, special.logsumexp(x, axis=0), rtol=1e-6)
+    assert value.dtype == x.dtype
