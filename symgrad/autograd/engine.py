@@ -69,6 +69,7 @@ class Walk:
         self.wanted: dict[tuple[Node, int], list[int]] = {}
         self.captured: list[Any] = [None] * len(inputs or ())
         self.masks = Masks()
+        self.twins: dict[Node, Node] = {}
 
     def run(self, roots: Sequence[tuple[Any, Tensor]]) -> list[Tensor | None]:
         order = self._discover([edge for edge, _ in roots])
@@ -94,6 +95,7 @@ class Walk:
         found: set[Node] = set()
         stack: list[Node] = []
         pending = self.pending
+        asked = {edge[0] for edge in (*edges, *self._asked_edges()) if type(edge) is tuple}
         for edge in edges:
             if type(edge) is not tuple:
                 pending[id(edge)] = pending.get(id(edge), 0) + 1
@@ -101,7 +103,11 @@ class Walk:
                 found.add(edge[0])
                 stack.append(edge[0])
         while stack:
-            for edge in stack.pop().edges:
+            here = stack.pop()
+            if here.twin is not None and here.twin.is_usable(asked):
+                self.twins[here] = here.twin.node
+                here = here.twin.node
+            for edge in here.edges:
                 if edge is None:
                     continue
                 if type(edge) is not tuple:
@@ -112,6 +118,11 @@ class Walk:
                     found.add(node)
                     stack.append(node)
         return sorted(found, key=_sequence, reverse=True)
+
+    def _asked_edges(self) -> list[Any]:
+        from symgrad.autograd.recording import edge_of
+
+        return [edge_of(tensor) for tensor in self.inputs or ()]
 
     def _restrict(self, order: list[Node]) -> None:
         """Only nodes on the way to a wanted tensor are walked."""
@@ -126,7 +137,7 @@ class Walk:
         wanted_nodes = {node for node, _ in self.wanted}
         needed: set[Node] = set()
         for node in reversed(order):
-            for edge in node.edges:
+            for edge in self.twins.get(node, node).edges:
                 if edge is None:
                     continue
                 if type(edge) is tuple:
@@ -170,7 +181,7 @@ class Walk:
 
     def _skip(self, node: Node) -> None:
         """A node that no gradient reached: its edges will not deliver."""
-        for edge in node.edges:
+        for edge in self.twins.get(node, node).edges:
             if edge is not None and type(edge) is not tuple:
                 self._deliver(edge, None)
 
@@ -182,9 +193,12 @@ class Walk:
                 return
         if node.prehooks:
             gradients = self._call_prehooks(node, gradients)
-        masks = self.masks.behind(node, gradients)
-        run = node.backward_tensors if self.create else node.backward_arrays
+        actor = self.twins.get(node, node)
+        masks = self.masks.behind(node, gradients, actor)
+        run = actor.backward_tensors if self.create else actor.backward_arrays
         results = run(gradients, self.release)
+        if actor is not node and self.release:
+            node.forget()
         if masks is not None:
             results = select(results, masks)
         if MODES.anomaly:
@@ -193,7 +207,7 @@ class Walk:
             results = self._call_posthooks(node, results, gradients)
         needed = self.needed
         casts = getattr(node, "casts", False)
-        for k, (edge, gradient) in enumerate(zip(node.edges, results, strict=True)):
+        for k, (edge, gradient) in enumerate(zip(actor.edges, results, strict=True)):
             if edge is None:
                 continue
             owned = type(edge) is not tuple and getrefcount(gradient) <= _UNSHARED

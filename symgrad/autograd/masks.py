@@ -36,11 +36,13 @@ class Masks:
         if before is not None and mask is not None:
             self.by_edge[edge] = before | mask
 
-    def behind(self, node: Node, gradients: Sequence[Any]) -> list[Any] | None:
+    def behind(
+        self, node: Node, gradients: Sequence[Any], actor: Node | None = None
+    ) -> list[Any] | None:
         """Where the adjoints of a node's inputs can differ from 0; None if anywhere."""
         own = node.own_masks()
         mask = self._incoming(node, gradients) if self.by_edge else None
-        further = None if mask is None else node.mask_behind(mask)
+        further = None if mask is None else (actor or node).mask_behind(mask)
         if own is None:
             return further
         masks = [m if isinstance(m, np.ndarray) else None for m in own]

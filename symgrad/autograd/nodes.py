@@ -69,6 +69,8 @@ class Node:
     )
     edges: tuple[Edge, ...]
     outputs = 1
+    operation_name = ""
+    twin: Any = None
 
     def __init__(self, edges: tuple[Edge, ...]) -> None:
         self.edges = edges
@@ -124,6 +126,9 @@ class Node:
         self.posthooks[handle.id] = hook
         return handle
 
+    def forget(self) -> None:
+        """Drop what was saved for a backward that a twin has done."""
+
     # --- what the engine calls -----------------------------------------------------------------
 
     def output_like(self, index: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -164,6 +169,7 @@ class OperationNode(Node):
         "result_counter",
         "result_version",
         "static",
+        "twin",
         "versions",
         "wrt",
     )
@@ -192,6 +198,11 @@ class OperationNode(Node):
         self.result_version = result_counter[0]
         self.freed = False
         self.casts = False
+        self.twin = None
+
+    @property
+    def operation_name(self) -> str:  # type: ignore[override]
+        return self.operation.name
 
     def output_like(self, index: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
         return self.result.shape, self.result.dtype
@@ -241,6 +252,9 @@ class OperationNode(Node):
             for x, counter in zip(self.inputs, self.counters, strict=True)
         ]
         self.result = Unread(self.result.shape, self.result.dtype)
+
+    def forget(self) -> None:
+        self._release()
 
     # --- derivative ------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.autograd.rules import Rule
+from symgrad.autograd.spelling_ends import ENDS
 from symgrad.capture import capture
 from symgrad.program import Program
 
@@ -43,11 +44,13 @@ class Operation:
         pointwise: whether each element of the result depends on one element of each input.
         selects: for a selection, from inputs and static parameters, the masks of the elements
             that each input gives.
+        ends_spelling: whether a naive spelling can end in it; see `spellings`.
         node_type: the class of its nodes, set by `nodes`.
     """
 
     __slots__ = (
         "build",
+        "ends_spelling",
         "formula",
         "function",
         "is_view",
@@ -83,6 +86,7 @@ class Operation:
         self.is_view = is_view
         self.pointwise = pointwise or (selects is not None and prepare is None)
         self.selects = selects
+        self.ends_spelling = name in ENDS
         self.node_type: Any = None
         self.rules: dict[Any, Rule] = {}
         self.products: dict[Any, Rule] = {}

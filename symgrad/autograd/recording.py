@@ -91,6 +91,8 @@ def unary(op: Operation, x: Tensor, static: dict[str, Any] = NO_PARAMETERS) -> T
         if edge is not None:
             node = op.node_type(op, (data,), static, (edge,), (x._counter,), value, result._counter)
             result._edge = (node, 0)
+            if op.ends_spelling:
+                _recognise(node, result)
     return result
 
 
@@ -133,6 +135,8 @@ def binary(op: Operation, x: Any, y: Any) -> Tensor:
                 op, (a, b), NO_PARAMETERS, (first, second), counters, value, result._counter
             )
             result._edge = (node, 0)
+            if op.ends_spelling:
+                _recognise(node, result)
     return result
 
 
@@ -194,7 +198,16 @@ def record(
     node = op.node_type(op, tuple(arrays), static, edges, counters, value, result._counter)
     node.casts = casts
     result._edge = (node, 0)
+    if op.ends_spelling and not casts:
+        _recognise(node, result)
     return result
+
+
+def _recognise(node: OperationNode, result: Tensor) -> None:
+    if MODES.tracing is None and type(node.result) is np.ndarray:
+        from symgrad.autograd.spellings import recognise
+
+        recognise(node, result)
 
 
 def _refuse_inference(operands: Sequence[Any]) -> None:

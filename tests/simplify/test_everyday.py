@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,6 +12,8 @@ import mpmath
 import numpy as np
 import pytest
 
+from symgrad.differentiate import pull_back
+from symgrad.program import evaluate
 from tests.simplify.everyday import FORMULAS, Formula, exact, relative_error
 from tests.support import Built, build
 
@@ -143,3 +147,40 @@ def test_kernels_of_vectors_compiled(name: str) -> None:
     check(name, "float64", inputs(formula, "float64", 60), run)
     shifted = 1e10 + np.array([[0.0, 1.0, 2.0], [7.0, 5.0, -3.0]])
     check(name, "float64", shifted, run)
+
+
+# Where, for x > 0, the second derivative is no larger than the largest float64.
+REPRESENTABLE = {
+    "where(x > 0, x**-1.5, 0)": (1e-80, math.inf),
+    "where(x > 0, sqrt(x), 0)": (1e-200, math.inf),
+    "exp(x) - 1": (0.0, 700.0),
+}
+
+
+def second_derivative(name: str, x: np.ndarray) -> np.ndarray:
+    """d/dx of the compiled gradient of Σ f, by the reference evaluator."""
+    gradient = built(name, "float64").derived.gradient
+    slope = replace(gradient.program, outputs=gradient.adjoints)
+    again = pull_back(slope, ("x",))
+    ones = np.ones_like(x)
+    given = dict.fromkeys((*gradient.cotangents, *again.cotangents), ones)
+    return evaluate(again.program, {"x": x, **given})[again.adjoints[0]]
+
+
+@pytest.mark.parametrize("name", elementwise_names())
+def test_second_derivatives(name: str) -> None:
+    """Finite over the whole range, and right where differences of the exact slope can tell."""
+    formula = FORMULAS[name]
+    x = inputs(formula, "float64", 200)
+    low, high = REPRESENTABLE.get(name, (0.0, math.inf))
+    x = x[(x <= 0) | ((x > low) & (x < high))]
+    found = second_derivative(name, x)
+    assert np.isfinite(found).all(), x[~np.isfinite(found)]
+    near = np.array([1e-6, 1e-3, 0.3, 2.0, 30.0])
+    near = np.concatenate([near, -near[:3]])
+    with mpmath.workdps(60):
+        one = [mpmath.mpf(1)]
+        right = [
+            float(mpmath.diff(lambda u: formula.gradient([u], one)[0], mpmath.mpf(u))) for u in near
+        ]
+    np.testing.assert_allclose(second_derivative(name, near), right, rtol=1e-11, atol=1e-300)
