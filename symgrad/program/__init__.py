@@ -21,7 +21,7 @@ from symgrad.program.definitions import (
     term_accesses,
     term_expressions,
 )
-from symgrad.program.evaluate import bind_sizes, evaluate, evaluate_size
+from symgrad.program.evaluate import bind_sizes, evaluate, evaluate_size, evaluate_statement
 from symgrad.program.symbols import (
     INFINITY,
     NOT_A_NUMBER,
@@ -60,6 +60,7 @@ __all__ = [
     "dependencies",
     "evaluate",
     "evaluate_size",
+    "evaluate_statement",
     "format_expression",
     "format_program",
     "format_statement",

@@ -28,7 +28,7 @@ from symgrad.program.definitions import (
 )
 from symgrad.program.symbols import INFINITY, NOT_A_NUMBER, Access
 
-__all__ = ["bind_sizes", "evaluate", "evaluate_size"]
+__all__ = ["bind_sizes", "evaluate", "evaluate_size", "evaluate_statement"]
 
 Array = np.ndarray
 Values = dict[str, Array]
@@ -196,11 +196,12 @@ def evaluate(program: Program, arguments: Mapping[str, Any]) -> Values:
     values.update((c.name, c.array()) for c in program.constants)
     with np.errstate(all="ignore"):
         for statement in program.definitions:
-            values[statement.name] = _evaluate_statement(statement, values, sizes)
+            values[statement.name] = evaluate_statement(statement, values, sizes)
     return values
 
 
-def _evaluate_statement(statement: Statement, values: Values, sizes: Sizes) -> Array:
+def evaluate_statement(statement: Statement, values: Values, sizes: Sizes) -> Array:
+    """Value of one statement from the values of what it reads."""
     shape = tuple(max(0, evaluate_size(extent, sizes)) for extent in statement.shape)
     if isinstance(statement, Reshape):
         return values[statement.source].reshape(shape)
