@@ -26,12 +26,14 @@ from symgrad.api import (
 )
 from symgrad.capture import program
 from symgrad.errors import SymgradError
+from symgrad.precision import accuracy
 from symgrad.version import __version__
 
 __all__ = [
     "Module",
     "SymgradError",
     "__version__",
+    "accuracy",
     "compile",
     "grad",
     "hessian",

@@ -97,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     register_explain(commands, _add_model_options, _request)
     checking = commands.add_parser("check", help="run the self-check of a generated module")
     checking.add_argument("module", metavar="MODULE", help="path of a generated module")
+    checking.add_argument(
+        "--accuracy",
+        action="store_true",
+        help="report the decimal digits that values and gradients lose, and where",
+    )
     checking.set_defaults(run=_check)
     return parser
 
@@ -257,4 +262,10 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.accuracy:
+        from symgrad.precision.command import module_accuracy
+
+        for found in module_accuracy(Path(options.module)):
+            print(found)
+        return 0
     return 0 if check_module(Path(options.module)) else 1

@@ -7,8 +7,8 @@ import numpy as np
 import sympy
 from mpmath import mp
 
-from symgrad.precision.exact import evaluate_exactly
 from symgrad.driver import Derived
+from symgrad.precision.exact import evaluate_exactly
 from symgrad.program import (
     Definition,
     Program,

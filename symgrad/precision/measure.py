@@ -11,15 +11,15 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from symgrad.precision.blame import blame
-from symgrad.precision.exact import evaluate_exactly
-from symgrad.precision.report import Accuracy, Loss
-from symgrad.precision.search import Exponents, draw, first_exponents, nearby, sizes_for
 from symgrad.api import load
 from symgrad.capture import MarkedProgram, capture
 from symgrad.codegen import Target
 from symgrad.differentiate import Gradient, pull_back
 from symgrad.driver import Derived, Timings, derive, emit
+from symgrad.precision.blame import blame
+from symgrad.precision.exact import evaluate_exactly
+from symgrad.precision.report import Accuracy, Loss
+from symgrad.precision.search import Exponents, draw, first_exponents, nearby, sizes_for
 from symgrad.program import DType, evaluate, is_floating
 from symgrad.settling import settle_names
 
