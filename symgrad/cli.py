@@ -23,7 +23,7 @@ from symgrad.compilation import (
 from symgrad.derivatives import PRODUCTS
 from symgrad.driver import Timings
 from symgrad.errors import ModelError, SymgradError
-from symgrad.explain.command import register_explain
+from symgrad.explain.command import register_explain, register_report
 from symgrad.simplify import PASS_NAMES
 from symgrad.version import __version__
 
@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_model_options(showing)
     showing.set_defaults(run=_show)
     register_explain(commands, _add_model_options, _request)
+    register_report(commands, _add_model_options, _request)
     checking = commands.add_parser("check", help="run the self-check of a generated module")
     checking.add_argument("module", metavar="MODULE", help="path of a generated module")
     checking.add_argument(

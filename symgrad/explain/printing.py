@@ -148,12 +148,14 @@ def to_mathml(layout: Layout) -> str:
         case Word(text):
             return f'<mi mathvariant="normal">{escape(text)}</mi>'
         case Sign(text, tight):
-            spacing = ' lspace="0" rspace="0.1em"' if tight else ""
+            gap = "0.35em" if text.endswith(" ") else "0.1em"
+            spacing = f' lspace="0" rspace="{gap}"' if tight else ""
             return f"<mo{spacing}>{escape(text.strip())}</mo>"
         case Row(parts):
             return _mathml_row(parts)
         case Product(factors):
-            return "<mo>&#x2062;</mo>".join(f"<mrow>{to_mathml(f)}</mrow>" for f in factors)
+            space = '<mspace width="0.14em"/>'
+            return space.join(f"<mrow>{to_mathml(f)}</mrow>" for f in factors)
         case Coefficient(number, rest):
             return f'{to_mathml(number)}<mspace width="0.17em"/>{to_mathml(rest)}'
         case Fraction(above, below):
@@ -208,6 +210,10 @@ def _mathml_number(text: str) -> str:
     return f"<mrow><mn>{mantissa}</mn><mo>·</mo>{ten}</mrow>"
 
 
+# MathML Core stretches no accent over a word; the bar of w̄ is a border.
+_BAR = "border-top: 0.06em solid; padding-top: 0.1em; margin: 0 0.04em"
+
+
 def _mathml_name(name: str) -> str:
     parts = split_name(name)
     stem = GREEK.get(parts.stem, parts.stem)
@@ -216,7 +222,7 @@ def _mathml_name(name: str) -> str:
     if parts.number:
         text = wrap("msub", f"{text}<mn>{parts.number}</mn>")
     if parts.bar:
-        text = wrap("mover", f'{text}<mo stretchy="true">¯</mo>')
+        text = f'<mrow style="{_BAR}">{text}</mrow>'
     if parts.version:
         text = wrap("msup", f"{text}<mrow><mo>(</mo><mn>{parts.version}</mn><mo>)</mo></mrow>")
     return text
