@@ -63,9 +63,13 @@ def test_modes_as_decorators(torch: Any) -> None:
     def enabled() -> Any:
         return x * 2
 
+    @torch.enable_grad
+    def enabled_without() -> Any:
+        return x * 2
+
     assert not with_parentheses().requires_grad and not without().requires_grad
     with torch.no_grad():
-        assert enabled().requires_grad
+        assert enabled().requires_grad and enabled_without().requires_grad
     assert torch.is_grad_enabled()
 
 
