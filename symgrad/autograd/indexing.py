@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.autograd.modes import MODES
 from symgrad.autograd.operations import Operation
 from symgrad.autograd.recording import apply, operation
 from symgrad.autograd.tensor import Tensor
@@ -113,9 +114,12 @@ def plain_key(key: Any) -> Key:
                 continue
             item = item._data
         elif isinstance(item, (list, range)):
+            numbers = not _has_tensors(item)
             item = np.asarray([_plain_entry(entry) for entry in item])
             if not item.size:
                 item = item.astype(np.int64)
+            if numbers and MODES.tracing is not None:
+                MODES.tracing.note(item)
         elif isinstance(item, np.integer):
             item = int(item)
         elif isinstance(item, slice):
@@ -133,6 +137,12 @@ def plain_key(key: Any) -> Key:
                 item = item.astype(bool)
         plain.append(item)
     return Key(tuple(plain), advanced)
+
+
+def _has_tensors(entries: Any) -> bool:
+    return any(
+        isinstance(e, Tensor) or (isinstance(e, (list, tuple)) and _has_tensors(e)) for e in entries
+    )
 
 
 def _plain_entry(entry: Any) -> Any:

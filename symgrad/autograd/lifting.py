@@ -62,8 +62,9 @@ class Lifted:
     def _collect(self, node: Node) -> None:
         if not isinstance(node, OperationNode):
             raise CaptureError(
-                f"formula: the graph holds {node.name()}, which is not an operation of symgrad; "
-                "ask for the formula of a tensor in front of it"
+                f"formula: the graph holds {node.name()}, which has a backward of its own and no "
+                "formula; ask for the formula of a tensor in front of it, or compile the parts "
+                "around it"
             )
         if node.freed:
             raise CaptureError(

@@ -11,7 +11,7 @@ from symgrad.autograd.elementwise import FUNCTIONS as ELEMENTWISE
 from symgrad.autograd.elementwise import relu
 from symgrad.autograd.gathering import TAKE, Held, embedding
 from symgrad.autograd.matrices import einsum, matmul
-from symgrad.autograd.recording import apply, operation, unary
+from symgrad.autograd.recording import apply, literal, operation, unary
 from symgrad.autograd.special import log_softmax_of, softmax_of
 from symgrad.autograd.tensor import Tensor, wrap
 from symgrad.autograd.views import axis_of
@@ -200,8 +200,8 @@ def conv2d(
     rows = np.arange(kh)[:, None] * dh + np.arange((height - dh * (kh - 1) - 1) // sh + 1) * sh
     columns = np.arange(kw)[:, None] * dw + np.arange((width - dw * (kw - 1) - 1) // sw + 1) * sw
     planes = (np.arange(n)[:, None] * c + np.arange(c))[:, :, None, None, None, None]
-    index = (planes * height + rows[:, None, :, None]) * width + columns[:, None, :]
-    patches = apply(TAKE, (x,), {"index": Held(index)}, promote=False)
+    index = literal((planes * height + rows[:, None, :, None]) * width + columns[:, None, :])
+    patches = apply(TAKE, (x,), {"index": Held(index._data)}, promote=False)
     result = einsum("ncijhw,ocij->nohw", patches, weight)
     return result if bias is None else result + bias.reshape(1, -1, 1, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -233,6 +234,22 @@ def test_jit_gradients_are_the_callers_own() -> None:
         x.add_(1.0)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         changed.backward()
+
+
+def test_jit_in_threads_gives_the_serial_results() -> None:
+    w = symgrad.tensor([0.5, -1.0], dtype=symgrad.float64)
+    energy = symgrad.jit(lambda x: (symgrad.tanh(x @ w) ** 2).sum(), target="numpy")
+
+    def work(seed: int) -> np.ndarray:
+        values = np.random.default_rng(seed).normal(size=(seed % 3 + 1, 2))
+        x = symgrad.tensor(values, requires_grad=True)
+        energy(x).backward()
+        return x.grad.numpy()
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(work, range(24)))
+    for one, other in zip(results, map(work, range(24)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-14)
 
 
 def test_compiler_refuses_a_branch_on_values() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import symgrad as st
 from symgrad.api import compile as compile_model
+from symgrad.errors import SymgradError
 from tests.autograd.operations import OPERATIONS, Operation, sample
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
@@ -125,6 +126,41 @@ def test_agrees_with_differences(name: str) -> None:
     np.testing.assert_allclose(
         twice, (high[1] - low[1]) / (2 * step), rtol=2e-6, atol=2e-6, err_msg="second derivative"
     )
+
+
+# What picks positions by values, or has a backward of its own, cannot be compiled, and says so.
+REFUSED = {
+    "max dim", "min dim .values", "masked_select", "sort", "scatter_add", "topk", "index_add",
+    "median", "inverse", "inverse batched", "det", "det batched", "slogdet", "logdet",
+    "linalg.solve", "linalg.solve vector", "cholesky", "cholesky upper",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_compiled_call_agrees_with_the_recorded_one(name: str) -> None:
+    """Traced with one sample, run with another: nothing of the first may be left in the code."""
+    operation = BY_NAME[name]
+
+    def function(*tensors: Any) -> Any:
+        return operation.function(st, *tensors)
+
+    compiled = st.jit(function, target="numpy")
+    for seed in (7, 11):
+        arrays = sample(operation, np.random.default_rng(seed))
+        results = []
+        for call in (compiled, function):
+            tensors = [st.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
+            if name in REFUSED and call is compiled:
+                with pytest.raises(SymgradError, match=r"without recording|no formula"):
+                    call(*tensors)
+                return
+            value = call(*tensors)
+            weight = st.tensor(np.random.default_rng(1).normal(size=tuple(value.shape)))
+            floating = [x for x in tensors if x.requires_grad]
+            gradients = st.autograd.grad(value, floating, weight, materialize_grads=True)
+            results.append([value.detach().numpy(), *(g.numpy() for g in gradients)])
+        for one, other in zip(*results, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", WITH_MODEL)
