@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_3babedf91eddc81c"
+__name__ = "symgrad_module_72d0338b3b35ba55"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -313,16 +313,16 @@ def _residuals_1(
                 + points[index2[k], l]
             )
     # image[k,q] = -in_camera[k,q]/in_camera[k,2]
-    for k in range(rows):
-        for q in range(2):
-            image[k, q] = -(in_camera[k, q] / in_camera[k, 2])
+    for q in range(2):
+        for k in range(rows):
+            image[q, k] = -(in_camera[k, q] / in_camera[k, 2])
     # radius2[k] = Σ_q image[k,q]^2
     for k in range(rows):
-        total2 = 0.0
-        for q in range(2):
-            v19 = image[k, q]
-            total2 += v19 * v19
-        radius2[k] = total2
+        radius2[k] = 0.0
+    for q in range(2):
+        for k in range(rows):
+            v19 = image[q, k]
+            radius2[k] += v19 * v19
     # t79[k] = (1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k])·cameras[index1[k],6]
     for k in range(rows):
         v20 = radius2[k]
@@ -332,7 +332,7 @@ def _residuals_1(
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
     for k in range(rows):
         for q in range(2):
-            residuals[k, q] = t79[k] * image[k, q] - observed[k, q]
+            residuals[k, q] = t79[k] * image[q, k] - observed[k, q]
 
 
 _residuals_1_address = _address_of(_residuals_1)
@@ -405,11 +405,13 @@ def _residuals_1_blocks(
 
 
 @njit(
-    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     **_OPTIONS,
 )
 def _residuals_grad_1(
     rows,
+    observed,
+    observed_packed,
     residuals_cotangent,
     residuals_cotangent_packed,
     cameras,
@@ -434,7 +436,7 @@ def _residuals_grad_1(
     radius2,
     t78,
     t79,
-    observed,
+    residuals_packed,
     residuals,
     scale_bar,
     t75_bar,
@@ -463,9 +465,11 @@ def _residuals_grad_1(
     cameras_bar,
     points_bar,
 ):
+    # observed_packed[j,i] = observed[i,j]
     # residuals_cotangent_packed[j,i] = residuals_cotangent[i,j]
     for j in range(2):
         for i in range(rows):
+            observed_packed[j, i] = observed[i, j]
             residuals_cotangent_packed[j, i] = residuals_cotangent[i, j]
     # theta2[k] = Σ_l cameras[index1[k],l]^2
     for k in range(rows):
@@ -573,9 +577,13 @@ def _residuals_grad_1(
         t78[k] = v21
         t79[k] = v21 * cameras[index1[k], 6]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
+    for q in range(2):
+        for k in range(rows):
+            residuals_packed[q, k] = t79[k] * image[q, k] - observed_packed[q, k]
+    # residuals[k,q] = residuals_packed[q,k]
     for k in range(rows):
         for q in range(2):
-            residuals[k, q] = t79[k] * image[q, k] - observed[k, q]
+            residuals[k, q] = residuals_packed[q, k]
     # scale_bar[k] = Σ_q image[k,q]·residuals_cotangent[k,q]
     for k in range(rows):
         scale_bar[k] = 0.0
@@ -800,7 +808,7 @@ _residuals_grad_1_address = _address_of(_residuals_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -809,6 +817,8 @@ def _residuals_grad_1_blocks(
     blocks,
     tile,
     m,
+    observed,
+    observed_packed,
     residuals_cotangent,
     residuals_cotangent_packed,
     cameras,
@@ -833,7 +843,7 @@ def _residuals_grad_1_blocks(
     radius2,
     t78,
     t79,
-    observed,
+    residuals_packed,
     residuals,
     scale_bar,
     t75_bar,
@@ -871,6 +881,8 @@ def _residuals_grad_1_blocks(
                 address,
                 (
                     rows,
+                    observed[start : start + rows],
+                    observed_packed[block],
                     residuals_cotangent[start : start + rows],
                     residuals_cotangent_packed[block],
                     cameras,
@@ -895,7 +907,7 @@ def _residuals_grad_1_blocks(
                     radius2[block],
                     t78[block],
                     t79[block],
-                    observed[start : start + rows],
+                    residuals_packed[block],
                     residuals[start : start + rows],
                     scale_bar[block],
                     t75_bar[block],
@@ -990,7 +1002,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     t64_tile = np.empty((blocks2, tile), np.float64)
     t65_tile = np.empty((blocks2, tile, 3), np.float64)
     in_camera_tile = np.empty((blocks2, tile, 3), np.float64)
-    image_tile = np.empty((blocks2, tile, 2), np.float64)
+    image_tile = np.empty((blocks2, 2, tile), np.float64)
     radius2_tile = np.empty((blocks2, tile), np.float64)
     t79_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
@@ -1056,15 +1068,16 @@ def _run_residuals_grad(
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
-    tile = _count_rows(3 * 2 + 7 * 3 + 9 + 32)
+    tile = _count_rows(5 * 2 + 7 * 3 + 9 + 32)
     blocks2 = _count_blocks(
         m,
-        7 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 27,
-        tile * (3 * 2 + 7 * 3 + 9 + 32) + c * 9 + p * 3,
+        9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 27,
+        tile * (5 * 2 + 7 * 3 + 9 + 32) + c * 9 + p * 3,
     )
     residuals = np.empty((m, 2), np.float64)
     cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
     points_bar_blocks = np.zeros((blocks2, p, 3), np.float64)
+    observed_packed_tile = np.empty((blocks2, 2, tile), np.float64)
     residuals_cotangent_packed_tile = np.empty((blocks2, 2, tile), np.float64)
     theta2_tile = np.empty((blocks2, tile), np.float64)
     theta_tile = np.empty((blocks2, tile), np.float64)
@@ -1084,6 +1097,7 @@ def _run_residuals_grad(
     radius2_tile = np.empty((blocks2, tile), np.float64)
     t78_tile = np.empty((blocks2, tile), np.float64)
     t79_tile = np.empty((blocks2, tile), np.float64)
+    residuals_packed_tile = np.empty((blocks2, 2, tile), np.float64)
     scale_bar_tile = np.empty((blocks2, tile), np.float64)
     t75_bar_tile = np.empty((blocks2, tile), np.float64)
     radius2_bar_tile = np.empty((blocks2, tile), np.float64)
@@ -1114,6 +1128,8 @@ def _run_residuals_grad(
             blocks2,
             tile,
             m,
+            observed,
+            observed_packed_tile,
             residuals_cotangent,
             residuals_cotangent_packed_tile,
             cameras,
@@ -1138,7 +1154,7 @@ def _run_residuals_grad(
             radius2_tile,
             t78_tile,
             t79_tile,
-            observed,
+            residuals_packed_tile,
             residuals,
             scale_bar_tile,
             t75_bar_tile,
@@ -1172,6 +1188,8 @@ def _run_residuals_grad(
             rows = min(tile, m - start)
             _residuals_grad_1(
                 rows,
+                observed[start : start + rows],
+                observed_packed_tile[0],
                 residuals_cotangent[start : start + rows],
                 residuals_cotangent_packed_tile[0],
                 cameras,
@@ -1196,7 +1214,7 @@ def _run_residuals_grad(
                 radius2_tile[0],
                 t78_tile[0],
                 t79_tile[0],
-                observed[start : start + rows],
+                residuals_packed_tile[0],
                 residuals[start : start + rows],
                 scale_bar_tile[0],
                 t75_bar_tile[0],

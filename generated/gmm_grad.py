@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_3044ec15fecc7c4c"
+__name__ = "symgrad_module_07e81c88a3729a06"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -673,7 +673,7 @@ def _log_posterior_grad_3(
     total = 0.0
     for i in range(K):
         total += log_normaliser_bar[i]
-    logsumexp1_bar[0] = total * (-1.0)
+    logsumexp1_bar[0] = -total
     # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
     # q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]
     for i in range(K):

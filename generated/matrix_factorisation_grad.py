@@ -43,7 +43,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_7d9eef2fd8e2d599"
+__name__ = "symgrad_module_31669fa1c3313747"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -135,22 +135,22 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
             v10 = b[k + 1]
             v11 = b[k + 2]
             v12 = b[k + 3]
-            t3[i, k] = Y[i, k] - v9 + total * (-1.0)
-            t3[i + 1, k] = Y[i + 1, k] - v9 + total_i1 * (-1.0)
-            t3[i + 2, k] = Y[i + 2, k] - v9 + total_i2 * (-1.0)
-            t3[i + 3, k] = Y[i + 3, k] - v9 + total_i3 * (-1.0)
-            t3[i, k + 1] = Y[i, k + 1] - v10 + total_k1 * (-1.0)
-            t3[i + 1, k + 1] = Y[i + 1, k + 1] - v10 + total_i1_k1 * (-1.0)
-            t3[i + 2, k + 1] = Y[i + 2, k + 1] - v10 + total_i2_k1 * (-1.0)
-            t3[i + 3, k + 1] = Y[i + 3, k + 1] - v10 + total_i3_k1 * (-1.0)
-            t3[i, k + 2] = Y[i, k + 2] - v11 + total_k2 * (-1.0)
-            t3[i + 1, k + 2] = Y[i + 1, k + 2] - v11 + total_i1_k2 * (-1.0)
-            t3[i + 2, k + 2] = Y[i + 2, k + 2] - v11 + total_i2_k2 * (-1.0)
-            t3[i + 3, k + 2] = Y[i + 3, k + 2] - v11 + total_i3_k2 * (-1.0)
-            t3[i, k + 3] = Y[i, k + 3] - v12 + total_k3 * (-1.0)
-            t3[i + 1, k + 3] = Y[i + 1, k + 3] - v12 + total_i1_k3 * (-1.0)
-            t3[i + 2, k + 3] = Y[i + 2, k + 3] - v12 + total_i2_k3 * (-1.0)
-            t3[i + 3, k + 3] = Y[i + 3, k + 3] - v12 + total_i3_k3 * (-1.0)
+            t3[i, k] = Y[i, k] - v9 + -total
+            t3[i + 1, k] = Y[i + 1, k] - v9 + -total_i1
+            t3[i + 2, k] = Y[i + 2, k] - v9 + -total_i2
+            t3[i + 3, k] = Y[i + 3, k] - v9 + -total_i3
+            t3[i, k + 1] = Y[i, k + 1] - v10 + -total_k1
+            t3[i + 1, k + 1] = Y[i + 1, k + 1] - v10 + -total_i1_k1
+            t3[i + 2, k + 1] = Y[i + 2, k + 1] - v10 + -total_i2_k1
+            t3[i + 3, k + 1] = Y[i + 3, k + 1] - v10 + -total_i3_k1
+            t3[i, k + 2] = Y[i, k + 2] - v11 + -total_k2
+            t3[i + 1, k + 2] = Y[i + 1, k + 2] - v11 + -total_i1_k2
+            t3[i + 2, k + 2] = Y[i + 2, k + 2] - v11 + -total_i2_k2
+            t3[i + 3, k + 2] = Y[i + 3, k + 2] - v11 + -total_i3_k2
+            t3[i, k + 3] = Y[i, k + 3] - v12 + -total_k3
+            t3[i + 1, k + 3] = Y[i + 1, k + 3] - v12 + -total_i1_k3
+            t3[i + 2, k + 3] = Y[i + 2, k + 3] - v12 + -total_i2_k3
+            t3[i + 3, k + 3] = Y[i + 3, k + 3] - v12 + -total_i3_k3
         for k in range(p - p % 4, p):
             total = 0.0
             total_i1 = 0.0
@@ -163,16 +163,16 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
                 total_i2 += U[i + 2, j] * v13
                 total_i3 += U[i + 3, j] * v13
             v14 = b[k]
-            t3[i, k] = Y[i, k] - v14 + total * (-1.0)
-            t3[i + 1, k] = Y[i + 1, k] - v14 + total_i1 * (-1.0)
-            t3[i + 2, k] = Y[i + 2, k] - v14 + total_i2 * (-1.0)
-            t3[i + 3, k] = Y[i + 3, k] - v14 + total_i3 * (-1.0)
+            t3[i, k] = Y[i, k] - v14 + -total
+            t3[i + 1, k] = Y[i + 1, k] - v14 + -total_i1
+            t3[i + 2, k] = Y[i + 2, k] - v14 + -total_i2
+            t3[i + 3, k] = Y[i + 3, k] - v14 + -total_i3
     for i in range(rows - rows % 4, rows):
         for k in range(p):
             total = 0.0
             for j in range(r):
                 total += U[i, j] * V[k, j]
-            t3[i, k] = Y[i, k] - b[k] + total * (-1.0)
+            t3[i, k] = Y[i, k] - b[k] + -total
     # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
     total2 = 0.0
     for i in range(rows):
@@ -238,7 +238,7 @@ def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
 
 
 @njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])",
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], boolean[:, ::1], boolean[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])",
     **_OPTIONS,
 )
 def _loss_grad_1(
@@ -246,12 +246,15 @@ def _loss_grad_1(
     r,
     p,
     U,
-    V,
+    U_packed,
     Y,
+    Y_packed,
+    observed,
+    observed_packed,
+    V,
     b,
     t3,
     t9_total,
-    observed,
     loss_total,
     matmul1_bar,
     penalty,
@@ -259,251 +262,247 @@ def _loss_grad_1(
     V_bar_total,
     b_bar,
 ):
+    # U_packed[j,i] = U[i,j]
+    for j in range(r):
+        for i in range(rows):
+            U_packed[j, i] = U[i, j]
+    # Y_packed[j,i] = Y[i,j]
+    # observed_packed[j,i] = observed[i,j]
+    for j in range(p):
+        for i in range(rows):
+            Y_packed[j, i] = Y[i, j]
+            observed_packed[j, i] = observed[i, j]
     # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
-    for i in range(0, rows - rows % 4, 4):
-        for k in range(0, p - p % 4, 4):
-            total = 0.0
-            total_k1 = 0.0
-            total_k2 = 0.0
-            total_k3 = 0.0
-            total_i1 = 0.0
-            total_i1_k1 = 0.0
-            total_i1_k2 = 0.0
-            total_i1_k3 = 0.0
-            total_i2 = 0.0
-            total_i2_k1 = 0.0
-            total_i2_k2 = 0.0
-            total_i2_k3 = 0.0
-            total_i3 = 0.0
-            total_i3_k1 = 0.0
-            total_i3_k2 = 0.0
-            total_i3_k3 = 0.0
-            for j in range(r):
-                v = U[i, j]
-                v2 = V[k, j]
-                v3 = U[i + 1, j]
-                v4 = U[i + 2, j]
-                v5 = U[i + 3, j]
-                v6 = V[k + 1, j]
-                v7 = V[k + 2, j]
-                v8 = V[k + 3, j]
-                total += v * v2
-                total_i1 += v3 * v2
-                total_i2 += v4 * v2
-                total_i3 += v5 * v2
-                total_k1 += v * v6
-                total_i1_k1 += v3 * v6
-                total_i2_k1 += v4 * v6
-                total_i3_k1 += v5 * v6
-                total_k2 += v * v7
-                total_i1_k2 += v3 * v7
-                total_i2_k2 += v4 * v7
-                total_i3_k2 += v5 * v7
-                total_k3 += v * v8
-                total_i1_k3 += v3 * v8
-                total_i2_k3 += v4 * v8
-                total_i3_k3 += v5 * v8
-            v9 = b[k]
-            v10 = b[k + 1]
-            v11 = b[k + 2]
-            v12 = b[k + 3]
-            t3[i, k] = Y[i, k] - v9 + total * (-1.0)
-            t3[i + 1, k] = Y[i + 1, k] - v9 + total_i1 * (-1.0)
-            t3[i + 2, k] = Y[i + 2, k] - v9 + total_i2 * (-1.0)
-            t3[i + 3, k] = Y[i + 3, k] - v9 + total_i3 * (-1.0)
-            t3[i, k + 1] = Y[i, k + 1] - v10 + total_k1 * (-1.0)
-            t3[i + 1, k + 1] = Y[i + 1, k + 1] - v10 + total_i1_k1 * (-1.0)
-            t3[i + 2, k + 1] = Y[i + 2, k + 1] - v10 + total_i2_k1 * (-1.0)
-            t3[i + 3, k + 1] = Y[i + 3, k + 1] - v10 + total_i3_k1 * (-1.0)
-            t3[i, k + 2] = Y[i, k + 2] - v11 + total_k2 * (-1.0)
-            t3[i + 1, k + 2] = Y[i + 1, k + 2] - v11 + total_i1_k2 * (-1.0)
-            t3[i + 2, k + 2] = Y[i + 2, k + 2] - v11 + total_i2_k2 * (-1.0)
-            t3[i + 3, k + 2] = Y[i + 3, k + 2] - v11 + total_i3_k2 * (-1.0)
-            t3[i, k + 3] = Y[i, k + 3] - v12 + total_k3 * (-1.0)
-            t3[i + 1, k + 3] = Y[i + 1, k + 3] - v12 + total_i1_k3 * (-1.0)
-            t3[i + 2, k + 3] = Y[i + 2, k + 3] - v12 + total_i2_k3 * (-1.0)
-            t3[i + 3, k + 3] = Y[i + 3, k + 3] - v12 + total_i3_k3 * (-1.0)
-        for k in range(p - p % 4, p):
-            total = 0.0
-            total_i1 = 0.0
-            total_i2 = 0.0
-            total_i3 = 0.0
-            for j in range(r):
-                v13 = V[k, j]
-                total += U[i, j] * v13
-                total_i1 += U[i + 1, j] * v13
-                total_i2 += U[i + 2, j] * v13
-                total_i3 += U[i + 3, j] * v13
-            v14 = b[k]
-            t3[i, k] = Y[i, k] - v14 + total * (-1.0)
-            t3[i + 1, k] = Y[i + 1, k] - v14 + total_i1 * (-1.0)
-            t3[i + 2, k] = Y[i + 2, k] - v14 + total_i2 * (-1.0)
-            t3[i + 3, k] = Y[i + 3, k] - v14 + total_i3 * (-1.0)
-    for i in range(rows - rows % 4, rows):
-        for k in range(p):
-            total = 0.0
-            for j in range(r):
-                total += U[i, j] * V[k, j]
-            t3[i, k] = Y[i, k] - b[k] + total * (-1.0)
-    # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
-    total2 = 0.0
-    for i in range(rows):
+    for k in range(p):
+        for i in range(rows):
+            t3[k, i] = Y_packed[k, i] - b[k]
+    for k in range(0, p - p % 4, 4):
+        for j in range(0, r - r % 4, 4):
+            V_here = V[k, j]
+            V_here1 = V[k + 1, j]
+            V_here2 = V[k + 2, j]
+            V_here3 = V[k + 3, j]
+            V_here4 = V[k, j + 1]
+            V_here5 = V[k + 1, j + 1]
+            V_here6 = V[k + 2, j + 1]
+            V_here7 = V[k + 3, j + 1]
+            V_here8 = V[k, j + 2]
+            V_here9 = V[k + 1, j + 2]
+            V_here10 = V[k + 2, j + 2]
+            V_here11 = V[k + 3, j + 2]
+            V_here12 = V[k, j + 3]
+            V_here13 = V[k + 1, j + 3]
+            V_here14 = V[k + 2, j + 3]
+            V_here15 = V[k + 3, j + 3]
+            for i in range(rows):
+                v = U_packed[j, i]
+                v2 = U_packed[j + 1, i]
+                v3 = U_packed[j + 2, i]
+                v4 = U_packed[j + 3, i]
+                t3[k, i] += -(v * V_here) + -(v2 * V_here4) + -(v3 * V_here8) + -(v4 * V_here12)
+                t3[k + 1, i] += (
+                    -(v * V_here1) + -(v2 * V_here5) + -(v3 * V_here9) + -(v4 * V_here13)
+                )
+                t3[k + 2, i] += (
+                    -(v * V_here2) + -(v2 * V_here6) + -(v3 * V_here10) + -(v4 * V_here14)
+                )
+                t3[k + 3, i] += (
+                    -(v * V_here3) + -(v2 * V_here7) + -(v3 * V_here11) + -(v4 * V_here15)
+                )
+        for j in range(r - r % 4, r):
+            V_here = V[k, j]
+            V_here1 = V[k + 1, j]
+            V_here2 = V[k + 2, j]
+            V_here3 = V[k + 3, j]
+            for i in range(rows):
+                v5 = U_packed[j, i]
+                t3[k, i] += -(v5 * V_here)
+                t3[k + 1, i] += -(v5 * V_here1)
+                t3[k + 2, i] += -(v5 * V_here2)
+                t3[k + 3, i] += -(v5 * V_here3)
+    for k in range(p - p % 4, p):
         for j in range(r):
-            v15 = U[i, j]
-            total2 += v15 * v15
-    t9_total[0] += total2
+            V_here = V[k, j]
+            for i in range(rows):
+                t3[k, i] += -(U_packed[j, i] * V_here)
+    # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
+    total = 0.0
+    for j in range(r):
+        for i in range(rows):
+            v6 = U_packed[j, i]
+            total += v6 * v6
+    t9_total[0] += total
     # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
-    total3 = 0.0
-    for i in range(rows):
-        for k in range(p):
-            v16 = t3[i, k] if np.float64(observed[i, k]) else 0.0
-            total3 += v16 * v16
-    loss_total[0] += total3
+    total2 = 0.0
+    for k in range(p):
+        for i in range(rows):
+            v7 = t3[k, i] if np.float64(observed_packed[k, i]) else 0.0
+            total2 += v7 * v7
+    loss_total[0] += total2
     # matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)
     # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
-    for i in range(rows):
-        for k in range(p):
-            v17 = t3[i, k] if np.float64(observed[i, k]) else 0.0
-            matmul1_bar[i, k] = -v17
-            b_bar[k] += v17
+    for k in range(p):
+        b_bar_sum = 0.0
+        for i in range(rows):
+            v8 = t3[k, i] if np.float64(observed_packed[k, i]) else 0.0
+            matmul1_bar[k, i] = -v8
+            b_bar_sum += v8
+        b_bar[k] += b_bar_sum
     # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
     for i in range(rows):
         for j in range(r):
             U_bar[i, j] = penalty * U[i, j]
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, p - p % 4, 4):
-            matmul1_bar_here = matmul1_bar[i, k]
-            matmul1_bar_here1 = matmul1_bar[i + 1, k]
-            matmul1_bar_here2 = matmul1_bar[i + 2, k]
-            matmul1_bar_here3 = matmul1_bar[i + 3, k]
-            matmul1_bar_here4 = matmul1_bar[i, k + 1]
-            matmul1_bar_here5 = matmul1_bar[i + 1, k + 1]
-            matmul1_bar_here6 = matmul1_bar[i + 2, k + 1]
-            matmul1_bar_here7 = matmul1_bar[i + 3, k + 1]
-            matmul1_bar_here8 = matmul1_bar[i, k + 2]
-            matmul1_bar_here9 = matmul1_bar[i + 1, k + 2]
-            matmul1_bar_here10 = matmul1_bar[i + 2, k + 2]
-            matmul1_bar_here11 = matmul1_bar[i + 3, k + 2]
-            matmul1_bar_here12 = matmul1_bar[i, k + 3]
-            matmul1_bar_here13 = matmul1_bar[i + 1, k + 3]
-            matmul1_bar_here14 = matmul1_bar[i + 2, k + 3]
-            matmul1_bar_here15 = matmul1_bar[i + 3, k + 3]
+            matmul1_bar_here = matmul1_bar[k, i]
+            matmul1_bar_here1 = matmul1_bar[k, i + 1]
+            matmul1_bar_here2 = matmul1_bar[k, i + 2]
+            matmul1_bar_here3 = matmul1_bar[k, i + 3]
+            matmul1_bar_here4 = matmul1_bar[k + 1, i]
+            matmul1_bar_here5 = matmul1_bar[k + 1, i + 1]
+            matmul1_bar_here6 = matmul1_bar[k + 1, i + 2]
+            matmul1_bar_here7 = matmul1_bar[k + 1, i + 3]
+            matmul1_bar_here8 = matmul1_bar[k + 2, i]
+            matmul1_bar_here9 = matmul1_bar[k + 2, i + 1]
+            matmul1_bar_here10 = matmul1_bar[k + 2, i + 2]
+            matmul1_bar_here11 = matmul1_bar[k + 2, i + 3]
+            matmul1_bar_here12 = matmul1_bar[k + 3, i]
+            matmul1_bar_here13 = matmul1_bar[k + 3, i + 1]
+            matmul1_bar_here14 = matmul1_bar[k + 3, i + 2]
+            matmul1_bar_here15 = matmul1_bar[k + 3, i + 3]
             for j in range(r):
-                v18 = V[k, j]
-                v19 = V[k + 1, j]
-                v20 = V[k + 2, j]
-                v21 = V[k + 3, j]
+                v9 = V[k, j]
+                v10 = V[k + 1, j]
+                v11 = V[k + 2, j]
+                v12 = V[k + 3, j]
                 U_bar[i, j] += (
-                    v18 * matmul1_bar_here
-                    + v19 * matmul1_bar_here4
-                    + v20 * matmul1_bar_here8
-                    + v21 * matmul1_bar_here12
+                    v9 * matmul1_bar_here
+                    + v10 * matmul1_bar_here4
+                    + v11 * matmul1_bar_here8
+                    + v12 * matmul1_bar_here12
                 )
                 U_bar[i + 1, j] += (
-                    v18 * matmul1_bar_here1
-                    + v19 * matmul1_bar_here5
-                    + v20 * matmul1_bar_here9
-                    + v21 * matmul1_bar_here13
+                    v9 * matmul1_bar_here1
+                    + v10 * matmul1_bar_here5
+                    + v11 * matmul1_bar_here9
+                    + v12 * matmul1_bar_here13
                 )
                 U_bar[i + 2, j] += (
-                    v18 * matmul1_bar_here2
-                    + v19 * matmul1_bar_here6
-                    + v20 * matmul1_bar_here10
-                    + v21 * matmul1_bar_here14
+                    v9 * matmul1_bar_here2
+                    + v10 * matmul1_bar_here6
+                    + v11 * matmul1_bar_here10
+                    + v12 * matmul1_bar_here14
                 )
                 U_bar[i + 3, j] += (
-                    v18 * matmul1_bar_here3
-                    + v19 * matmul1_bar_here7
-                    + v20 * matmul1_bar_here11
-                    + v21 * matmul1_bar_here15
+                    v9 * matmul1_bar_here3
+                    + v10 * matmul1_bar_here7
+                    + v11 * matmul1_bar_here11
+                    + v12 * matmul1_bar_here15
                 )
         for k in range(p - p % 4, p):
-            matmul1_bar_here = matmul1_bar[i, k]
-            matmul1_bar_here1 = matmul1_bar[i + 1, k]
-            matmul1_bar_here2 = matmul1_bar[i + 2, k]
-            matmul1_bar_here3 = matmul1_bar[i + 3, k]
+            matmul1_bar_here = matmul1_bar[k, i]
+            matmul1_bar_here1 = matmul1_bar[k, i + 1]
+            matmul1_bar_here2 = matmul1_bar[k, i + 2]
+            matmul1_bar_here3 = matmul1_bar[k, i + 3]
             for j in range(r):
-                v22 = V[k, j]
-                U_bar[i, j] += v22 * matmul1_bar_here
-                U_bar[i + 1, j] += v22 * matmul1_bar_here1
-                U_bar[i + 2, j] += v22 * matmul1_bar_here2
-                U_bar[i + 3, j] += v22 * matmul1_bar_here3
+                v13 = V[k, j]
+                U_bar[i, j] += v13 * matmul1_bar_here
+                U_bar[i + 1, j] += v13 * matmul1_bar_here1
+                U_bar[i + 2, j] += v13 * matmul1_bar_here2
+                U_bar[i + 3, j] += v13 * matmul1_bar_here3
     for i in range(rows - rows % 4, rows):
         for k in range(p):
-            matmul1_bar_here = matmul1_bar[i, k]
+            matmul1_bar_here = matmul1_bar[k, i]
             for j in range(r):
                 U_bar[i, j] += V[k, j] * matmul1_bar_here
     # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
     for k in range(0, p - p % 4, 4):
-        for i in range(0, rows - rows % 4, 4):
-            matmul1_bar_here16 = matmul1_bar[i, k]
-            matmul1_bar_here17 = matmul1_bar[i, k + 1]
-            matmul1_bar_here22 = matmul1_bar[i, k + 2]
-            matmul1_bar_here32 = matmul1_bar[i, k + 3]
-            matmul1_bar_here42 = matmul1_bar[i + 1, k]
-            matmul1_bar_here52 = matmul1_bar[i + 1, k + 1]
-            matmul1_bar_here62 = matmul1_bar[i + 1, k + 2]
-            matmul1_bar_here72 = matmul1_bar[i + 1, k + 3]
-            matmul1_bar_here82 = matmul1_bar[i + 2, k]
-            matmul1_bar_here92 = matmul1_bar[i + 2, k + 1]
-            matmul1_bar_here102 = matmul1_bar[i + 2, k + 2]
-            matmul1_bar_here112 = matmul1_bar[i + 2, k + 3]
-            matmul1_bar_here122 = matmul1_bar[i + 3, k]
-            matmul1_bar_here132 = matmul1_bar[i + 3, k + 1]
-            matmul1_bar_here142 = matmul1_bar[i + 3, k + 2]
-            matmul1_bar_here152 = matmul1_bar[i + 3, k + 3]
-            for j in range(r):
-                v23 = U[i, j]
-                v24 = U[i + 1, j]
-                v25 = U[i + 2, j]
-                v26 = U[i + 3, j]
-                V_bar_total[k, j] += (
-                    v23 * matmul1_bar_here16
-                    + v24 * matmul1_bar_here42
-                    + v25 * matmul1_bar_here82
-                    + v26 * matmul1_bar_here122
-                )
-                V_bar_total[k + 1, j] += (
-                    v23 * matmul1_bar_here17
-                    + v24 * matmul1_bar_here52
-                    + v25 * matmul1_bar_here92
-                    + v26 * matmul1_bar_here132
-                )
-                V_bar_total[k + 2, j] += (
-                    v23 * matmul1_bar_here22
-                    + v24 * matmul1_bar_here62
-                    + v25 * matmul1_bar_here102
-                    + v26 * matmul1_bar_here142
-                )
-                V_bar_total[k + 3, j] += (
-                    v23 * matmul1_bar_here32
-                    + v24 * matmul1_bar_here72
-                    + v25 * matmul1_bar_here112
-                    + v26 * matmul1_bar_here152
-                )
-        for i in range(rows - rows % 4, rows):
-            matmul1_bar_here16 = matmul1_bar[i, k]
-            matmul1_bar_here17 = matmul1_bar[i, k + 1]
-            matmul1_bar_here22 = matmul1_bar[i, k + 2]
-            matmul1_bar_here32 = matmul1_bar[i, k + 3]
-            for j in range(r):
-                v27 = U[i, j]
-                V_bar_total[k, j] += v27 * matmul1_bar_here16
-                V_bar_total[k + 1, j] += v27 * matmul1_bar_here17
-                V_bar_total[k + 2, j] += v27 * matmul1_bar_here22
-                V_bar_total[k + 3, j] += v27 * matmul1_bar_here32
+        for j in range(0, r - r % 4, 4):
+            total3 = 0.0
+            total_j1 = 0.0
+            total_j2 = 0.0
+            total_j3 = 0.0
+            total_k1 = 0.0
+            total_k1_j1 = 0.0
+            total_k1_j2 = 0.0
+            total_k1_j3 = 0.0
+            total_k2 = 0.0
+            total_k2_j1 = 0.0
+            total_k2_j2 = 0.0
+            total_k2_j3 = 0.0
+            total_k3 = 0.0
+            total_k3_j1 = 0.0
+            total_k3_j2 = 0.0
+            total_k3_j3 = 0.0
+            for i in range(rows):
+                v14 = U_packed[j, i]
+                v15 = matmul1_bar[k, i]
+                v16 = matmul1_bar[k + 1, i]
+                v17 = matmul1_bar[k + 2, i]
+                v18 = matmul1_bar[k + 3, i]
+                v19 = U_packed[j + 1, i]
+                v20 = U_packed[j + 2, i]
+                v21 = U_packed[j + 3, i]
+                total3 += v14 * v15
+                total_k1 += v14 * v16
+                total_k2 += v14 * v17
+                total_k3 += v14 * v18
+                total_j1 += v19 * v15
+                total_k1_j1 += v19 * v16
+                total_k2_j1 += v19 * v17
+                total_k3_j1 += v19 * v18
+                total_j2 += v20 * v15
+                total_k1_j2 += v20 * v16
+                total_k2_j2 += v20 * v17
+                total_k3_j2 += v20 * v18
+                total_j3 += v21 * v15
+                total_k1_j3 += v21 * v16
+                total_k2_j3 += v21 * v17
+                total_k3_j3 += v21 * v18
+            V_bar_total[k, j] += total3
+            V_bar_total[k + 1, j] += total_k1
+            V_bar_total[k + 2, j] += total_k2
+            V_bar_total[k + 3, j] += total_k3
+            V_bar_total[k, j + 1] += total_j1
+            V_bar_total[k + 1, j + 1] += total_k1_j1
+            V_bar_total[k + 2, j + 1] += total_k2_j1
+            V_bar_total[k + 3, j + 1] += total_k3_j1
+            V_bar_total[k, j + 2] += total_j2
+            V_bar_total[k + 1, j + 2] += total_k1_j2
+            V_bar_total[k + 2, j + 2] += total_k2_j2
+            V_bar_total[k + 3, j + 2] += total_k3_j2
+            V_bar_total[k, j + 3] += total_j3
+            V_bar_total[k + 1, j + 3] += total_k1_j3
+            V_bar_total[k + 2, j + 3] += total_k2_j3
+            V_bar_total[k + 3, j + 3] += total_k3_j3
+        for j in range(r - r % 4, r):
+            total3 = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k3 = 0.0
+            for i in range(rows):
+                v22 = U_packed[j, i]
+                total3 += v22 * matmul1_bar[k, i]
+                total_k1 += v22 * matmul1_bar[k + 1, i]
+                total_k2 += v22 * matmul1_bar[k + 2, i]
+                total_k3 += v22 * matmul1_bar[k + 3, i]
+            V_bar_total[k, j] += total3
+            V_bar_total[k + 1, j] += total_k1
+            V_bar_total[k + 2, j] += total_k2
+            V_bar_total[k + 3, j] += total_k3
     for k in range(p - p % 4, p):
-        for i in range(rows):
-            matmul1_bar_here16 = matmul1_bar[i, k]
-            for j in range(r):
-                V_bar_total[k, j] += U[i, j] * matmul1_bar_here16
+        for j in range(r):
+            total3 = 0.0
+            for i in range(rows):
+                total3 += U_packed[j, i] * matmul1_bar[k, i]
+            V_bar_total[k, j] += total3
 
 
 _loss_grad_1_address = _address_of(_loss_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -515,12 +514,15 @@ def _loss_grad_1_blocks(
     r,
     p,
     U,
-    V,
+    U_packed,
     Y,
+    Y_packed,
+    observed,
+    observed_packed,
+    V,
     b,
     t3,
     t9_total,
-    observed,
     loss_total,
     matmul1_bar,
     penalty,
@@ -540,12 +542,15 @@ def _loss_grad_1_blocks(
                     r,
                     p,
                     U[start : start + rows],
-                    V,
+                    U_packed[block],
                     Y[start : start + rows],
+                    Y_packed[block],
+                    observed[start : start + rows],
+                    observed_packed[block],
+                    V,
                     b,
                     t3[block],
                     t9_total[block],
-                    observed[start : start + rows],
                     loss_total[block],
                     matmul1_bar[block],
                     penalty,
@@ -675,17 +680,20 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
 
 
 def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
-    tile = _count_rows(2 * p)
+    tile = _count_rows(r + 4 * p)
     blocks2 = _count_blocks(
-        n, 2 * p * r + 4 * p + 2 * r + r * p, tile * (2 * p) + 1 + 1 + p * r + p
+        n, 3 * r + 6 * p + 2 * p * r + r * p, tile * (r + 4 * p) + 1 + 1 + p * r + p
     )
     U_bar = np.empty((n, r), np.float64)
     t9_total_blocks = np.zeros((blocks2, 1), np.float64)
     loss_total_blocks = np.zeros((blocks2, 1), np.float64)
     V_bar_total_blocks = np.zeros((blocks2, p, r), np.float64)
     b_bar_blocks = np.zeros((blocks2, p), np.float64)
-    t3_tile = np.empty((blocks2, tile, p), np.float64)
-    matmul1_bar_tile = np.empty((blocks2, tile, p), np.float64)
+    U_packed_tile = np.empty((blocks2, r, tile), np.float64)
+    Y_packed_tile = np.empty((blocks2, p, tile), np.float64)
+    observed_packed_tile = np.empty((blocks2, p, tile), np.bool_)
+    t3_tile = np.empty((blocks2, p, tile), np.float64)
+    matmul1_bar_tile = np.empty((blocks2, p, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             _loss_grad_1_address,
@@ -695,12 +703,15 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
             r,
             p,
             U,
-            V,
+            U_packed_tile,
             Y,
+            Y_packed_tile,
+            observed,
+            observed_packed_tile,
+            V,
             b,
             t3_tile,
             t9_total_blocks,
-            observed,
             loss_total_blocks,
             matmul1_bar_tile,
             penalty,
@@ -716,12 +727,15 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
                 r,
                 p,
                 U[start : start + rows],
-                V,
+                U_packed_tile[0],
                 Y[start : start + rows],
+                Y_packed_tile[0],
+                observed[start : start + rows],
+                observed_packed_tile[0],
+                V,
                 b,
                 t3_tile[0],
                 t9_total_blocks[0],
-                observed[start : start + rows],
                 loss_total_blocks[0],
                 matmul1_bar_tile[0],
                 penalty,

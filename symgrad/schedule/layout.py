@@ -2,7 +2,8 @@
 
 With the sample axis last, every loop over the rows of a tile is contiguous, whatever the other
 sizes are, so it is the one to vectorise. Scratch is simply held that way. Rows of an array in
-memory are copied first, which pays if each element is used several times:
+memory are copied first, which pays if each element is used several times, and results are copied
+out:
 
     h[i,k] = Σ_j X[i,j]·W[j,k]     ->     X_packed[j,i] = X[i,j],  h[k,i] = Σ_j X_packed[j,i]·W[j,k]
 
@@ -40,14 +41,16 @@ Member = tuple[FrozenDefinition, bool]
 class LayoutModel:
     """What the estimate assumes of a processor and of sizes that are not literal.
 
-    A loop of `extent` runs takes `extent + startup` vector steps of `lanes` elements. A function
-    such as exp costs `call` operations, a copied element `copy`.
+    A loop of `extent` runs takes `extent / lanes` vector steps and `startup / lanes` more, and
+    `fold` steps to add up the lanes if it is a sum. A function such as exp costs `call`
+    operations, a copied element `copy`.
     """
 
     rows: int = 128
     extent: int = 24
     lanes: int = 8
     startup: int = 4
+    fold: int = 4
     call: int = 12
     copy: int = 2
 
@@ -84,7 +87,10 @@ def choose_layout(
     """
     chooser = _Chooser(members, sample, shapes, kept, model or LayoutModel())
     moved = chooser.choose()
-    return _apply(members, sample, shapes, dtypes, moved) if moved else Layout(members, {}, {})
+    if not moved:
+        return Layout(members, {}, {})
+    direct = frozenset(n.term for n in chooser.nests if chooser.prefers_rows(n, moved))
+    return _Rewriter(sample, shapes, dtypes, moved, kept, direct).run(members)
 
 
 class _Chooser:
@@ -101,14 +107,15 @@ class _Chooser:
         self.shapes = shapes
         self.model = model
         self.produced = {definition.name for definition, _ in members}
-        scratch = [d.name for d, sums in members if not sums and d.name not in kept]
+        computed = [d.name for d, sums in members if not sums]
         rows = _rows_read(members, sample, shapes)
         fixed = _read_elsewhere(members, sample, shapes)
         self.candidates = [
             name
-            for name in (*(s for s in scratch if s not in fixed), *rows)
+            for name in (*(c for c in computed if c not in fixed), *rows)
             if _can_move(shapes[name], sample)
         ]
+        self.copied = [c for c in self.candidates if c in kept or c not in self.produced]
         self.nests = [_Nest.of(d, t, sums, sample, shapes) for d, sums in members for t in d.terms]
 
     def choose(self) -> frozenset[str]:
@@ -131,12 +138,23 @@ class _Chooser:
         return moved
 
     def _cost(self, moved: frozenset[str]) -> float:
-        total = sum(nest.cost(moved, self.model, self.sample) for nest in self.nests)
-        for name in self.candidates:
-            if name in moved and name not in self.produced:
+        total = sum(
+            min(
+                nest.cost(moved, self.model, self.sample),
+                nest.cost(moved & self.produced, self.model, self.sample),
+            )
+            for nest in self.nests
+        )
+        for name in self.copied:
+            if name in moved:
                 extents = [self._extent(e) for e in self.shapes[name]]
                 total += self.model.copy * prod(extents)
         return total
+
+    def prefers_rows(self, nest: _Nest, moved: frozenset[str]) -> bool:
+        """Whether a nest reads rows better where they are than in a copy."""
+        packed = nest.cost(moved, self.model, self.sample)
+        return nest.cost(moved & self.produced, self.model, self.sample) <= packed
 
     def _extent(self, extent: str) -> int:
         return nominal(extent, self.model, self.sample)
@@ -153,7 +171,9 @@ def nominal(extent: str, model: LayoutModel, sample: str) -> int:
 class _Nest:
     """One term's loops: its axes, which of them are summed, what it touches, its arithmetic."""
 
+    term: FrozenTerm
     axes: tuple[FrozenAxis, ...]
+    summed: frozenset[str]
     elements: tuple[tuple[Element, Element], ...]
     operations: int
     calls: int
@@ -174,7 +194,9 @@ class _Nest:
         )
         names = [o.name for o in term.operations]
         return _Nest(
+            term,
             (*definition.axes, *term.axes),
+            frozenset(a.index for a in term.axes),
             elements,
             sum(n in ARITHMETIC and n not in ("load", "constant", "local") for n in names),
             sum(n not in ARITHMETIC for n in names) + (term.reduction == "logsumexp"),
@@ -187,14 +209,19 @@ class _Nest:
         runs = prod(extents.values())
         arithmetic = self.operations + model.call * self.calls
         costs = [
-            runs * _step_cost(elements, index, extent, arithmetic, model)
+            runs * _step_cost(elements, index, extent, arithmetic, index in self.summed, model)
             for index, extent in extents.items()
         ]
         return min(costs, default=float(arithmetic))
 
 
 def _step_cost(
-    elements: list[Element], index: str, extent: int, arithmetic: int, model: LayoutModel
+    elements: list[Element],
+    index: str,
+    extent: int,
+    arithmetic: int,
+    summed: bool,
+    model: LayoutModel,
 ) -> float:
     """Cost of one run of the innermost loop over `index`."""
     strides = [stride_cost(element, index) for element in elements]
@@ -202,7 +229,7 @@ def _step_cost(
     if any(stride > 1 for stride in strides):
         return arithmetic + touched
     steps = -(-extent // model.lanes) + model.startup / model.lanes
-    return (arithmetic + touched) * steps / extent
+    return ((arithmetic + touched) * steps + model.fold * summed) / extent
 
 
 def _can_move(shape: tuple[str, ...], sample: str) -> bool:
@@ -271,31 +298,140 @@ def _row_last(element: Element, position: int) -> Element:
 # --- rewriting -----------------------------------------------------------------------------------
 
 
-def _apply(
-    members: tuple[Member, ...],
-    sample: str,
-    shapes: Mapping[str, tuple[str, ...]],
-    dtypes: Mapping[str, DType],
-    moved: frozenset[str],
-) -> Layout:
-    produced = {definition.name for definition, _ in members}
-    taken = {*shapes, sample}
-    copies: dict[str, str] = {}
-    for name in _rows_read(members, sample, shapes):
-        if name in moved:
-            copies[name] = _fresh(f"{name}_packed", taken)
-    used = {*taken, *(extent for shape in shapes.values() for extent in shape)}
-    rewritten = [
-        _copy_definition(name, copy, shapes[name], dtypes[name], sample, used)
-        for name, copy in copies.items()
-    ]
-    result: list[Member] = [(definition, False) for definition in rewritten]
-    for definition, sums in members:
-        result.append((_rewrite(definition, sums, sample, shapes, moved & produced, copies), sums))
-    new_shapes = {
-        d.name: d.shape for d, _ in result if d.name in moved or d.name in copies.values()
-    }
-    return Layout(tuple(result), new_shapes, {copy: dtypes[name] for name, copy in copies.items()})
+class _Rewriter:
+    """The definitions of a tile with chosen arrays reordered, copied in or copied out."""
+
+    def __init__(
+        self,
+        sample: str,
+        shapes: Mapping[str, tuple[str, ...]],
+        dtypes: Mapping[str, DType],
+        moved: frozenset[str],
+        kept: frozenset[str],
+        direct: frozenset[FrozenTerm],
+    ) -> None:
+        self.sample = sample
+        self.shapes = shapes
+        self.dtypes = dtypes
+        self.moved = moved
+        self.own: frozenset[str] = frozenset()
+        self.kept = kept
+        self.direct = direct
+        self.taken = {*shapes, *(extent for shape in shapes.values() for extent in shape)}
+        self.copies: dict[str, str] = {}
+        self.results: dict[str, str] = {}
+
+    def run(self, members: tuple[Member, ...]) -> Layout:
+        """Copies of rows first, each result copied out after it is computed."""
+        self.own = self.moved & {definition.name for definition, _ in members}
+        for name in _rows_read(members, self.sample, self.shapes):
+            if name in self.moved and self._is_copied(name, members):
+                self.copies[name] = _fresh(f"{name}_packed", self.taken)
+        for name in (d.name for d, _ in members if d.name in self.own & self.kept):
+            self.results[name] = _fresh(f"{name}_packed", self.taken)
+        inside = {*self.own, *self.copies.values(), *self.results.values()}
+        result: list[Member] = [(self._copied_in(name), False) for name in self.copies]
+        for definition, sums in members:
+            result.append((self._rewritten(definition, sums), sums))
+            if definition.name in self.results:
+                result.append((self._copied_out(definition), False))
+        shapes = {d.name: d.shape for d, _ in result if d.name in inside - self.results.keys()}
+        renamed = {**self.copies, **self.results}
+        return Layout(
+            tuple(result), shapes, {copy: self.dtypes[name] for name, copy in renamed.items()}
+        )
+
+    def _is_copied(self, name: str, members: tuple[Member, ...]) -> bool:
+        """Whether some nest reads the copy rather than the rows themselves."""
+        terms = (term for definition, _ in members for term in definition.terms)
+        return any(
+            term not in self.direct and any(e.array == name for e in elements_of(term))
+            for term in terms
+        )
+
+    def _copied_in(self, name: str) -> FrozenDefinition:
+        """`X_packed[j,i] = X[i,j]`."""
+        axes, last = self._axes_of(name)
+        copy = self.copies[name]
+        formula = f"{copy}[{_letters(last)}] = {name}[{_letters(axes)}]"
+        return FrozenDefinition(copy, last, self.dtypes[name], (self._load(name, axes),), formula)
+
+    def _copied_out(self, definition: FrozenDefinition) -> FrozenDefinition:
+        """`Y[i,j] = Y_packed[j,i]`."""
+        name, copy = definition.name, self.results[definition.name]
+        axes = definition.axes
+        last = _sample_last(axes, self.sample)
+        formula = f"{name}[{_letters(axes)}] = {copy}[{_letters(last)}]"
+        term = self._load(copy, last, self.dtypes[name])
+        return replace(definition, terms=(term,), formula=formula)
+
+    def _load(
+        self, name: str, axes: tuple[FrozenAxis, ...], dtype: DType | None = None
+    ) -> FrozenTerm:
+        element = Element(name, tuple(Affine(((a.index, 1),)) for a in axes))
+        load = Operation("load", (), dtype or self.dtypes[name], element)
+        return FrozenTerm((load,), (), "sum", ())
+
+    def _axes_of(self, name: str) -> tuple[tuple[FrozenAxis, ...], tuple[FrozenAxis, ...]]:
+        """Axes for an array, with indices that are neither sizes nor arrays, in both orders."""
+        shape = self.shapes[name]
+        free = (f"{letter}{number or ''}" for number in count() for letter in "ijklpqrst")
+        indices = list(islice((index for index in free if index not in self.taken), len(shape)))
+        axes = tuple(FrozenAxis(i, extent) for i, extent in zip(indices, shape, strict=True))
+        return axes, _sample_last(axes, self.sample)
+
+    def _rewritten(self, definition: FrozenDefinition, sums: bool) -> FrozenDefinition:
+        """The definition with its own axes and its reads in the new order."""
+        terms = []
+        for term in definition.terms:
+            row = _row_of(definition, term, sums, self.sample)
+            copies = {} if term in self.direct else self.copies
+            operations = tuple(
+                replace(o, value=self._element(o.value, row, copies))
+                if isinstance(o.value, Element)
+                else o
+                for o in term.operations
+            )
+            guards = tuple(
+                FrozenGuard(
+                    self._subscript(g.left, row, copies),
+                    g.relation,
+                    self._subscript(g.right, row, copies),
+                )
+                for g in term.guards
+            )
+            terms.append(replace(term, operations=operations, guards=guards))
+        if definition.name not in self.own:
+            return replace(definition, terms=tuple(terms))
+        axes = _sample_last(definition.axes, self.sample)
+        name = self.results.get(definition.name, definition.name)
+        return replace(definition, name=name, axes=axes, terms=tuple(terms))
+
+    def _subscript(
+        self, subscript: Subscript, row: str | None, copies: Mapping[str, str]
+    ) -> Subscript:
+        if isinstance(subscript, Affine):
+            return subscript
+        return self._element(subscript, row, copies)
+
+    def _element(self, element: Element, row: str | None, copies: Mapping[str, str]) -> Element:
+        inner = tuple(self._subscript(s, row, copies) for s in element.subscripts)
+        element = Element(element.array, inner)
+        if element.array in copies and _reads_row(element, row, 0):
+            return replace(_row_last(element, 0), array=copies[element.array])
+        if element.array not in self.own:
+            return element
+        moved = _row_last(element, self.shapes[element.array].index(self.sample))
+        return replace(moved, array=self.results.get(element.array, element.array))
+
+
+def _letters(axes: tuple[FrozenAxis, ...]) -> str:
+    return ",".join(axis.index for axis in axes)
+
+
+def _sample_last(axes: tuple[FrozenAxis, ...], sample: str) -> tuple[FrozenAxis, ...]:
+    rest = tuple(axis for axis in axes if axis.extent != sample)
+    return (*rest, *(axis for axis in axes if axis.extent == sample))
 
 
 def _fresh(name: str, taken: set[str]) -> str:
@@ -303,55 +439,3 @@ def _fresh(name: str, taken: set[str]) -> str:
         name += "_"
     taken.add(name)
     return name
-
-
-def _copy_definition(
-    name: str, copy: str, shape: tuple[str, ...], dtype: DType, sample: str, used: set[str]
-) -> FrozenDefinition:
-    """`X_packed[j,i] = X[i,j]`, with indices that are neither sizes nor arrays."""
-    free = (f"{letter}{number or ''}" for number in count() for letter in "ijklpqrst")
-    letters = list(islice((index for index in free if index not in used), len(shape)))
-    axes = tuple(FrozenAxis(letter, extent) for letter, extent in zip(letters, shape, strict=True))
-    ordered = (*(a for a in axes if a.extent != sample), *(a for a in axes if a.extent == sample))
-    element = Element(name, tuple(Affine(((a.index, 1),)) for a in axes))
-    term = FrozenTerm((Operation("load", (), dtype, element),), (), "sum", ())
-    formula = f"{copy}[{','.join(a.index for a in ordered)}] = {name}[{','.join(letters)}]"
-    return FrozenDefinition(copy, ordered, dtype, (term,), formula)
-
-
-def _rewrite(
-    definition: FrozenDefinition,
-    sums: bool,
-    sample: str,
-    shapes: Mapping[str, tuple[str, ...]],
-    moved: frozenset[str],
-    copies: Mapping[str, str],
-) -> FrozenDefinition:
-    """The definition with its own axes and its reads in the new order."""
-    terms = []
-    for term in definition.terms:
-        row = _row_of(definition, term, sums, sample)
-
-        def change(subscript: Subscript, row: str | None = row) -> Subscript:
-            if isinstance(subscript, Affine):
-                return subscript
-            inner = Element(subscript.array, tuple(change(s) for s in subscript.subscripts))
-            if inner.array in moved:
-                return _row_last(inner, shapes[inner.array].index(sample))
-            if inner.array in copies and _reads_row(inner, row, 0):
-                return replace(_row_last(inner, 0), array=copies[inner.array])
-            return inner
-
-        operations = tuple(
-            replace(o, value=change(o.value)) if isinstance(o.value, Element) else o
-            for o in term.operations
-        )
-        guards = tuple(
-            FrozenGuard(change(g.left), g.relation, change(g.right)) for g in term.guards
-        )
-        terms.append(replace(term, operations=operations, guards=guards))
-    axes = definition.axes
-    if definition.name in moved:
-        row_axes = [a for a in axes if a.extent == sample]
-        axes = (*(a for a in axes if a.extent != sample), *row_axes)
-    return replace(definition, axes=axes, terms=tuple(terms))

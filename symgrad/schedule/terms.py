@@ -67,9 +67,16 @@ def scaled(term: FrozenTerm) -> tuple[tuple[Operation, ...], int]:
     last = len(term.operations) - 1
     if not term.scale:
         return term.operations, last
+    dtype = term.operations[last].dtype
+    if _is_minus_one(term.scale):
+        return (*term.operations, Operation("negate", (last,), dtype)), last + 1
     scale = shifted(term.scale, last + 1)
-    product = Operation("multiply", (last, last + len(scale)), term.operations[last].dtype)
+    product = Operation("multiply", (last, last + len(scale)), dtype)
     return (*term.operations, *scale, product), last + len(scale) + 1
+
+
+def _is_minus_one(scale: tuple[Operation, ...]) -> bool:
+    return len(scale) == 1 and scale[0].name == "constant" and scale[0].value == -1
 
 
 def append_scaled_local(
@@ -78,7 +85,10 @@ def append_scaled_local(
     """The chain with scale·local at its end, and the number of that value."""
     chain = [*chain, Operation("local", (), local.dtype, local.name)]
     value = len(chain) - 1
-    if scale:
+    if _is_minus_one(scale):
+        chain.append(Operation("negate", (value,), local.dtype))
+        value = len(chain) - 1
+    elif scale:
         chain.extend(shifted(scale, value + 1))
         chain.append(Operation("multiply", (value, len(chain) - 1), local.dtype))
         value = len(chain) - 1

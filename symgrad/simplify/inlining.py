@@ -2,8 +2,9 @@
 
 What is substituted: constants and multiples of one element everywhere; any short body into a
 reader with the same loops, if it is read once or costs less than reading it; a guarded multiple of
-one element (a triangle, a delta) into sums that use it as a factor, where the guard becomes a
-bound of the loop. Never into a larger contraction, which would compute the body again and again.
+one element (a triangle, a delta), or any short body under a delta, into sums that use it as a
+factor, where the guard becomes a bound of the loop. Never into a larger contraction, which would
+compute the body again and again.
 """
 
 from __future__ import annotations
@@ -106,7 +107,9 @@ def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DTyp
         return False
     trivial = _is_monomial(term.body)
     if term.guards:
-        return (trivial or _is_power(term.body)) and all(_is_factor(use) for use in uses)
+        if not all(_is_factor(use) for use in uses):
+            return False
+        return trivial or _is_power(term.body) or _is_cheap_delta(term, uses)
     if trivial:
         return all(_may_replace(term.body, use) for use in uses)
     operations, functions = operations_in(term.body), count_functions(term.body)
@@ -115,6 +118,18 @@ def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DTyp
     if len(uses) == 1:
         return operations + operations_in(uses[0].term.body) <= LONGEST_BODY
     return functions == 0 and operations <= CHEAP_BODY
+
+
+def _is_cheap_delta(term: Term, uses: list[_Use]) -> bool:
+    """Whether an equality leaves one run of a loop in each reader, and a short body for it."""
+    if not any(guard.relation == "==" for guard in term.guards):
+        return False
+    if not all(_same_loops(use) for use in uses):
+        return False
+    operations = operations_in(term.body)
+    if len(uses) == 1:
+        return operations + operations_in(uses[0].term.body) <= LONGEST_BODY
+    return count_functions(term.body) == 0 and operations <= 2 * CHEAP_BODY
 
 
 def _is_copy(definition: Definition) -> bool:
