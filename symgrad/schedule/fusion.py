@@ -15,18 +15,20 @@ from symgrad.schedule.frozen import (
     elements_of,
     rename_subscript,
 )
+from symgrad.schedule.functions import Key, cut_functions, function_operands
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.loops import Block, Declare, Fold, Local, Loop, Node, Store
 from symgrad.schedule.nests import build_nests, is_pointwise, reuses_elements
 from symgrad.schedule.pool import OperationPool
 from symgrad.schedule.terms import vector_axis
 
-__all__ = ["FusedNest", "Group", "fuse", "group_nests", "simple_loops"]
+__all__ = ["FusedNest", "Group", "cut", "fuse", "group_nests", "simple_loops"]
 
 # The loops of a definition that can share a nest, given whether it accumulates, and the sample.
 LoopsOf = Callable[[FrozenDefinition, bool, str | None], tuple[FrozenAxis, ...] | None]
 
 LONGEST_GROUP = 48  # definitions in one loop body; more spill registers and compile slowly
+MOST_FUNCTIONS = 1  # operands of functions in one loop body over a tile, see `functions`
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Group:
 
     loops: tuple[FrozenAxis, ...] | None
     members: list[tuple[FrozenDefinition, bool]]
+    functions: frozenset[Key] = frozenset()
 
     def names(self) -> set[str]:
         return {definition.name for definition, _ in self.members}
@@ -66,31 +69,56 @@ def fuse(
     definitions: list[tuple[FrozenDefinition, bool]],
     sample: str | None,
     loops_of: LoopsOf = simple_loops,
+    most_functions: int | None = None,
 ) -> list[Group]:
     """Definitions of one kernel in groups; the flag says which accumulate over the samples.
 
-    A definition joins the earliest group with its loops after which nothing it reads is computed.
+    A definition joins the earliest group with its loops after which nothing it reads is computed,
+    unless the group would then call functions of more than `most_functions` operands.
     """
     groups: list[Group] = []
     for definition, accumulates in definitions:
         loops = loops_of(definition, accumulates, sample)
         if loops is not None:
-            host = _find_host(groups, definition, loops)
+            operands = function_operands(definition, loops)
+            host = _find_host(groups, definition, loops, operands, most_functions)
             if host is not None:
                 host.members.append((definition, accumulates))
+                host.functions |= operands
                 continue
-        groups.append(Group(loops, [(definition, accumulates)]))
+            groups.append(Group(loops, [(definition, accumulates)], operands))
+        else:
+            groups.append(Group(None, [(definition, accumulates)]))
     return groups
 
 
+def cut(
+    definition: FrozenDefinition, accumulates: bool, sample: str, taken: set[str]
+) -> tuple[FrozenDefinition, ...]:
+    """Straight-line code over samples as definitions with few functions; the given one is last."""
+    loops = simple_loops(definition, accumulates, sample)
+    if loops is None or len(function_operands(definition, loops)) <= MOST_FUNCTIONS:
+        return (definition,)
+    return cut_functions(definition, loops, taken)
+
+
 def _find_host(
-    groups: list[Group], definition: FrozenDefinition, loops: tuple[FrozenAxis, ...]
+    groups: list[Group],
+    definition: FrozenDefinition,
+    loops: tuple[FrozenAxis, ...],
+    operands: frozenset[Key],
+    most_functions: int | None,
 ) -> Group | None:
     reads = {element.array for term in definition.terms for element in elements_of(term)}
     for group in reversed(groups):
         if group.loops is not None and len(group.members) < LONGEST_GROUP:
             same = tuple(a.extent for a in group.loops) == tuple(a.extent for a in loops)
-            if same and _reads_in_step(group, definition, loops):
+            full = (
+                most_functions is not None
+                and operands
+                and (len(group.functions | operands) > most_functions)
+            )
+            if same and not full and _reads_in_step(group, definition, loops):
                 return group
         if reads & group.names():
             return None

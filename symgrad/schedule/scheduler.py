@@ -18,7 +18,7 @@ from symgrad.schedule.frozen import (
     Operation,
     elements_of,
 )
-from symgrad.schedule.fusion import Group, fuse, group_nests
+from symgrad.schedule.fusion import MOST_FUNCTIONS, Group, cut, fuse, group_nests
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.layout import choose_layout
 from symgrad.schedule.loops import Kernel, Parameter, View
@@ -123,9 +123,9 @@ class Scheduler:
             if item.kind == "accumulated":
                 definition, scale = take_scale(definition)
                 accumulators.append(Accumulator(self._buffer(definition.name), scale))
-            members.append((definition, item.kind == "accumulated"))
+            members.extend(self._cut(definition, item.kind == "accumulated"))
         members = self._laid_out(members)
-        groups = fuse(members, self.sample)
+        groups = fuse(members, self.sample, most_functions=MOST_FUNCTIONS)
         scratch = self._scratch(groups, members)
         context = NestContext(self.sample, False, self.ranges)
         stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
@@ -150,6 +150,18 @@ class Scheduler:
                 self._row_elements(scratch),
             )
         )
+
+    def _cut(
+        self, definition: FrozenDefinition, accumulates: bool
+    ) -> list[tuple[FrozenDefinition, bool]]:
+        """A definition with many functions as several; new ones are recorded."""
+        assert self.sample is not None
+        taken = {*self.shapes, *self.program.sizes}
+        *parts, last = cut(definition, accumulates, self.sample, taken)
+        for part in parts:
+            self.shapes[part.name] = part.shape
+            self.dtypes[part.name] = part.dtype
+        return [*((part, False) for part in parts), (last, accumulates)]
 
     def _laid_out(
         self, members: list[tuple[FrozenDefinition, bool]]
