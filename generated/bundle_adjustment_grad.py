@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_72d0338b3b35ba55"
+__name__ = "symgrad_module_17d02626712a59ae"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -201,7 +201,7 @@ def _spherical_bessel_1(x):
 
 
 @njit(
-    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
     **_OPTIONS,
 )
 def _residuals_1(
@@ -209,6 +209,7 @@ def _residuals_1(
     cameras,
     index1,
     theta2,
+    theta,
     first_,
     second,
     points,
@@ -237,24 +238,26 @@ def _residuals_1(
         theta2[k] = total
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
     # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sinc(theta[k]))
+    for k in range(rows):
+        v2 = theta2[k]
+        v3 = v2 < 1e-06
+        v4 = math.sqrt(1.0 if v3 else v2)
+        theta[k] = v4
+        first_[k] = 1.0 + v2 * v2 / 120.0 - v2 / 6.0 if v3 else _sinc(v4)
     # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, sinc(theta[k]/2)^2/2)
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
     for k in range(rows):
-        v2 = theta2[k]
-        v3 = v2 < 1e-06
-        v4 = math.sqrt(1.0 if v3 else v2)
-        v5 = v2 * v2
-        v6 = _sinc(v4 / 2.0)
+        v5 = theta2[k]
+        v6 = _sinc(theta[k] / 2.0)
         v7 = cameras[index1[k], 1]
         v8 = points[index2[k], 2]
         v9 = cameras[index1[k], 2]
         v10 = points[index2[k], 1]
         v11 = points[index2[k], 0]
         v12 = cameras[index1[k], 0]
-        first_[k] = 1.0 + v5 / 120.0 - v2 / 6.0 if v3 else _sinc(v4)
-        second[k] = 0.5 + v5 / 720.0 - v2 / 24.0 if v3 else v6 * v6 / 2.0
+        second[k] = 0.5 + v5 * v5 / 720.0 - v5 / 24.0 if v5 < 1e-06 else v6 * v6 / 2.0
         t27[k] = v7 * v8 - v9 * v10
         t34[k] = v9 * v11 - v12 * v8
         t41[k] = v12 * v10 - v7 * v11
@@ -339,7 +342,7 @@ _residuals_1_address = _address_of(_residuals_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -351,6 +354,7 @@ def _residuals_1_blocks(
     cameras,
     index1,
     theta2,
+    theta,
     first_,
     second,
     points,
@@ -382,6 +386,7 @@ def _residuals_1_blocks(
                     cameras,
                     index1[start : start + rows],
                     theta2[block],
+                    theta[block],
                     first_[block],
                     second[block],
                     points,
@@ -405,7 +410,7 @@ def _residuals_1_blocks(
 
 
 @njit(
-    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     **_OPTIONS,
 )
 def _residuals_grad_1(
@@ -458,6 +463,7 @@ def _residuals_grad_1(
     t21_bar,
     second_bar,
     first_bar,
+    theta_bar_spherical_bessel,
     theta2_bar,
     t2_bar,
     t1_bar,
@@ -480,30 +486,32 @@ def _residuals_grad_1(
         theta2[k] = total
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
     # half[k] = sinc(theta[k]/2)/2
+    for k in range(rows):
+        v2 = theta2[k]
+        v3 = math.sqrt(1.0 if v2 < 1e-06 else v2)
+        theta[k] = v3
+        half[k] = _sinc(v3 / 2.0) / 2.0
     # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sinc(theta[k]))
     # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·half[k]^2)
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
     for k in range(rows):
-        v2 = theta2[k]
-        v3 = v2 < 1e-06
-        v4 = math.sqrt(1.0 if v3 else v2)
-        v5 = _sinc(v4 / 2.0) / 2.0
-        v6 = v2 * v2
-        v7 = cameras[index1[k], 1]
-        v8 = points[index2[k], 2]
-        v9 = cameras[index1[k], 2]
-        v10 = points[index2[k], 1]
-        v11 = points[index2[k], 0]
-        v12 = cameras[index1[k], 0]
-        theta[k] = v4
-        half[k] = v5
-        first_[k] = 1.0 + v6 / 120.0 - v2 / 6.0 if v3 else _sinc(v4)
-        second[k] = 0.5 + v6 / 720.0 - v2 / 24.0 if v3 else 2.0 * v5 * v5
-        t27[k] = v7 * v8 - v9 * v10
-        t34[k] = v9 * v11 - v12 * v8
-        t41[k] = v12 * v10 - v7 * v11
+        v4 = theta2[k]
+        v5 = v4 < 1e-06
+        v6 = v4 * v4
+        v7 = half[k]
+        v8 = cameras[index1[k], 1]
+        v9 = points[index2[k], 2]
+        v10 = cameras[index1[k], 2]
+        v11 = points[index2[k], 1]
+        v12 = points[index2[k], 0]
+        v13 = cameras[index1[k], 0]
+        first_[k] = 1.0 + v6 / 120.0 - v4 / 6.0 if v5 else _sinc(theta[k])
+        second[k] = 0.5 + v6 / 720.0 - v4 / 24.0 if v5 else 2.0 * v7 * v7
+        t27[k] = v8 * v9 - v10 * v11
+        t34[k] = v10 * v12 - v13 * v9
+        t41[k] = v13 * v11 - v8 * v12
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
     for l in range(3):
         for k in range(rows):
@@ -524,15 +532,15 @@ def _residuals_grad_1(
     # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
     # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
     for k in range(rows):
-        v13 = cameras[index1[k], 1]
-        v14 = rx[2, k]
-        v15 = cameras[index1[k], 2]
-        v16 = rx[1, k]
-        v17 = rx[0, k]
-        v18 = cameras[index1[k], 0]
-        t50[k] = v13 * v14 - v15 * v16
-        t57[k] = v15 * v17 - v18 * v14
-        t64[k] = v18 * v16 - v13 * v17
+        v14 = cameras[index1[k], 1]
+        v15 = rx[2, k]
+        v16 = cameras[index1[k], 2]
+        v17 = rx[1, k]
+        v18 = rx[0, k]
+        v19 = cameras[index1[k], 0]
+        t50[k] = v14 * v15 - v16 * v17
+        t57[k] = v16 * v18 - v19 * v15
+        t64[k] = v19 * v17 - v14 * v18
     # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
     for l in range(3):
         for k in range(rows):
@@ -567,15 +575,15 @@ def _residuals_grad_1(
         radius2[k] = 0.0
     for q in range(2):
         for k in range(rows):
-            v19 = image[q, k]
-            radius2[k] += v19 * v19
+            v20 = image[q, k]
+            radius2[k] += v20 * v20
     # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
     # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
-        v20 = radius2[k]
-        v21 = 1.0 + (v20 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v20
-        t78[k] = v21
-        t79[k] = v21 * cameras[index1[k], 6]
+        v21 = radius2[k]
+        v22 = 1.0 + (v21 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v21
+        t78[k] = v22
+        t79[k] = v22 * cameras[index1[k], 6]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
     for q in range(2):
         for k in range(rows):
@@ -598,15 +606,15 @@ def _residuals_grad_1(
     # k2_bar[k] = radius2[k]·t75_bar[k]
     # t72_bar[k] = scale_bar[k]·t78[k]
     for k in range(rows):
-        v22 = radius2[k]
-        v23 = scale_bar[k]
-        v24 = cameras[index1[k], 6]
-        v25 = v22 * v23 * v24
-        v26 = cameras[index1[k], 8]
-        t75_bar[k] = v25
-        radius2_bar[k] = v25 * v26 + (v22 * v26 + cameras[index1[k], 7]) * v23 * v24
-        k2_bar[k] = v22 * v25
-        t72_bar[k] = v23 * t78[k]
+        v23 = radius2[k]
+        v24 = scale_bar[k]
+        v25 = cameras[index1[k], 6]
+        v26 = v23 * v24 * v25
+        v27 = cameras[index1[k], 8]
+        t75_bar[k] = v26
+        radius2_bar[k] = v26 * v27 + (v23 * v27 + cameras[index1[k], 7]) * v24 * v25
+        k2_bar[k] = v23 * v26
+        t72_bar[k] = v24 * t78[k]
     # image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]
     for q in range(2):
         for k in range(rows):
@@ -618,11 +626,11 @@ def _residuals_grad_1(
         t71_bar[k] = 0.0
     for q in range(0, 2 - 2 % 2, 2):
         for k in range(rows):
-            v27 = in_camera[2, k]
-            v28 = v27 * v27
+            v28 = in_camera[2, k]
+            v29 = v28 * v28
             t71_bar[k] += (
-                image_bar[q, k] * in_camera[q, k] / v28
-                + image_bar[q + 1, k] * in_camera[q + 1, k] / v28
+                image_bar[q, k] * in_camera[q, k] / v29
+                + image_bar[q + 1, k] * in_camera[q + 1, k] / v29
             )
     # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
     for l in range(3):
@@ -639,16 +647,16 @@ def _residuals_grad_1(
     # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]
     # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k]
     for k in range(rows):
-        v29 = cameras[index1[k], 2]
-        v30 = in_camera_bar[1, k]
-        v31 = cameras[index1[k], 1]
-        v32 = in_camera_bar[2, k]
-        v33 = second[k]
-        v34 = cameras[index1[k], 0]
-        v35 = in_camera_bar[0, k]
-        t52_bar[k] = (v29 * v30 - v31 * v32) * v33
-        t48_bar[k] = (v34 * v32 - v29 * v35) * v33
-        t45_bar[k] = (v31 * v35 - v34 * v30) * v33
+        v30 = cameras[index1[k], 2]
+        v31 = in_camera_bar[1, k]
+        v32 = cameras[index1[k], 1]
+        v33 = in_camera_bar[2, k]
+        v34 = second[k]
+        v35 = cameras[index1[k], 0]
+        v36 = in_camera_bar[0, k]
+        t52_bar[k] = (v30 * v31 - v32 * v33) * v34
+        t48_bar[k] = (v35 * v33 - v30 * v36) * v34
+        t45_bar[k] = (v32 * v36 - v35 * v31) * v34
     # rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k]·in_camera_bar[k,l]
     for l in range(3):
         for k in range(rows):
@@ -671,29 +679,31 @@ def _residuals_grad_1(
     # t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + second[k]·in_camera_bar[k,1]·rx[k,0] - points[index2[k],1]·rx_bar[k,0] - second[k]·in_camera_bar[k,0]·rx[k,1]
     # t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]
     # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]
+    # theta_bar_spherical_bessel[k] = spherical_bessel(theta[k])
     for k in range(rows):
-        v36 = points[index2[k], 1]
-        v37 = rx_bar[2, k]
-        v38 = second[k]
-        v39 = rx[1, k]
-        v40 = v38 * in_camera_bar[2, k]
-        v41 = points[index2[k], 2]
-        v42 = rx_bar[1, k]
-        v43 = rx[2, k]
-        v44 = v38 * in_camera_bar[1, k]
-        v45 = cameras[index1[k], 2]
-        v46 = cameras[index1[k], 1]
-        v47 = cameras[index1[k], 0]
-        v48 = rx_bar[0, k]
-        v49 = points[index2[k], 0]
-        v50 = rx[0, k]
-        v51 = v38 * in_camera_bar[0, k]
-        t31_bar[k] = v36 * v37 + v40 * v39 - v41 * v42 - v44 * v43
-        t29_bar[k] = v45 * v42 - v46 * v37
-        t25_bar[k] = v47 * v37 - v45 * v48
-        t24_bar[k] = v49 * v42 + v44 * v50 - v36 * v48 - v51 * v39
-        t22_bar[k] = v46 * v48 - v47 * v42
-        t21_bar[k] = v41 * v48 + v51 * v43 - v49 * v37 - v40 * v50
+        v37 = points[index2[k], 1]
+        v38 = rx_bar[2, k]
+        v39 = second[k]
+        v40 = rx[1, k]
+        v41 = v39 * in_camera_bar[2, k]
+        v42 = points[index2[k], 2]
+        v43 = rx_bar[1, k]
+        v44 = rx[2, k]
+        v45 = v39 * in_camera_bar[1, k]
+        v46 = cameras[index1[k], 2]
+        v47 = cameras[index1[k], 1]
+        v48 = cameras[index1[k], 0]
+        v49 = rx_bar[0, k]
+        v50 = points[index2[k], 0]
+        v51 = rx[0, k]
+        v52 = v39 * in_camera_bar[0, k]
+        t31_bar[k] = v37 * v38 + v41 * v40 - v42 * v43 - v45 * v44
+        t29_bar[k] = v46 * v43 - v47 * v38
+        t25_bar[k] = v48 * v38 - v46 * v49
+        t24_bar[k] = v50 * v43 + v45 * v51 - v37 * v49 - v52 * v40
+        t22_bar[k] = v47 * v49 - v48 * v43
+        t21_bar[k] = v42 * v49 + v52 * v44 - v50 * v38 - v41 * v51
+        theta_bar_spherical_bessel[k] = _spherical_bessel_1(theta[k])
     # second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]
     for k in range(rows):
         second_bar[k] = 0.0
@@ -717,26 +727,26 @@ def _residuals_grad_1(
     # theta_bar[k] = -select([theta2[k] < 1e-06], 0, first_bar[k])·spherical_bessel(1, theta[k]) - half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])·spherical_bessel(1, theta[k]/2)
     # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24
     for k in range(rows):
-        v52 = theta2[k]
-        v53 = v52 < 1e-06
-        v54 = first_bar[k]
-        v55 = theta[k]
-        v56 = second_bar[k]
-        v57 = v54 if v53 else 0.0
-        v58 = v56 if v53 else 0.0
+        v53 = theta2[k]
+        v54 = v53 < 1e-06
+        v55 = first_bar[k]
+        v56 = theta[k]
+        v57 = second_bar[k]
+        v58 = v55 if v54 else 0.0
+        v59 = v57 if v54 else 0.0
         theta2_bar[k] = (
-            2.0 * (v57 / 120.0 + v58 / 720.0) * v52
+            2.0 * (v58 / 120.0 + v59 / 720.0) * v53
             + (
                 0.0
-                if v53
+                if v54
                 else (
-                    -((0.0 if v53 else v54) * _spherical_bessel_1(v55))
-                    - half[k] * (0.0 if v53 else v56) * _spherical_bessel_1(v55 / 2.0)
+                    -((0.0 if v54 else v55) * theta_bar_spherical_bessel[k])
+                    - half[k] * (0.0 if v54 else v57) * _spherical_bessel_1(v56 / 2.0)
                 )
-                / (2.0 * v55)
+                / (2.0 * v56)
             )
-            - v57 / 6.0
-            - v58 / 24.0
+            - v58 / 6.0
+            - v59 / 24.0
         )
     # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
     for l in range(3):
@@ -808,7 +818,7 @@ _residuals_grad_1_address = _address_of(_residuals_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
@@ -865,6 +875,7 @@ def _residuals_grad_1_blocks(
     t21_bar,
     second_bar,
     first_bar,
+    theta_bar_spherical_bessel,
     theta2_bar,
     t2_bar,
     t1_bar,
@@ -929,6 +940,7 @@ def _residuals_grad_1_blocks(
                     t21_bar[block],
                     second_bar[block],
                     first_bar[block],
+                    theta_bar_spherical_bessel[block],
                     theta2_bar[block],
                     t2_bar[block],
                     t1_bar[block],
@@ -987,10 +999,11 @@ def _check_residuals(cameras, points, camera_index, point_index, observed):
 def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed):
     index1 = _check_index("residuals", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals", point_index, p, "point_index", "points", 0)
-    tile = _count_rows(3 * 3 + 2 + 11)
-    blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, tile * (3 * 3 + 2 + 11))
+    tile = _count_rows(3 * 3 + 2 + 12)
+    blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, tile * (3 * 3 + 2 + 12))
     residuals = np.empty((m, 2), np.float64)
     theta2_tile = np.empty((blocks2, tile), np.float64)
+    theta_tile = np.empty((blocks2, tile), np.float64)
     first__tile = np.empty((blocks2, tile), np.float64)
     second_tile = np.empty((blocks2, tile), np.float64)
     t27_tile = np.empty((blocks2, tile), np.float64)
@@ -1014,6 +1027,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
             cameras,
             index1,
             theta2_tile,
+            theta_tile,
             first__tile,
             second_tile,
             points,
@@ -1041,6 +1055,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
                 cameras,
                 index1[start : start + rows],
                 theta2_tile[0],
+                theta_tile[0],
                 first__tile[0],
                 second_tile[0],
                 points,
@@ -1068,11 +1083,11 @@ def _run_residuals_grad(
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
-    tile = _count_rows(5 * 2 + 7 * 3 + 9 + 32)
+    tile = _count_rows(5 * 2 + 7 * 3 + 9 + 33)
     blocks2 = _count_blocks(
         m,
-        9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 27,
-        tile * (5 * 2 + 7 * 3 + 9 + 32) + c * 9 + p * 3,
+        9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28,
+        tile * (5 * 2 + 7 * 3 + 9 + 33) + c * 9 + p * 3,
     )
     residuals = np.empty((m, 2), np.float64)
     cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
@@ -1118,6 +1133,7 @@ def _run_residuals_grad(
     t21_bar_tile = np.empty((blocks2, tile), np.float64)
     second_bar_tile = np.empty((blocks2, tile), np.float64)
     first_bar_tile = np.empty((blocks2, tile), np.float64)
+    theta_bar_spherical_bessel_tile = np.empty((blocks2, tile), np.float64)
     theta2_bar_tile = np.empty((blocks2, tile), np.float64)
     t2_bar_tile = np.empty((blocks2, 3, tile), np.float64)
     t1_bar_tile = np.empty((blocks2, 3, tile), np.float64)
@@ -1176,6 +1192,7 @@ def _run_residuals_grad(
             t21_bar_tile,
             second_bar_tile,
             first_bar_tile,
+            theta_bar_spherical_bessel_tile,
             theta2_bar_tile,
             t2_bar_tile,
             t1_bar_tile,
@@ -1236,6 +1253,7 @@ def _run_residuals_grad(
                 t21_bar_tile[0],
                 second_bar_tile[0],
                 first_bar_tile[0],
+                theta_bar_spherical_bessel_tile[0],
                 theta2_bar_tile[0],
                 t2_bar_tile[0],
                 t1_bar_tile[0],

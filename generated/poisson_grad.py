@@ -39,7 +39,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_06ccc85915c270e4"
+__name__ = "symgrad_module_793b07b570732b09"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -218,10 +218,10 @@ def _gammaln(x):
 
 
 @njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
     **_OPTIONS,
 )
-def _loss_1(rows, p, beta, X, offset, eta, y, loss):
+def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
@@ -243,12 +243,14 @@ def _loss_1(rows, p, beta, X, offset, eta, y, loss):
         for j in range(p):
             total += beta[j] * X[i, j]
         eta[i] = offset[i] + total
+    # loss_exp[i] = exp(eta[i])
+    for i in range(rows):
+        loss_exp[i] = _exp(eta[i])
     # loss = 1/n·Σ_i (exp(eta[i]) + gammaln(1 + y[i]) - eta[i]·y[i])
     loss_sum = 0.0
     for i in range(rows):
-        v2 = eta[i]
-        v3 = y[i]
-        loss_sum += _exp(v2) + _gammaln(1.0 + v3) - v2 * v3
+        v2 = y[i]
+        loss_sum += loss_exp[i] + _gammaln(1.0 + v2) - eta[i] * v2
     loss[0] += loss_sum
 
 
@@ -256,11 +258,11 @@ _loss_1_address = _address_of(_loss_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, y, loss):
+def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, loss_exp, y, loss):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
@@ -275,6 +277,7 @@ def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, y, loss):
                     X[start : start + rows],
                     offset[start : start + rows],
                     eta[block],
+                    loss_exp[block],
                     y[start : start + rows],
                     loss[block],
                 ),
@@ -282,10 +285,10 @@ def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, y, loss):
 
 
 @njit(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
     **_OPTIONS,
 )
-def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar):
+def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
@@ -308,15 +311,16 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_ba
             total += beta[j] * X[i, j]
         eta[i] = offset[i] + total
     # t1[i] = exp(eta[i])
+    for i in range(rows):
+        t1[i] = _exp(eta[i])
     # loss = 1/n·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])
     # matmul1_bar[i] = (t1[i] - y[i])/n
     loss_sum = 0.0
     for i in range(rows):
-        v2 = eta[i]
-        v3 = _exp(v2)
-        v4 = y[i]
-        loss_sum += v3 + _gammaln(1.0 + v4) - v2 * v4
-        matmul1_bar[i] = (v3 - v4) / n
+        v2 = t1[i]
+        v3 = y[i]
+        loss_sum += v2 + _gammaln(1.0 + v3) - eta[i] * v3
+        matmul1_bar[i] = (v2 - v3) / n
     loss[0] += loss_sum
     # beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]
     for i in range(0, rows - rows % 4, 4):
@@ -341,12 +345,12 @@ _loss_grad_1_address = _address_of(_loss_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
-    address, blocks, tile, n, p, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar
+    address, blocks, tile, n, p, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar
 ):
     for block in prange(blocks):
         first = block * n // blocks
@@ -363,6 +367,7 @@ def _loss_grad_1_blocks(
                     X[start : start + rows],
                     offset[start : start + rows],
                     eta[block],
+                    t1[block],
                     y[start : start + rows],
                     loss[block],
                     matmul1_bar[block],
@@ -406,13 +411,25 @@ def _check_loss(beta, X, offset, y):
 
 
 def _run_loss(p, n, beta, X, offset, y):
-    tile = _count_rows(1)
-    blocks2 = _count_blocks(n, p + 2, tile * (1) + 1)
+    tile = _count_rows(2)
+    blocks2 = _count_blocks(n, p + 3, tile * (2) + 1)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     eta_tile = np.empty((blocks2, tile), np.float64)
+    loss_exp_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
-            _loss_1_address, blocks2, tile, n, p, beta, X, offset, eta_tile, y, loss_blocks
+            _loss_1_address,
+            blocks2,
+            tile,
+            n,
+            p,
+            beta,
+            X,
+            offset,
+            eta_tile,
+            loss_exp_tile,
+            y,
+            loss_blocks,
         )
     else:
         for start in range(0, n, tile):
@@ -424,6 +441,7 @@ def _run_loss(p, n, beta, X, offset, y):
                 X[start : start + rows],
                 offset[start : start + rows],
                 eta_tile[0],
+                loss_exp_tile[0],
                 y[start : start + rows],
                 loss_blocks[0],
             )
@@ -432,11 +450,12 @@ def _run_loss(p, n, beta, X, offset, y):
 
 
 def _run_loss_grad(p, n, beta, X, offset, y):
-    tile = _count_rows(2)
-    blocks2 = _count_blocks(n, 2 * p + 4, tile * (2) + 1 + p)
+    tile = _count_rows(3)
+    blocks2 = _count_blocks(n, 2 * p + 4, tile * (3) + 1 + p)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     beta_bar_blocks = np.zeros((blocks2, p), np.float64)
     eta_tile = np.empty((blocks2, tile), np.float64)
+    t1_tile = np.empty((blocks2, tile), np.float64)
     matmul1_bar_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
@@ -449,6 +468,7 @@ def _run_loss_grad(p, n, beta, X, offset, y):
             X,
             offset,
             eta_tile,
+            t1_tile,
             y,
             loss_blocks,
             matmul1_bar_tile,
@@ -465,6 +485,7 @@ def _run_loss_grad(p, n, beta, X, offset, y):
                 X[start : start + rows],
                 offset[start : start + rows],
                 eta_tile[0],
+                t1_tile[0],
                 y[start : start + rows],
                 loss_blocks[0],
                 matmul1_bar_tile[0],
