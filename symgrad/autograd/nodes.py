@@ -20,7 +20,9 @@ from symgrad.autograd.rules import Rule, Unread
 if TYPE_CHECKING:
     from symgrad.autograd.tensor import Tensor
 
-__all__ = ["AccumulateGrad", "Node", "OperationNode", "RemovableHandle", "accumulator_of"]
+__all__ = [
+    "AccumulateGrad", "Node", "OperationNode", "RemovableHandle", "accumulator_of", "leaves_behind",
+]  # fmt: skip
 
 Array = np.ndarray
 Edge = Any  # None, a leaf tensor, or (Node, int)
@@ -363,3 +365,20 @@ def accumulator_of(leaf: Tensor) -> AccumulateGrad:
         found = AccumulateGrad(leaf)
         leaf._accumulator = weakref.ref(found)
     return found
+
+
+def leaves_behind(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The leaves that the graph of some tensors leads to, each once."""
+    found: dict[int, Tensor] = {}
+    seen: set[Node] = set()
+    stack: list[Edge] = [t._edge if t._edge is not None else t for t in tensors]
+    while stack:
+        edge = stack.pop()
+        if edge is None:
+            continue
+        if type(edge) is not tuple:
+            found.setdefault(id(edge), edge)
+        elif edge[0] not in seen:
+            seen.add(edge[0])
+            stack.extend(edge[0].edges)
+    return list(found.values())
