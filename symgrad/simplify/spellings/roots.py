@@ -29,7 +29,7 @@ def _norm(base: sympy.Expr, views: Views) -> sympy.Expr | None:
     found = views.reduction(base)
     if found is not None:
         return _axis_norm(*found, views)
-    parts = views.addends(base)
+    parts = views.flat_addends(base)
     roots = [_root_of(part, views) for part in parts]
     if len(parts) < 2 or any(root is None for root in roots):
         return None

@@ -83,6 +83,13 @@ class Views:
         """The parts of a node seen as a sum."""
         return tuple(sympy.Add.make_args(self.see(node)))
 
+    def flat_addends(self, node: sympy.Expr, depth: int = 4) -> tuple[sympy.Expr, ...]:
+        """The parts of a sum, with parts that are sums themselves taken apart."""
+        parts = self.addends(node)
+        if depth == 0 or len(parts) == 1:
+            return parts
+        return tuple(inner for part in parts for inner in self.flat_addends(part, depth - 1))
+
     def reduction(self, node: sympy.Expr) -> tuple[Definition, Access, sympy.Expr] | None:
         """The reduction that a node reads, the access to it, and the number it is multiplied by."""
         factor, rest = node.as_independent(Access, as_Add=False)
