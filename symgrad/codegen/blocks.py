@@ -74,6 +74,20 @@ def affine_text(affine: Affine, rename: Callable[[str], str] = str) -> str:
     return f"{text} + {affine.rest}"
 
 
+def _whole_numbers(operations: tuple[Operation, ...]) -> frozenset[int]:
+    """Operations in floating types whose text is a Python integer: sizes, indices, sums of them."""
+    found: set[int] = set()
+    for number, operation in enumerate(operations):
+        if operation.dtype != "float64":
+            continue
+        arithmetic = operation.name in ("add", "subtract", "multiply", "negate", "copy")
+        if operation.name in ("size", "index") or (
+            arithmetic and all(k in found for k in operation.operands)
+        ):
+            found.add(number)
+    return frozenset(found)
+
+
 class BlockPrinter:
     """Prints one list of operations: what is used once inside the expression that uses it."""
 
@@ -90,6 +104,7 @@ class BlockPrinter:
         self.index = index
         self.allocate = allocate
         self.helpers = helpers
+        self.whole: frozenset[int] = frozenset()
 
     def print(
         self, operations: tuple[Operation, ...], results: Iterable[int]
@@ -104,6 +119,7 @@ class BlockPrinter:
             uses[number] += 1
         lines: list[str] = []
         texts: list[tuple[str, int]] = []
+        self.whole = _whole_numbers(operations)
         for number, operation in enumerate(operations):
             text, strength = self._text(operation, texts)
             plain = operation.name in ("constant", "size", "index", "local")
@@ -130,6 +146,11 @@ class BlockPrinter:
         if operation.name == "local":
             return str(value), _ATOM
         operands = [texts[k] for k in operation.operands]
+        if self._calls_helper(operation):
+            operands = [
+                (f"float({text})", _ATOM) if k in self.whole else (text, strength)
+                for k, (text, strength) in zip(operation.operands, operands, strict=True)
+            ]
         if operation.name == "cast":
             return self._cast(operands[0][0], operation.dtype)
         if operation.name == "polygamma" and value == 0 and "digamma" in self.spellings:
@@ -154,6 +175,14 @@ class BlockPrinter:
         ]
         strength = operands[0][1] if operation.name == "copy" else spelling.strength
         return spelling.text.format(*shown), strength
+
+    def _calls_helper(self, operation: Operation) -> bool:
+        """Whether a compiled helper is called, which answers in the type of its argument."""
+        if self.spellings is NUMPY:
+            return False
+        spelling = self.spellings.get(operation.name)
+        named = operation.name in ("polygamma", "spherical_bessel")
+        return named or (spelling is not None and bool(spelling.helper))
 
     def _number(self, text: str, dtype: DType) -> tuple[str, int]:
         if dtype == "float32":

@@ -231,13 +231,20 @@ class _ReverseSweep:
             tuple(s.xreplace(renamed) for s in partial.access.subscripts),
             target,
             tuple(Axis(renamed[a.index], a.extent) for a in loops if a.index not in kept),
-            _Masked.pack(body, mask if mask is not None else own_mask),
+            _Masked.pack(body, _both(mask, own_mask)),
             tuple(guard.xreplace(renamed) for guard in partial.guards),
         )
         body, carried = _Masked.unpack(term.body)
         if mask is not None and not partial.total:
             body = f.select(carried, body, sympy.S.Zero)
         self._contribute(partial.access.name, replace(term, body=body), carried)
+
+
+def _both(mask: sympy.Expr | None, own: sympy.Expr | None) -> sympy.Expr | None:
+    """Where an adjoint with one mask may differ from 0, behind a selection with another."""
+    if mask is None or own is None or mask == own:
+        return own if mask is None else mask
+    return f.conjunction(mask, own)
 
 
 class _Masked(sympy.Function):

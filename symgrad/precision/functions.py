@@ -27,6 +27,20 @@ def _log(x: Number) -> Number:
     return -mp.inf if x == 0 else mpmath.log(x) if x > 0 else mp.nan
 
 
+_FAR = mpmath.mpf("1e400")  # beyond every float64: its exponential has no place in memory
+
+
+def _exp(x: Number) -> Number:
+    if abs(x) > _FAR:
+        return mp.inf if x > 0 else mp.mpf(0)
+    return mpmath.exp(x)
+
+
+def _turned(function: Callable[..., Any]) -> Callable[..., Number]:
+    """An angle that is beyond every float64 has no sine."""
+    return lambda x: mp.nan if abs(x) > _FAR else function(x)
+
+
 def _sqrt(x: Number) -> Number:
     return mpmath.sqrt(x) if x >= 0 else mp.nan
 
@@ -110,18 +124,18 @@ def _exceeds(a: Number, b: Number) -> Number:
 _largest, _smallest = _extreme(max), _extreme(min)
 
 EXACT_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Number]] = {
-    sympy.exp: mpmath.exp,
+    sympy.exp: _exp,
     sympy.log: _log,
-    sympy.sin: mpmath.sin,
-    sympy.cos: mpmath.cos,
-    sympy.tan: mpmath.tan,
+    sympy.sin: _turned(mpmath.sin),
+    sympy.cos: _turned(mpmath.cos),
+    sympy.tan: _turned(mpmath.tan),
     sympy.asin: mpmath.asin,
     sympy.acos: mpmath.acos,
     sympy.atan: mpmath.atan,
     sympy.atan2: mpmath.atan2,
-    sympy.sinh: mpmath.sinh,
-    sympy.cosh: mpmath.cosh,
-    sympy.tanh: mpmath.tanh,
+    sympy.sinh: lambda x: (_exp(x) - _exp(-x)) / 2 if abs(x) > 1 else mpmath.sinh(x),
+    sympy.cosh: lambda x: (_exp(x) + _exp(-x)) / 2,
+    sympy.tanh: lambda x: mpmath.sign(x) if abs(x) > 1e4 else mpmath.tanh(x),
     sympy.asinh: mpmath.asinh,
     sympy.acosh: mpmath.acosh,
     sympy.atanh: mpmath.atanh,

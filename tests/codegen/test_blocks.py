@@ -99,3 +99,13 @@ def test_allocated_names_are_new() -> None:
 @pytest.mark.parametrize("name", sorted(KERNEL_NAMES)[:12])
 def test_reserved_names_are_identifiers(name: str) -> None:
     assert name.isidentifier()
+
+
+def test_functions_of_sizes_are_not_rounded_to_whole_numbers() -> None:
+    """Helpers answer in the type of their argument, and a size is a Python integer."""
+    built = build(
+        lambda x: np.sum(x) * np.log(x.shape[0]) + np.log(2 * x.shape[0] + 1), {"x": "f64[n]"}
+    )
+    for jit in (False, True):
+        (value,) = built.value("cpu", {"x": np.ones(3)}, jit=jit)
+        np.testing.assert_allclose(value, 3 * np.log(3) + np.log(7))

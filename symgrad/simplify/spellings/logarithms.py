@@ -73,6 +73,9 @@ def _log1p_of_exp(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     exponent = views.exponent(node.args[0])
     if exponent is not None:
         return f.softplus(exponent)
+    seen = views.see(node.args[0])
+    if isinstance(seen, f.expm1):
+        return seen.args[0]
     opposite = views.exponent(-views.see(node.args[0]))
     return None if opposite is None else _log_one_minus_exp(opposite)
 
@@ -198,7 +201,7 @@ LOGARITHM_RULES = (
         "always",
         _log_of_named,
     ),
-    Rule("softplus", "log1p(eᵘ) → softplus(u)", "always", _log1p_of_exp),
+    Rule("softplus", "log1p(eᵘ) → softplus(u), log1p(expm1(u)) → u", "always", _log1p_of_exp),
     Rule("log1p", "log(1 + u) → log1p(u)", "a literal 1", _log_near_one),
     Rule(
         "log1mexp",

@@ -91,7 +91,7 @@ def _radicand(part: sympy.Expr, views: Views) -> sympy.Expr | None:
     if seen.is_Pow and seen.exp == HALF:
         return views.spell_out(seen.base)
     if isinstance(seen, f.hypot):
-        return sympy.Add(*(argument**2 for argument in seen.args))
+        return sympy.Add(*(views.spell_out(argument) ** 2 for argument in seen.args))
     return None
 
 
