@@ -15,10 +15,12 @@ from symgrad.codegen.doors import numpy_type
 from symgrad.codegen.host import PrintedProgram, extent_checks, scale_text, shape_text
 from symgrad.codegen.kernels import RESERVED
 from symgrad.program.definitions import DType
+from symgrad.schedule.cuda_apart import segment_names
 from symgrad.schedule.cuda_plan import (
     AccumulateNest,
     CudaAccumulator,
     CudaSchedule,
+    ListSegments,
     RunGrid,
     RunTiles,
     ThreadNest,
@@ -53,6 +55,11 @@ class _CudaHost:
                 self._tiles(step)
             elif isinstance(step, RunGrid):
                 self._grid(step)
+            elif isinstance(step, ListSegments):
+                first, order = segment_names(step.array)
+                self.body.append(
+                    f'{first}, {order} = run.segments("{step.array}", {step.array}, {step.extent})'
+                )
             elif isinstance(step, ReshapeArray):
                 self._reshape(step.statement)
             else:

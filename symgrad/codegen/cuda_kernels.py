@@ -14,9 +14,10 @@ from symgrad.codegen.blocks import affine_text
 from symgrad.codegen.kernels import KernelPrinter, array_type, indices_in, scalar_type
 from symgrad.codegen.spelling import CUDA
 from symgrad.program.definitions import DType
+from symgrad.schedule.cuda_apart import segment_names
 from symgrad.schedule.cuda_plan import AccumulateNest, Combine, CudaKernel, Nest, ThreadNest
 from symgrad.schedule.frozen import Affine, Element, FrozenAxis
-from symgrad.schedule.loops import Declare, FlatLoop, Loop, Node, Parameter
+from symgrad.schedule.loops import Declare, FlatLoop, Loop, Node, Parameter, Segment
 
 __all__ = [
     "CudaParameter",
@@ -344,7 +345,9 @@ class _CudaPrinter(KernelPrinter):
             header = f"range({start}, {stop})" if start != "0" else f"range({stop})"
         return [f"{pad}for {loop.index} in {header}:", *self._nodes(loop.body, depth + 1)]
 
-    def _flat_loop(self, loop: FlatLoop, depth: int) -> list[str]:
+    def _divided_loop(self, loop: FlatLoop | Segment, depth: int) -> list[str]:
+        if isinstance(loop, Segment):
+            return self._segment(loop, depth)
         pad = "    " * depth
         first, step = self.divided
         count = self._count(loop.axes, loop.tile)
@@ -359,6 +362,21 @@ class _CudaPrinter(KernelPrinter):
             header = f"for {flat} in range({first}, {count}, {step}):"
             body = [*self._decode(loop.axes, loop.tile, flat, body), *body]
         return [pad + header, *(f"{pad}    {line}" for line in body)]
+
+    def _segment(self, loop: Segment, depth: int) -> list[str]:
+        pad = "    " * depth
+        first, order = segment_names(loop.array)
+        place, position = self.allocate("place"), self.allocate("position")
+        lane, lanes = self.divided
+        begin = f"{first}[{loop.key}] + {lane}" if lane else f"{first}[{loop.key}]"
+        step = f", {lanes}" if lanes else ""
+        body = self._nodes(loop.body, 0)
+        body = [*self._decode(loop.axes, None, position, body), *body]
+        return [
+            f"{pad}for {place} in range({begin}, {first}[{loop.key} + 1]{step}):",
+            f"{pad}    {position} = {order}[{place}]",
+            *(f"{pad}    {line}" for line in body),
+        ]
 
     # --- elements --------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from symgrad.schedule.loops import (
     Loop,
     Node,
     Parameter,
+    Segment,
     Store,
     View,
     When,
@@ -159,8 +160,8 @@ class KernelPrinter:
             return [f"{pad}if {' and '.join(tests)}:", *self._nodes(node.body, depth + 1)]
         if isinstance(node, Declare):
             return [f"{pad}{self._local(node.local)} = {self._initial(node)}"]
-        if isinstance(node, FlatLoop):
-            return self._flat_loop(node, depth)
+        if isinstance(node, (FlatLoop, Segment)):
+            return self._divided_loop(node, depth)
         return [pad + line for line in self._block(node)]
 
     def _loop(self, loop: Loop, depth: int) -> list[str]:
@@ -185,7 +186,7 @@ class KernelPrinter:
         body = self._nodes(loop.body, depth + 1)
         return [f"{pad}for {loop.index} in {header}:", *body]
 
-    def _flat_loop(self, loop: FlatLoop, depth: int) -> list[str]:
+    def _divided_loop(self, loop: FlatLoop | Segment, depth: int) -> list[str]:
         raise CompileError("loops divided among threads are for the CUDA target")
 
     def _limit(self, bounds: tuple[Bound, ...], tile: bool, default: str, function: str) -> str:
@@ -324,8 +325,8 @@ def indices_in(nodes: tuple[Node, ...]) -> set[str]:
         node = stack.pop()
         if isinstance(node, (Loop, Bind)):
             found.add(node.index)
-        if isinstance(node, FlatLoop):
+        if isinstance(node, (FlatLoop, Segment)):
             found.update(axis.index for axis in node.axes)
-        if isinstance(node, (Loop, FlatLoop, Bind, When)):
+        if isinstance(node, (Loop, FlatLoop, Segment, Bind, When)):
             stack.extend(node.body)
     return found

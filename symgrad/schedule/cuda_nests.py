@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from symgrad.schedule.cuda_plan import AccumulateNest, Combine, Round, ThreadNest
+from symgrad.schedule.cuda_apart import find_scatter
+from symgrad.schedule.cuda_plan import AccumulateNest, Combine, Nest, Round, ThreadNest
 from symgrad.schedule.folds import accumulator_type, fold_nest
 from symgrad.schedule.frozen import (
     FrozenAxis,
@@ -23,6 +24,7 @@ from symgrad.schedule.loops import (
     Local,
     Loop,
     Node,
+    Segment,
     Store,
     When,
 )
@@ -30,7 +32,7 @@ from symgrad.schedule.nests import NestBuilder
 from symgrad.schedule.scans import find_scan
 from symgrad.schedule.terms import append_scaled_local, vector_axis
 
-__all__ = ["accumulate_nest", "element_nests"]
+__all__ = ["accumulate_nest", "element_nests", "segment_arrays"]
 
 
 def element_nests(
@@ -65,6 +67,22 @@ def _plain_nest(definition: FrozenDefinition, context: NestContext, tile: str | 
     rounds, finish, summed = _divide(builder.element())
     wide = bool(summed) and builder.sums_neighbours()
     return ThreadNest(definition.formula, definition.axes, rounds, finish, summed, wide, tile=tile)
+
+
+def segment_arrays(nest: Nest) -> list[str]:
+    """The index arrays whose segments a nest runs over."""
+    found: list[str] = []
+    if isinstance(nest, AccumulateNest):
+        stack = list(nest.body)
+    else:
+        stack = [*(node for part in nest.rounds for node in part.nodes), *nest.finish]
+    while stack:
+        node = stack.pop(0)
+        if isinstance(node, Segment):
+            found.append(node.array)
+        if isinstance(node, (Loop, FlatLoop, Segment, Bind, When)):
+            stack = [*node.body, *stack]
+    return found
 
 
 def accumulate_nest(
@@ -124,7 +142,17 @@ class _ElementBuilder(NestBuilder):
         body: tuple[Node, ...],
     ) -> tuple[Node, ...]:
         own = {axis.index for axis in self.definition.axes}
-        return super().loops(tuple(a for a in axes if a.index not in own), guards, body)
+        axes = tuple(a for a in axes if a.index not in own)
+        scatter = find_scatter(self.definition, axes, guards, self.context.segments)
+        if scatter is None:
+            return super().loops(axes, guards, body)
+        # Inside the segment its positions are as good as indices of the output: they are known.
+        known = replace(self.definition, axes=(*self.definition.axes, *scatter.axes))
+        rest = tuple(g for g in guards if g != scatter.guard)
+        inner = _ElementBuilder(known, replace(self.context, segments={}))
+        nodes = inner.loops(axes, rest, body)
+        values = self.context.segments[scatter.array].extent
+        return (Segment(scatter.array, scatter.key, values, scatter.axes, nodes),)
 
     def _dot_factors(self, sums: list[FrozenTerm]) -> list[tuple[str, int]]:
         return []
@@ -161,6 +189,8 @@ def _strided(node: Node) -> Node:
     """The loop as lanes share it: nested plain loops as one, else the outermost divided."""
     if isinstance(node, (Bind, When)):
         return replace(node, body=tuple(_strided(inner) for inner in node.body))
+    if isinstance(node, Segment):
+        return node
     if not isinstance(node, Loop):
         return node
     axes: list[FrozenAxis] = []
@@ -183,6 +213,9 @@ def _extent(node: Node) -> str:
         return " * ".join(_factor(axis.extent) for axis in node.axes)
     if isinstance(node, (Bind, When)):
         return _extent(node.body[0])
+    if isinstance(node, Segment):
+        positions = " * ".join(_factor(axis.extent) for axis in node.axes)
+        return f"{positions} // max({node.values}, 1) + 1"  # in one segment, on average
     assert isinstance(node, Loop)
     return node.extent
 
@@ -191,7 +224,7 @@ def _has_loop(node: Node) -> bool:
     """Whether a nest is a loop, inside conditions on the element alone or not."""
     if isinstance(node, (Bind, When)):
         return _has_loop(node.body[0])
-    return isinstance(node, Loop)
+    return isinstance(node, (Loop, Segment))
 
 
 def _factor(extent: str) -> str:
@@ -204,7 +237,7 @@ def _combines(node: Node) -> Iterator[Combine]:
     stack: list[Node] = [node]
     while stack:
         inner = stack.pop()
-        if isinstance(inner, (Loop, Bind, When)):
+        if isinstance(inner, (Loop, Segment, Bind, When)):
             stack.extend(reversed(inner.body))
         elif isinstance(inner, Block):
             for effect in inner.effects:

@@ -24,6 +24,7 @@ __all__ = [
     "CudaOptions",
     "CudaSchedule",
     "CudaStep",
+    "ListSegments",
     "Nest",
     "Round",
     "RunGrid",
@@ -40,9 +41,9 @@ class CudaOptions:
     is left runs in further rounds of the same threads. Rows are computed `tile_rows` at a time,
     fewer where scratch for them would exceed `tile_elements` in a block, and no more blocks have
     partial sums than `most_parts` elements hold. As many lanes share a sum as bring
-    `least_threads` to work, and `most_lanes` where lanes are neighbours in memory. All of these
-    are counted from sizes alone, never from the device, so that the same input has the same bits
-    on every card.
+    `least_threads` to work, and `most_lanes` where lanes are neighbours in memory. A sort of
+    indices gives each thread `chunk` of them. All of these are counted from sizes alone, never
+    from the device, so that the same input has the same bits on every card.
     """
 
     threads: int = 256
@@ -52,6 +53,7 @@ class CudaOptions:
     most_parts: int = 16_777_216
     most_lanes: int = 8
     least_threads: int = 65_536
+    chunk: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,16 @@ class RunGrid:
     outputs: tuple[Buffer, ...]
 
 
-CudaStep = RunTiles | RunGrid | ReshapeArray | CheckIndex
+@dataclass(frozen=True, slots=True)
+class ListSegments:
+    """The positions of an index array in the order of its values, and where each value starts."""
+
+    array: str
+    shape: tuple[str, ...]
+    extent: str
+
+
+CudaStep = RunTiles | RunGrid | ListSegments | ReshapeArray | CheckIndex
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symgrad.schedule.cuda_nests import accumulate_nest, element_nests
+from symgrad.schedule.cuda_apart import index_arrays, scatters, segment_names
+from symgrad.schedule.cuda_nests import accumulate_nest, element_nests, segment_arrays
 from symgrad.schedule.cuda_plan import (
     BlockSum,
     CudaAccumulator,
@@ -13,6 +14,7 @@ from symgrad.schedule.cuda_plan import (
     CudaOptions,
     CudaSchedule,
     CudaStep,
+    ListSegments,
     Nest,
     RunGrid,
     RunTiles,
@@ -21,7 +23,7 @@ from symgrad.schedule.cuda_plan import (
 from symgrad.schedule.frozen import FrozenAxis, FrozenDefinition, FrozenIndexCheck, FrozenProgram
 from symgrad.schedule.fusion import FusedNest, Group, fuse
 from symgrad.schedule.guarding import NestContext
-from symgrad.schedule.loops import Declare, Node, Parameter
+from symgrad.schedule.loops import Declare, Node, Parameter, View
 from symgrad.schedule.nests import is_pointwise
 from symgrad.schedule.phases import Placed, sample_axis
 from symgrad.schedule.plan import CheckIndex, ReshapeArray, ScheduleOptions
@@ -63,6 +65,12 @@ class _CudaScheduler(Scheduler):
         super().__init__(program, ScheduleOptions())
         self.cuda_options = options
         self.cuda_steps: list[CudaStep] = []
+        arrays = index_arrays(self.program)
+        self.context = NestContext(None, False, self.ranges, arrays)
+        self.listed: set[str] = set()
+
+    def run_apart(self, program: FrozenProgram) -> frozenset[str]:
+        return scatters(program)
 
     def run_cuda(self) -> CudaSchedule:
         for phase in range(self.phases.count + 1):
@@ -79,7 +87,7 @@ class _CudaScheduler(Scheduler):
     def _whole(self, item: Placed) -> None:
         statement = item.statement
         if isinstance(statement, FrozenDefinition):
-            nests = element_nests(statement, NestContext(None, False, self.ranges), None)
+            nests = element_nests(statement, self.context, None)
             for number, nest in enumerate(nests):
                 outputs = () if number else (self._buffer(statement.name),)
                 self.cuda_steps.append(RunGrid(self._grid(nest, [statement]), outputs))
@@ -90,6 +98,7 @@ class _CudaScheduler(Scheduler):
 
     def _grid(self, nest: ThreadNest, definitions: Sequence[FrozenDefinition]) -> CudaKernel:
         parameters = [self._parameter(name, "full", None) for name in arrays_of(definitions)]
+        parameters.extend(self._segment_parameters([nest]))
         sizes = self.program.sizes
         return CudaKernel(self._kernel_name(), None, sizes, tuple(parameters), (), (nest,))
 
@@ -117,7 +126,10 @@ class _CudaScheduler(Scheduler):
             self._kernel_name(),
             self.sample,
             self.program.sizes,
-            tuple(self._cuda_parameters(members, scratch, kept)),
+            (
+                *self._cuda_parameters(members, scratch, kept),
+                *self._segment_parameters(nests),
+            ),
             tuple(sums),
             tuple(nests),
         )
@@ -138,7 +150,7 @@ class _CudaScheduler(Scheduler):
 
     def _group(self, group: Group, kept: frozenset[str], sums: list[BlockSum]) -> list[Nest]:
         assert self.sample is not None
-        context = NestContext(None, False, self.ranges)
+        context = self.context
         definition, accumulates = group.members[0]
         if group.loops is None and accumulates:
             return [accumulate_nest(definition, context, self.sample)]
@@ -154,6 +166,18 @@ class _CudaScheduler(Scheduler):
         tile = next(a.index for a in group.loops if a.extent == self.sample)
         finish: tuple[Node, ...] = (body,)
         return [ThreadNest(formulas(group), group.loops, (), finish, tile=tile)]
+
+    def _segment_parameters(self, nests: Sequence[Nest]) -> list[Parameter]:
+        """The lists of positions that nests run over; made before the first kernel that does."""
+        found: list[Parameter] = []
+        for array in dict.fromkeys(a for nest in nests for a in segment_arrays(nest)):
+            shape = self.shapes[array]
+            if array not in self.listed:
+                self.listed.add(array)
+                self.cuda_steps.append(ListSegments(array, shape, self.ranges[array]))
+            for name in segment_names(array):
+                found.append(Parameter(View(name, name, 1, "int64"), "full", ("",)))
+        return found
 
     def _cuda_parameters(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from symgrad.schedule.frozen import (
     Affine,
@@ -11,6 +12,7 @@ from symgrad.schedule.frozen import (
     FrozenAxis,
     FrozenDefinition,
     FrozenGuard,
+    FrozenIndexCheck,
     FrozenTerm,
     Subscript,
     indices_of,
@@ -27,12 +29,14 @@ class NestContext:
 
     `sample` is the extent whose loops run over tile rows (None in a whole kernel), `accumulate`
     whether the target already holds a partial sum over earlier rows (the loop over rows is then
-    a summed one, else an output's), `ranges` the extents in which index arrays lie.
+    a summed one, else an output's), `ranges` the extents in which index arrays lie, `segments`
+    index arrays whose positions are listed by value.
     """
 
     sample: str | None
     accumulate: bool
     ranges: dict[str, str]
+    segments: Mapping[str, FrozenIndexCheck] = field(default_factory=dict)
 
     def tile_index(self, definition: FrozenDefinition, term: FrozenTerm | None) -> str | None:
         """The loop index that counts the rows of the tile."""

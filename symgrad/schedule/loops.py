@@ -25,6 +25,7 @@ __all__ = [
     "Loop",
     "Node",
     "Parameter",
+    "Segment",
     "Store",
     "View",
     "When",
@@ -71,6 +72,20 @@ class FlatLoop:
 
     axes: tuple[FrozenAxis, ...]
     tile: str | None
+    body: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Runs over the positions at which an index array has the value `key`, in their order.
+
+    `axes` are the indices of a position, `values` how many values there are. Divided among lanes on CUDA, the only target that has it.
+    """
+
+    array: str
+    key: str
+    values: str
+    axes: tuple[FrozenAxis, ...]
     body: tuple[Node, ...]
 
 
@@ -140,7 +155,7 @@ class Block:
     effects: tuple[Store | Fold, ...]
 
 
-Node = Loop | FlatLoop | Bind | When | Declare | Block
+Node = Loop | FlatLoop | Segment | Bind | When | Declare | Block
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ finished first: that read starts a new phase, as does the use of a total.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -76,12 +77,21 @@ def sample_axis(shape: tuple[str, ...], sample: str | None) -> int | None:
     return shape.index(sample) if sample is not None and sample in shape else None
 
 
-def split_mixed(program: FrozenProgram, sample: str | None) -> FrozenProgram:
-    """A total with terms that need no samples: the total gets a name, the rest is added to it."""
+def split_mixed(
+    program: FrozenProgram, sample: str | None, apart: Collection[str] = ()
+) -> FrozenProgram:
+    """A total with terms that need no samples: the total gets a name, the rest is added to it.
+
+    Definitions of `apart` stay as they are.
+    """
     taken = {s.name for s in program.statements}
     statements: list[FrozenStatement] = []
     for statement in program.statements:
-        if not isinstance(statement, FrozenDefinition) or _kind(statement, sample) != "mixed":
+        if (
+            not isinstance(statement, FrozenDefinition)
+            or statement.name in apart
+            or _kind(statement, sample) != "mixed"
+        ):
             statements.append(statement)
             continue
         name = f"{statement.name}_total"
@@ -139,14 +149,15 @@ def _scans_along(definition: FrozenDefinition, term: FrozenTerm, index: str) -> 
     return scan is not None and scan.axis.index == index
 
 
-def place(program: FrozenProgram, sample: str | None) -> Phases:
-    """The phase of every statement, by the reads between them."""
-    return _Placer(program, sample).run()
+def place(program: FrozenProgram, sample: str | None, apart: Collection[str] = ()) -> Phases:
+    """The phase of every statement, by the reads between them; those of `apart` are whole."""
+    return _Placer(program, sample, apart).run()
 
 
 class _Placer:
-    def __init__(self, program: FrozenProgram, sample: str | None) -> None:
+    def __init__(self, program: FrozenProgram, sample: str | None, apart: Collection[str]) -> None:
         self.program = program
+        self.apart = apart
         self.sample = sample
         self.kinds: dict[str, Kind] = {}
         self.phases: dict[str, int] = {}
@@ -169,7 +180,7 @@ class _Placer:
     def _place(self, statement: FrozenStatement) -> None:
         name = statement.name
         kind: Kind = "whole"
-        if isinstance(statement, FrozenDefinition):
+        if isinstance(statement, FrozenDefinition) and name not in self.apart:
             found = _kind(statement, self.sample)
             kind = "whole" if found == "mixed" else found
         self.kinds[name] = kind

@@ -55,9 +55,10 @@ class Scheduler:
     def __init__(self, program: FrozenProgram, options: ScheduleOptions) -> None:
         program = split_norms(program)
         self.sample = choose_sample(program)
-        self.program = split_mixed(program, self.sample)
+        apart = self.run_apart(program)
+        self.program = split_mixed(program, self.sample, apart)
         self.options = options
-        self.phases: Phases = place(self.program, self.sample)
+        self.phases: Phases = place(self.program, self.sample, apart)
         self.kinds = {p.statement.name: p.kind for p in self.phases.placed}
         self.shapes = {a.name: a.shape for a in (*program.arguments, *program.constants)}
         self.dtypes: dict[str, DType] = {
@@ -77,6 +78,10 @@ class Scheduler:
             if tiled:
                 self._tiled_step(tiled)
         return Schedule(self.program, self.sample, tuple(self.steps), self.options)
+
+    def run_apart(self, program: FrozenProgram) -> frozenset[str]:
+        """Definitions that are not to be computed tile by tile, even where that is possible."""
+        return frozenset()
 
     # --- whole steps -----------------------------------------------------------------------------
 

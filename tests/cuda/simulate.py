@@ -39,6 +39,7 @@ SMALL = CudaOptions(
     most_parts=64,
     most_lanes=2,
     least_threads=8,
+    chunk=2,
 )
 Array = np.ndarray
 
