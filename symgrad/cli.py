@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from symgrad.ahead import KernelReport, compile_ahead, format_reports, parse_capabilities
 from symgrad.capture import parse_named_shape
 from symgrad.compilation import (
     CompiledFile,
@@ -87,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     compiling.add_argument(
         "--no-warm", action="store_true", help="leave compilation to the first import"
+    )
+    compiling.add_argument(
+        "--cc",
+        metavar="80,90",
+        help="compile CUDA kernels ahead of time for these compute capabilities, and report their "
+        "registers; needs no GPU",
     )
     compiling.add_argument("--timings", action="store_true", help="seconds of each stage and pass")
     compiling.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -200,14 +207,24 @@ def _read_shapes(texts: Sequence[str]) -> dict[str, str]:
 def _compile(options: argparse.Namespace) -> int:
     console = Console(stderr=True, quiet=options.quiet)
     request = _request(options)
+    capabilities = parse_capabilities(options.cc) if options.cc else ()
+    if capabilities and request.target != "cuda":
+        raise ModelError("--cc is for --target cuda: the other targets have no kernels for a GPU")
     with console.status("deriving and emitting …"):
         compiled = compile_file(request)
     kernels = compiled.text.count("@njit(\n") + compiled.text.count('@njit("')
     if kernels and not options.no_warm:
         with console.status(f"compiling {kernels} kernels …"), compiled.timings.stage("compile"):
             warm(compiled.path)
+    reports: tuple[KernelReport, ...] = ()
+    if capabilities:
+        with console.status("compiling ahead …"), compiled.timings.stage("compile"):
+            reports = compile_ahead(compiled.path, capabilities)
     if not options.quiet:
-        _print_summary(compiled, kernels, options.timings)
+        shown = kernels or compiled.text.count("@cuda.jit(**")
+        _print_summary(compiled, shown, options.timings)
+        if reports:
+            print(format_reports(reports), end="")
     return 0
 
 

@@ -96,6 +96,10 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
     identity = hashlib.sha256("\n".join(kernels).encode()).hexdigest()[:16]
     template = "cuda.py.jinja" if module.target == "cuda" else "module.py.jinja"
     text = render(template, {**values, "identity": identity})
+    if module.target == "cuda":
+        # Folders of kernels compiled ahead belong to one text of the module, the template's too.
+        identity = hashlib.sha256(text.encode()).hexdigest()[:16]
+        text = render(template, {**values, "identity": identity})
     imports = {
         "uses_math": "math." in text,
         "uses_njit": "@njit" in text,

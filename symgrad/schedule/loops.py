@@ -79,7 +79,8 @@ class FlatLoop:
 class Segment:
     """Runs over the positions at which an index array has the value `key`, in their order.
 
-    `axes` are the indices of a position, `values` how many values there are. Divided among lanes on CUDA, the only target that has it.
+    `axes` are the indices of a position, `values` how many values there are. Divided among lanes
+    on CUDA, the only target that has it.
     """
 
     array: str
