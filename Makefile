@@ -13,7 +13,7 @@ MODELS := $(wildcard examples/*/model.py)
 
 help:
 	@echo "make demo      train a network on handwritten digits with a generated gradient module"
-	@echo "make test      ruff, mypy and pytest (WITH_PEERS=1: compare with torch as well)"
+	@echo "make test      ruff, mypy and pytest (WITH_PEERS=1: with torch and numba-cuda)"
 	@echo "make examples  compile every example into generated/, write its formulas into its README"
 	@echo "make bench     time symgrad beside jax, torch and C++, write docs/benchmarks.md"
 	@echo "make clean     remove $(VENV) and all caches"
@@ -22,7 +22,7 @@ demo: $(VENV)/.examples
 	$(PY) -m symgrad compile examples/mlp/model.py
 	$(PY) -m examples.mlp.run
 
-test: $(VENV)/.test $(if $(CI)$(WITH_PEERS),peers)
+test: $(VENV)/.test $(if $(CI)$(WITH_PEERS),peers toolchain)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -41,6 +41,12 @@ peers: $(VENV)/.test
 	@test -e $(VENV)/.peers || \
 	{ $(PY) -m pip install --disable-pip-version-check $(PEERS) && touch $(VENV)/.peers; } || \
 	echo "$(PEERS) cannot be installed here; the comparisons with torch are skipped"
+
+# CUDA kernels are compiled, though not run, without a GPU; those tests are skipped without this.
+toolchain: $(VENV)/.test
+	@test -e $(VENV)/.cuda || \
+	{ $(PY) -m pip install --disable-pip-version-check --quiet -e '.[cuda]' && touch $(VENV)/.cuda; } || \
+	echo "numba-cuda cannot be installed here; CUDA kernels run in the simulator only"
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 from symgrad.api import import_file
+from symgrad.compilation import Request, compile_file
 from symgrad.errors import CompileError, ModelError
 
-__all__ = ["KernelReport", "compile_ahead", "format_reports", "parse_capabilities"]
+__all__ = ["KernelReport", "compile_ahead", "format_reports", "kernel_table", "parse_capabilities"]
 
 _REGISTERS = re.compile(r"used (\d+) registers", re.IGNORECASE)
 _SPILLS = re.compile(r"(\d+) bytes spill (?:stores|loads)")
@@ -144,3 +146,12 @@ def format_reports(reports: Sequence[KernelReport]) -> str:
         for r in reports
     ]
     return "\n".join([head, *lines]) + "\n"
+
+
+def kernel_table(request: Request, capabilities: Sequence[int]) -> str:
+    """The table for the CUDA kernels of a model, compiled in a folder that is then removed."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "module.py"
+        compiled = compile_file(replace(request, output=output, target="cuda"))
+        reports = compile_ahead(compiled.path, capabilities)
+    return "\nCUDA kernels\n\n" + format_reports(reports)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from symgrad.ahead import kernel_table, parse_capabilities
 from symgrad.api import load
 from symgrad.codegen import write_atomically
 from symgrad.compilation import Request, derive_file
@@ -43,6 +44,11 @@ def register_explain(
         help="of the derivatives; by default both, matrix notation where there is one",
     )
     parser.add_argument("--cost", action="store_true", help="operations and bytes by sizes")
+    parser.add_argument(
+        "--cc",
+        metavar="80,90",
+        help="with --cost: registers and memory of the CUDA kernels for these compute capabilities",
+    )
     parser.add_argument("--steps", action="store_true", help="what each pass changed")
     parser.set_defaults(run=lambda options: _explain(options, request(options)))
 
@@ -115,6 +121,8 @@ def _explain(options: argparse.Namespace, request: Request) -> int:
         steps = recorder.steps if len(derived) == 1 else ()
         shown = explain(one, notation=options.notation, cost=options.cost, steps=steps)
         _print(shown, options.format)
+    if options.cost and options.cc:
+        sys.stdout.write(kernel_table(request, parse_capabilities(options.cc)))
     return 0
 
 

@@ -12,7 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from symgrad.ahead import KernelReport, compile_ahead, format_reports, parse_capabilities
+from symgrad.ahead import (
+    KernelReport,
+    compile_ahead,
+    format_reports,
+    kernel_table,
+    parse_capabilities,
+)
 from symgrad.api import import_file
 from symgrad.compilation import Request, compile_file
 from symgrad.errors import ModelError
@@ -116,6 +122,13 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"_loss_grad_1 +90 +\d+ +0 ", done.stdout), done.stdout
+
+
+@needs_toolchain
+def test_table_of_explain() -> None:
+    request = Request(ROOT / "examples" / "poisson" / "model.py")
+    table = kernel_table(request, (90,))
+    assert "CUDA kernels" in table and re.search(r"_loss_grad_1 +90 +\d+ +0 ", table)
 
 
 def test_capabilities() -> None:
