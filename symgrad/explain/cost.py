@@ -138,26 +138,38 @@ def _term_cost(term: Term, axes: tuple[Axis, ...]) -> tuple[sympy.Expr, sympy.Ex
 
 
 def element_operations(body: sympy.Expr) -> int:
-    """Operations to compute one element; what holds sizes and numbers only is computed once.
+    """Operations to compute one element, a repeated subexpression once.
+
+    What holds sizes and numbers only is computed before the loops and not counted.
 
     >>> x = Access("x", sympy.Symbol("i"))
     >>> element_operations((x - 1) ** 2 / 2)
     3
     """
-    if isinstance(body, Access) or not body.has(Access):
-        return 0
-    inner = sum(element_operations(argument) for argument in body.args)
-    if body.is_Add:
-        return inner + len(body.args) - 1
-    if body.is_Mul:
-        arrays = [factor for factor in body.args if factor.has(Access)]
-        number = sympy.Mul(*(factor for factor in body.args if not factor.has(Access)))
+    count = 0
+    seen: set[sympy.Basic] = set()
+    stack = [body]
+    while stack:
+        node = stack.pop()
+        if node in seen or isinstance(node, Access) or not node.has(Access):
+            continue
+        seen.add(node)
+        count += _own_operations(node)
+        stack.extend(node.args)
+    return count
+
+
+def _own_operations(node: sympy.Expr) -> int:
+    """n − 1 for a sum or product of n; to divide by y is one operation, to change a sign none."""
+    if node.is_Add:
+        return len(node.args) - 1
+    if node.is_Mul:
+        arrays = [factor for factor in node.args if factor.has(Access)]
+        number = sympy.Mul(*(factor for factor in node.args if not factor.has(Access)))
         factors = len(arrays) + int(number not in (1, -1))
         below = sum(1 for a in arrays if a.is_Pow and a.exp.is_negative)
-        return inner + factors - 1 - min(below, factors - 1)  # to divide by y is one operation
-    if body.is_Pow and body.exp.is_negative:
-        return inner + (1 if body.exp == -1 else 2)
-    return inner + 1
+        return factors - 1 - min(below, factors - 1)
+    return 2 if node.is_Pow and node.exp.is_negative and node.exp != -1 else 1
 
 
 def _split(term: Term, bound: set[sympy.Symbol]) -> tuple[sympy.Expr, sympy.Expr]:
