@@ -67,14 +67,6 @@ def forward_step_gradient(a, A, b, c):
     return share @ c
 
 
-def gaussian_process(y, K):
-    return 0.5 * (y @ np.linalg.solve(K, y))
-
-
-def gaussian_process_gradient(y, K):
-    return np.linalg.solve(K, y)
-
-
 MODELS = (
     Entry(
         "Matrix factorisation",

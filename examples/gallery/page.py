@@ -28,10 +28,11 @@ _SIZE = 64  # all sizes, where operations are compared
 HEAD = """\
 # Gallery
 
-Classical losses and functions, each differentiated by its first argument. Formulas are the compiler's;
-`python -m examples.gallery.page` writes this page and checks every gradient against the one of a
-textbook, written by hand, at random points. Functions act on each element, ⊙ and ⊘ multiply and
-divide element by element, 1 is a vector of ones; where there is no matrix form, indices are written.
+Classical losses and functions, each differentiated by its first argument. The formulas are the
+compiler's; `python -m examples.gallery.page` writes this page and checks every gradient against
+the one of a textbook, written by hand, at random points. Functions act on each element, ⊙ and ⊘
+multiply and divide element by element, 1 is a vector of ones, `step(x)` is 1 where x > 0 and 1/2
+where x = 0. Where there is no matrix form, indices are written.
 
 Operations are those of the gradient alone, counted in the same way for both: additions,
 multiplications, divisions, comparisons and calls of functions.
