@@ -53,7 +53,7 @@ def test_imports_are_few(text: str) -> None:
             found.add(str(node.module).split(".")[0])
     # cuda.core comes with numba-cuda, and is imported where a DLPack object is passed.
     assert found <= {
-        *("__future__", "math", "sys", "threading", "collections", "typing"),
+        *("__future__", "collections", "ctypes", "math", "pathlib", "sys", "threading", "typing"),
         *("numpy", "numba", "cuda"),
     }
 
