@@ -1,6 +1,6 @@
 """Values and gradients of examples/poisson/model.py, derived symbolically; do not edit.
 
-source   examples/poisson/model.py, sha256 5b1dc344c4ef66ec91161793e796336e5cd41eb1b6608e23b6926328a4d1fa46
+source   examples/poisson/model.py, sha256 3e4d1a65b60f1011706c6f547c37a36e74e5cf514e48861e6258876164dbb8ea
 symgrad  0.1.0, target cpu
 
 loss (line 9) and its gradient by beta:
@@ -16,6 +16,13 @@ loss (line 9) and its gradient by beta:
     eta      = X·beta + offset
     loss     = 1/n · 1ᵀ(log Γ(1 + y) + exp(eta) − eta ⊙ y)
     beta_bar = 1/n · Xᵀ(exp(X·beta + offset) − y)
+
+loss_hessian:
+
+    eta[i] = Σ_j beta[j]·X[i,j] + offset[i]       i < n, j < p
+    t1[i] = exp(eta[i])                           i < n
+    hessian[j,k] = 1/n·Σ_i t1[i]·X[i,j]·X[i,k]    j < p, k < p, i < n
+    ∂²loss/∂beta²: dense
 """
 
 # ruff: noqa
@@ -39,7 +46,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_793b07b570732b09"
+__name__ = "symgrad_module_24040c7143d6db3a"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -218,10 +225,10 @@ def _gammaln(x):
 
 
 @njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1])",
     **_OPTIONS,
 )
-def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
+def _loss_1(rows, p, beta, X, offset, eta, y, loss):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
@@ -243,14 +250,12 @@ def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
         for j in range(p):
             total += beta[j] * X[i, j]
         eta[i] = offset[i] + total
-    # loss_exp[i] = exp(eta[i])
-    for i in range(rows):
-        loss_exp[i] = _exp(eta[i])
     # loss = 1/n·Σ_i (exp(eta[i]) + gammaln(1 + y[i]) - eta[i]·y[i])
     loss_sum = 0.0
     for i in range(rows):
-        v2 = y[i]
-        loss_sum += loss_exp[i] + _gammaln(1.0 + v2) - eta[i] * v2
+        v2 = eta[i]
+        v3 = y[i]
+        loss_sum += _exp(v2) + _gammaln(1.0 + v3) - v2 * v3
     loss[0] += loss_sum
 
 
@@ -258,11 +263,11 @@ _loss_1_address = _address_of(_loss_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, loss_exp, y, loss):
+def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, y, loss):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
@@ -277,7 +282,6 @@ def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, loss_exp, 
                     X[start : start + rows],
                     offset[start : start + rows],
                     eta[block],
-                    loss_exp[block],
                     y[start : start + rows],
                     loss[block],
                 ),
@@ -285,10 +289,10 @@ def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, loss_exp, 
 
 
 @njit(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
     **_OPTIONS,
 )
-def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar):
+def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
@@ -311,16 +315,15 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, bet
             total += beta[j] * X[i, j]
         eta[i] = offset[i] + total
     # t1[i] = exp(eta[i])
-    for i in range(rows):
-        t1[i] = _exp(eta[i])
     # loss = 1/n·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])
     # matmul1_bar[i] = (t1[i] - y[i])/n
     loss_sum = 0.0
     for i in range(rows):
-        v2 = t1[i]
-        v3 = y[i]
-        loss_sum += v2 + _gammaln(1.0 + v3) - eta[i] * v3
-        matmul1_bar[i] = (v2 - v3) / n
+        v2 = eta[i]
+        v3 = _exp(v2)
+        v4 = y[i]
+        loss_sum += v3 + _gammaln(1.0 + v4) - v2 * v4
+        matmul1_bar[i] = (v3 - v4) / n
     loss[0] += loss_sum
     # beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]
     for i in range(0, rows - rows % 4, 4):
@@ -345,12 +348,12 @@ _loss_grad_1_address = _address_of(_loss_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
-    address, blocks, tile, n, p, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar
+    address, blocks, tile, n, p, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar
 ):
     for block in prange(blocks):
         first = block * n // blocks
@@ -367,11 +370,140 @@ def _loss_grad_1_blocks(
                     X[start : start + rows],
                     offset[start : start + rows],
                     eta[block],
-                    t1[block],
                     y[start : start + rows],
                     loss[block],
                     matmul1_bar[block],
                     beta_bar[block],
+                ),
+            )
+
+
+@njit(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])",
+    **_OPTIONS,
+)
+def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian):
+    # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
+    for i in range(0, rows - rows % 4, 4):
+        total = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
+        for j in range(p):
+            v = beta[j]
+            total += v * X[i, j]
+            total_i1 += v * X[i + 1, j]
+            total_i2 += v * X[i + 2, j]
+            total_i3 += v * X[i + 3, j]
+        eta[i] = offset[i] + total
+        eta[i + 1] = offset[i + 1] + total_i1
+        eta[i + 2] = offset[i + 2] + total_i2
+        eta[i + 3] = offset[i + 3] + total_i3
+    for i in range(rows - rows % 4, rows):
+        total = 0.0
+        for j in range(p):
+            total += beta[j] * X[i, j]
+        eta[i] = offset[i] + total
+    # t1[i] = exp(eta[i])
+    for i in range(rows):
+        t1[i] = _exp(eta[i])
+    # hessian[j,k] = 1/n·Σ_i t1[i]·X[i,j]·X[i,k]
+    for j in range(0, p - p % 4, 4):
+        for i in range(0, rows - rows % 4, 4):
+            t1_here = t1[i]
+            X_here1 = X[i, j]
+            X_here2 = X[i, j + 1]
+            X_here3 = X[i, j + 2]
+            X_here4 = X[i, j + 3]
+            t1_here5 = t1[i + 1]
+            X_here6 = X[i + 1, j]
+            X_here7 = X[i + 1, j + 1]
+            X_here8 = X[i + 1, j + 2]
+            X_here9 = X[i + 1, j + 3]
+            t1_here10 = t1[i + 2]
+            X_here11 = X[i + 2, j]
+            X_here12 = X[i + 2, j + 1]
+            X_here13 = X[i + 2, j + 2]
+            X_here14 = X[i + 2, j + 3]
+            t1_here15 = t1[i + 3]
+            X_here16 = X[i + 3, j]
+            X_here17 = X[i + 3, j + 1]
+            X_here18 = X[i + 3, j + 2]
+            X_here19 = X[i + 3, j + 3]
+            for k in range(p):
+                v2 = X[i, k]
+                v3 = X[i + 1, k]
+                v4 = X[i + 2, k]
+                v5 = X[i + 3, k]
+                hessian[j, k] += (
+                    t1_here * X_here1 * v2
+                    + t1_here5 * X_here6 * v3
+                    + t1_here10 * X_here11 * v4
+                    + t1_here15 * X_here16 * v5
+                )
+                hessian[j + 1, k] += (
+                    t1_here * X_here2 * v2
+                    + t1_here5 * X_here7 * v3
+                    + t1_here10 * X_here12 * v4
+                    + t1_here15 * X_here17 * v5
+                )
+                hessian[j + 2, k] += (
+                    t1_here * X_here3 * v2
+                    + t1_here5 * X_here8 * v3
+                    + t1_here10 * X_here13 * v4
+                    + t1_here15 * X_here18 * v5
+                )
+                hessian[j + 3, k] += (
+                    t1_here * X_here4 * v2
+                    + t1_here5 * X_here9 * v3
+                    + t1_here10 * X_here14 * v4
+                    + t1_here15 * X_here19 * v5
+                )
+        for i in range(rows - rows % 4, rows):
+            t1_here = t1[i]
+            X_here1 = X[i, j]
+            X_here2 = X[i, j + 1]
+            X_here3 = X[i, j + 2]
+            X_here4 = X[i, j + 3]
+            for k in range(p):
+                v6 = X[i, k]
+                hessian[j, k] += t1_here * X_here1 * v6
+                hessian[j + 1, k] += t1_here * X_here2 * v6
+                hessian[j + 2, k] += t1_here * X_here3 * v6
+                hessian[j + 3, k] += t1_here * X_here4 * v6
+    for j in range(p - p % 4, p):
+        for i in range(rows):
+            t1_here = t1[i]
+            X_here1 = X[i, j]
+            for k in range(p):
+                hessian[j, k] += t1_here * X_here1 * X[i, k]
+
+
+_loss_hessian_1_address = _address_of(_loss_hessian_1)
+
+
+@njit(
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_hessian_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, t1, hessian):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    p,
+                    beta,
+                    X[start : start + rows],
+                    offset[start : start + rows],
+                    eta[block],
+                    t1[block],
+                    hessian[block],
                 ),
             )
 
@@ -411,25 +543,13 @@ def _check_loss(beta, X, offset, y):
 
 
 def _run_loss(p, n, beta, X, offset, y):
-    tile = _count_rows(2)
-    blocks2 = _count_blocks(n, p + 3, tile * (2) + 1)
+    tile = _count_rows(1)
+    blocks2 = _count_blocks(n, p + 2, tile * (1) + 1)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     eta_tile = np.empty((blocks2, tile), np.float64)
-    loss_exp_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
-            _loss_1_address,
-            blocks2,
-            tile,
-            n,
-            p,
-            beta,
-            X,
-            offset,
-            eta_tile,
-            loss_exp_tile,
-            y,
-            loss_blocks,
+            _loss_1_address, blocks2, tile, n, p, beta, X, offset, eta_tile, y, loss_blocks
         )
     else:
         for start in range(0, n, tile):
@@ -441,7 +561,6 @@ def _run_loss(p, n, beta, X, offset, y):
                 X[start : start + rows],
                 offset[start : start + rows],
                 eta_tile[0],
-                loss_exp_tile[0],
                 y[start : start + rows],
                 loss_blocks[0],
             )
@@ -450,12 +569,11 @@ def _run_loss(p, n, beta, X, offset, y):
 
 
 def _run_loss_grad(p, n, beta, X, offset, y):
-    tile = _count_rows(3)
-    blocks2 = _count_blocks(n, 2 * p + 4, tile * (3) + 1 + p)
+    tile = _count_rows(2)
+    blocks2 = _count_blocks(n, 2 * p + 4, tile * (2) + 1 + p)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     beta_bar_blocks = np.zeros((blocks2, p), np.float64)
     eta_tile = np.empty((blocks2, tile), np.float64)
-    t1_tile = np.empty((blocks2, tile), np.float64)
     matmul1_bar_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
@@ -468,7 +586,6 @@ def _run_loss_grad(p, n, beta, X, offset, y):
             X,
             offset,
             eta_tile,
-            t1_tile,
             y,
             loss_blocks,
             matmul1_bar_tile,
@@ -485,7 +602,6 @@ def _run_loss_grad(p, n, beta, X, offset, y):
                 X[start : start + rows],
                 offset[start : start + rows],
                 eta_tile[0],
-                t1_tile[0],
                 y[start : start + rows],
                 loss_blocks[0],
                 matmul1_bar_tile[0],
@@ -564,6 +680,156 @@ def loss_vjp(
     values, gradients = _run_loss_grad(*_check_loss(beta, X, offset, y))
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
     return values[0], _deliver("loss", LossGradients, scaled, True, out, accumulate)
+
+
+def _run_loss_hessian(p, n, beta, X, offset, y):
+    tile = _count_rows(2)
+    blocks2 = _count_blocks(n, p + p * p + 2, tile * (2) + p * p)
+    hessian_blocks = np.zeros((blocks2, p, p), np.float64)
+    eta_tile = np.empty((blocks2, tile), np.float64)
+    t1_tile = np.empty((blocks2, tile), np.float64)
+    if blocks2 > 1:
+        _loss_hessian_1_blocks(
+            _loss_hessian_1_address,
+            blocks2,
+            tile,
+            n,
+            p,
+            beta,
+            X,
+            offset,
+            eta_tile,
+            t1_tile,
+            hessian_blocks,
+        )
+    else:
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
+            _loss_hessian_1(
+                rows,
+                p,
+                beta,
+                X[start : start + rows],
+                offset[start : start + rows],
+                eta_tile[0],
+                t1_tile[0],
+                hessian_blocks[0],
+            )
+    hessian = _combine(hessian_blocks) * (np.divide(1.0, n))
+    return Dense(hessian, 1)
+
+
+def loss_hessian(
+    beta: NDArray[np.float64],
+    X: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    y: NDArray[np.float64],
+) -> Any:
+    """The second derivative, stored by its structure, of loss by beta.
+
+    Arguments as for `loss`.
+    ∂²loss/∂beta²: dense
+    """
+    return _run_loss_hessian(*_check_loss(beta, X, offset, y))
+
+
+# --- structures ----------------------------------------------------------------------------------
+
+
+class Structure:
+    """A linear map from arrays of shape `columns` to arrays of shape `rows`.
+
+    Vectors may have the shape of the argument, or be flat; several flat ones are the columns of a
+    matrix.
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the flattened matrix."""
+        return int(np.prod(self.rows, dtype=int)), int(np.prod(self.columns, dtype=int))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.rows} x {self.columns}>"
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.asarray(self.to_dense(), dtype=dtype)
+
+    def __matmul__(self, vector: Any) -> Any:
+        """The product with one vector or several."""
+        return self._apply("@", vector, self.columns, self.rows, self._times)
+
+    def solve(self, vector: Any) -> Any:
+        """The solution x of A·x = vector, for a square map.
+
+        Raises:
+            numpy.linalg.LinAlgError: the matrix is singular or not square.
+        """
+        if self.shape[0] != self.shape[1]:
+            raise np.linalg.LinAlgError(f"{self!r} is not square, so it has no inverse")
+        return self._apply("solve", vector, self.rows, self.columns, self._solve)
+
+    def to_dense(self) -> Any:
+        """The array of shape rows + columns, zeros included."""
+        matrix = self._times(np.eye(self.shape[1]))
+        return matrix.reshape(self.rows + self.columns)
+
+    def matrix(self) -> Any:
+        """The flattened matrix as a two-dimensional array."""
+        return self.to_dense().reshape(self.shape)
+
+    def _apply(self, name: str, vector: Any, given: Any, result: Any, run: Any) -> Any:
+        array = np.asarray(vector)
+        length = int(np.prod(given, dtype=int))
+        if array.shape == tuple(given):
+            return run(array.reshape(length, 1)).reshape(result)
+        if array.shape == (length,):
+            return run(array.reshape(length, 1)).reshape(-1)
+        if array.ndim == 2 and array.shape[0] == length:
+            return run(array)
+        raise ValueError(
+            f"{name}: a vector of shape {array.shape} does not fit {self!r}; "
+            f"expected {tuple(given)}, ({length},) or ({length}, m)"
+        )
+
+    def _times(self, flat: Any) -> Any:
+        raise NotImplementedError
+
+    def _solve(self, flat: Any) -> Any:
+        return np.linalg.solve(self.matrix(), flat)
+
+
+class Dense(Structure):
+    """Every element: an array of shape rows + columns, the first `rank` axes being rows."""
+
+    def __init__(self, array: Any, rank: int) -> None:
+        self.array = np.asarray(array)
+        self.rows = self.array.shape[:rank]
+        self.columns = self.array.shape[rank:]
+
+    def to_dense(self) -> Any:
+        """The array of shape rows + columns."""
+        return self.array
+
+    def transpose(self) -> Dense:
+        """The map in the other direction."""
+        rank, total = len(self.rows), self.array.ndim
+        order = (*range(rank, total), *range(rank))
+        return Dense(self.array.transpose(order), total - rank)
+
+    def cholesky(self) -> Dense:
+        """The lower triangular L with L·Lᵀ = A, for a positive definite A."""
+        factor = np.linalg.cholesky(self.matrix())
+        return Dense(factor.reshape(self.array.shape), len(self.rows))
+
+    def to_scipy(self) -> Any:
+        """The flattened matrix as an array."""
+        return self.matrix()
+
+    def _times(self, flat: Any) -> Any:
+        return self.array.reshape(self.shape) @ flat
 
 
 # --- arguments and results -----------------------------------------------------------------------
@@ -674,6 +940,7 @@ def _self_check(seed: int = 0) -> bool:
     good = True
     print(f"{'function':<24} {'by':<16} {'derived':>18} {'differences':>18} {'relative':>10}")
     good &= _self_check_loss(np.random.default_rng(seed))
+    good &= _check_derivatives_loss(np.random.default_rng(seed))
     print("all gradients agree" if good else "GRADIENTS DISAGREE")
     return good
 
@@ -718,6 +985,59 @@ def _compare(function, names, gradients, arguments, total, rng) -> bool:
         good &= bool(error <= tolerance)
         print(f"{function:<24} {name:<16} {derived:>18.10g} {measured:>18.10g} {error:>10.1e}")
     return good
+
+
+def _check_derivatives_loss(rng: np.random.Generator) -> bool:
+    p = 4
+    n = 5
+    arguments: dict[str, Any] = {
+        "beta": rng.uniform(0.25, 0.75, (p,)).astype(np.float64),
+        "X": rng.uniform(0.25, 0.75, (n, p)).astype(np.float64),
+        "offset": rng.uniform(0.25, 0.75, (n,)).astype(np.float64),
+        "y": rng.uniform(0.25, 0.75, (n,)).astype(np.float64),
+    }
+    names = ["beta"]
+    single = True
+    directions = [
+        np.asarray(rng.standard_normal(np.shape(arguments[n]))).astype(
+            np.asarray(arguments[n]).dtype
+        )
+        for n in names
+    ]
+    given = directions[0] if single else tuple(directions)
+    good = True
+
+    def moved(distance: float) -> dict[str, Any]:
+        steps = zip(names, directions, strict=True)
+        new = {n: np.asarray(arguments[n] + distance * d).astype(d.dtype) for n, d in steps}
+        return {**arguments, **new}
+
+    def values(distance: float) -> list[Any]:
+        result: Any = loss(**moved(distance))
+        return [v for v in (result,) if np.asarray(v).dtype.kind == "f"]
+
+    def gradients(distance: float) -> list[Any]:
+        result: Any = loss_grad(**moved(distance))
+        return [result] if single else list(result)
+
+    found = loss_hessian(**arguments) @ given
+    good &= _agree("loss", "hessian", [found] if single else found, gradients)
+    return good
+
+
+def _agree(function, product, derived, at) -> bool:
+    """Products of a derivative with one direction against differences along it."""
+    worst, tolerance = 0.0, 1e-5
+    near = [a - b for a, b in zip(at(1e-3), at(-1e-3), strict=True)]
+    far = [a - b for a, b in zip(at(2e-3), at(-2e-3), strict=True)]
+    for found, one, two in zip(derived, near, far, strict=True):
+        measured = (8 * one - two) / 12e-3
+        if np.asarray(found).dtype == np.float32:
+            tolerance = 5e-2
+        scale = max(np.max(np.abs(measured), initial=0.0), 1e-3)
+        worst = max(worst, float(np.max(np.abs(found - measured), initial=0.0)) / scale)
+    print(f"{function:<24} {product:<16} {'':>18} {'':>18} {worst:>10.1e}")
+    return bool(worst <= tolerance)
 
 
 if __name__ == "__main__":

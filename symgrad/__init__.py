@@ -26,6 +26,7 @@ from symgrad.api import (
 )
 from symgrad.capture import program
 from symgrad.errors import SymgradError
+from symgrad.fitting import least_squares, minimize
 from symgrad.precision import accuracy
 from symgrad.version import __version__
 
@@ -42,6 +43,8 @@ __all__ = [
     "jacobian",
     "jacobian_sparse",
     "jvp",
+    "least_squares",
+    "minimize",
     "program",
     "value_and_grad",
     "value_grad_hessian",

@@ -117,9 +117,9 @@ def compile(
     """
     plain, marked_wrt = _unwrap(function)
     model = capture(plain, wrt=marked_wrt if wrt is None else wrt, shapes=shapes, dtype=dtype)
-    marked_order = function.order if isinstance(function, MarkedProgram) else 1
-    chosen = marked_order if order is None else order
-    return _build(model, plain, target, without, tuple(emit), chosen)
+    marked = function if isinstance(function, MarkedProgram) else MarkedProgram(plain)
+    chosen = marked.order if order is None else order
+    return _build(model, plain, target, without, (*marked.emit, *emit), chosen)
 
 
 def _unwrap(

@@ -101,7 +101,8 @@ def _derive(
             source=source_label(request.model),
         )
     order = program.order if request.order is None else request.order
-    return derive(model, request.without, timings, products=request.emit, order=order, watch=watch)
+    products = (*program.emit, *request.emit)
+    return derive(model, request.without, timings, products=products, order=order, watch=watch)
 
 
 def compile_file(request: Request) -> CompiledFile:

@@ -416,7 +416,7 @@ def _prepare(source: Source, program: Program) -> Program:
 
 
 def _finish(source: Source, program: Program) -> Program:
-    simplified = simplify(program, without={"stabilise", *source.without}).program
+    simplified = simplify(program, without={"stabilise", *source.without}, pair=True).program
     return rename_reserved(simplified)
 
 

@@ -6,7 +6,7 @@ from scipy.special import gammaln
 from symgrad import program
 
 
-@program(wrt="beta")
+@program(wrt="beta", emit="hessian")
 def loss(
     beta: Float64[Array, "p"],
     X: Float64[Array, "n p"],

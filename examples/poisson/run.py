@@ -7,9 +7,10 @@ import numpy as np
 import statsmodels.api as sm
 from scipy.optimize import minimize
 
-from generated.poisson_grad import loss_value_and_grad
+from generated.poisson_grad import loss_hessian, loss_value_and_grad
 
 TOLERANCE = 1e-6
+ERROR_TOLERANCE = 1e-5
 
 
 def main():
@@ -36,14 +37,24 @@ def main():
     reference = sm.GLM(y, X, family=sm.families.Poisson(), offset=offset).fit(tol=1e-14)
     difference = np.max(np.abs(beta - reference.params))
 
-    print("                symgrad   statsmodels")
-    for name, ours, theirs in zip(names, beta, reference.params, strict=True):
-        print(f"{name:10s} {ours:12.7f}  {theirs:12.7f}")
+    # The observed information is the Hessian of the total negative log-likelihood.
+    covariance = loss_hessian(beta, X, offset, y).solve(np.eye(len(beta))) / len(y)
+    errors = np.sqrt(np.diag(covariance))
+    error_difference = np.max(np.abs(errors / reference.bse - 1))
+
+    print("           coefficient   statsmodels  standard error   statsmodels")
+    rows = zip(names, beta, reference.params, errors, reference.bse, strict=True)
+    for name, ours, theirs, error, their_error in rows:
+        print(f"{name:10s} {ours:12.7f}  {theirs:12.7f}  {error:14.8f}  {their_error:12.8f}")
     print(f"log-likelihood {-fit.fun * len(y):.4f}, statsmodels {reference.llf:.4f}")
     print(f"{fit.nit} iterations, largest gradient entry {np.max(np.abs(fit.jac)):.1e}")
     print(f"largest difference of a coefficient {difference:.1e}  (at most {TOLERANCE:.0e})")
-    if difference > TOLERANCE:
-        raise SystemExit("the coefficients differ from statsmodels'")
+    print(
+        f"largest relative difference of a standard error {error_difference:.1e}  "
+        f"(at most {ERROR_TOLERANCE:.0e})"
+    )
+    if difference > TOLERANCE or error_difference > ERROR_TOLERANCE:
+        raise SystemExit("the fit differs from statsmodels'")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ class MarkedProgram:
         wrt: the arguments to differentiate by; None is every floating argument.
         order: the highest order of derivative that is asked for.
         name: the name of the compiled functions; that of the function by default.
+        emit: further functions of the generated module: `hessian`, `jvp` …
     """
 
     function: Callable[..., Any]
@@ -29,6 +30,7 @@ class MarkedProgram:
         wrt: str | tuple[str, ...] | None = None,
         order: int = 1,
         name: str | None = None,
+        emit: tuple[str, ...] = (),
     ) -> None:
         if not callable(function):
             raise ModelError(f"@program marks a function, not {function!r}")
@@ -36,6 +38,7 @@ class MarkedProgram:
         self.function = function
         self.wrt = wrt
         self.order = order
+        self.emit = emit
         self.name = name or str(getattr(function, "__name__", "program"))
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -58,6 +61,7 @@ def program(
     wrt: str | Sequence[str] | None = None,
     order: int = 1,
     name: str | None = None,
+    emit: str | Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], MarkedProgram]: ...
 def program(
     function: Callable[..., Any] | None = None,
@@ -66,6 +70,7 @@ def program(
     wrt: str | Sequence[str] | None = None,
     order: int = 1,
     name: str | None = None,
+    emit: str | Sequence[str] = (),
 ) -> Any:
     """Mark a function for `symgrad compile`.
 
@@ -74,6 +79,7 @@ def program(
         wrt: one argument or several to differentiate by; by default every floating argument.
         order: the highest order of derivative that is asked for.
         name: the name of the compiled functions; that of the function by default.
+        emit: further functions of the generated module, such as "hessian" or ("jvp", "hvp").
 
     >>> @program(wrt="x")
     ... def f(x: "f64[n]"):
@@ -86,6 +92,7 @@ def program(
         return MarkedProgram(function)
 
     def mark(plain: Callable[..., Any]) -> MarkedProgram:
-        return MarkedProgram(plain, chosen, order, name)
+        products = (emit,) if isinstance(emit, str) else tuple(emit)
+        return MarkedProgram(plain, chosen, order, name, products)
 
     return mark

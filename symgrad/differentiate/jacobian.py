@@ -384,7 +384,12 @@ class _Sweep:
         self.builder.shapes[statement.name] = statement.shape
 
     def _is_finite(self, expression: sympy.Expr) -> bool:
-        known = all(access.name not in self.builder.unsafe for access in accesses(expression))
+        if expression.is_Mul or expression.is_Add:
+            return all(map(self._is_finite, expression.args))
+        found = accesses(expression)
+        if not found:
+            return True
+        known = all(access.name not in self.builder.unsafe for access in found)
         return known and is_total(expression.xreplace(self._softmax_weights(expression)))
 
     def _softmax_weights(self, expression: sympy.Expr) -> dict[sympy.Basic, sympy.Basic]:

@@ -202,27 +202,26 @@ class _Chooser:
 
     def sparse(self) -> Pattern | None:
         """Every entry fixes at least one column by the row: [k = e(i)]."""
-        if all(split.ties and self._is_by_row(split) for split in self.splits):
+        if all(self._outer_ties(split) for split in self.splits):
             return self.compressed_rows()
         return None
 
     def compressed_rows(self) -> Pattern:
-        """Entries that fix columns by the row, and full rows for the others."""
+        """Entries that fix columns by the row, and full rows for the others.
+
+        Entries with the same columns are one part, a dense block for each row.
+        """
+        groups: dict[tuple[object, ...], list[_Split]] = {}
+        for split in self.splits:
+            ties = self._outer_ties(split)
+            inside = self._row_guards(split) if ties else ()
+            groups.setdefault((tuple(sorted(ties.items())), frozenset(inside)), []).append(split)
         parts = []
         definitions: list[Definition] = []
-        full: list[Entry] = []
-        for split in self.splits:
-            if not self._is_by_row(split):
-                full.append(split.entry)
-                continue
-            part, added = self._sparse_part(split)
+        for group in groups.values():
+            part, added = self._sparse_part(group)
             parts.append(part)
             definitions.extend(added)
-        if full:
-            values = self._value((*self.rows, *self.columns), [entry.term() for entry in full])
-            definitions.append(values)
-            free = len(self.columns)
-            parts.append(SparsePart(values.name, (None,) * free, ((),) * free, None, ()))
         return Pattern(
             "sparse",
             (),
@@ -232,11 +231,25 @@ class _Chooser:
             parts=tuple(parts),
         )
 
-    def _is_by_row(self, split: _Split) -> bool:
-        """Whether the row alone says which columns the entry has, and whether it has any."""
+    def _outer_ties(self, split: _Split) -> dict[int, sympy.Expr]:
+        """Columns that the row gives; those of a literal extent only if there are no others."""
+        ties = self._row_ties(split)
+        long = {k: v for k, v in ties.items() if not self.columns[k].extent.is_Integer}
+        return long or ties
+
+    def _row_ties(self, split: _Split) -> dict[int, sympy.Expr]:
         rows = {axis.index for axis in self.rows}
-        ties = all(_indices_in(value) <= rows for value in split.ties.values())
-        return ties and all(_symbols_of(guard) <= rows for guard in split.rest)
+        return {k: value for k, value in split.ties.items() if _indices_in(value) <= rows}
+
+    def _row_guards(self, split: _Split) -> tuple[Guard, ...]:
+        """Conditions on the row alone, on axes of a literal extent aside."""
+        rows = {axis.index for axis in self.rows}
+        long = {axis.index for axis in self.rows if not axis.extent.is_Integer}
+        return tuple(
+            guard
+            for guard in split.rest
+            if _symbols_of(guard) <= rows and _symbols_of(guard) & long
+        )
 
     def dense(self) -> Pattern:
         """Every element; what deltas remain are conditions on it."""
@@ -245,40 +258,55 @@ class _Chooser:
 
     # --- parts -----------------------------------------------------------------------------------
 
-    def _sparse_part(self, split: _Split) -> tuple[SparsePart, list[Definition]]:
+    def _sparse_part(self, group: Sequence[_Split]) -> tuple[SparsePart, list[Definition]]:
+        """One part for entries with the same ties and the same conditions on the row."""
+        outer = self._row_ties(group[0])
+        for split in group[1:]:
+            own = self._row_ties(split)
+            outer = {k: value for k, value in outer.items() if own.get(k) == value}
         definitions: list[Definition] = []
         ties: list[str | None] = []
         tie_axes: list[tuple[int, ...]] = []
         for position in range(len(self.columns)):
-            value = split.ties.get(position)
+            value = outer.get(position)
             if value is None:
                 ties.append(None)
                 tie_axes.append(())
                 continue
-            axes = tuple(k for k, a in enumerate(self.rows) if a.index in _indices_in(value))
-            definition = Definition(
-                self.fresh(f"{self.name}_columns"),
-                tuple(self.rows[k] for k in axes),
-                "int64",
-                (Term(value),),
-            )
-            definitions.append(definition)
-            ties.append(definition.name)
+            name, axes = self._over_rows("columns", Term(value), _indices_in(value), definitions)
+            ties.append(name)
             tie_axes.append(axes)
-        free = tuple(a for k, a in enumerate(self.columns) if k not in split.ties)
-        values = self._value((*self.rows, *free), [Term(split.entry.body, (), "sum", split.rest)])
+        free = tuple(a for k, a in enumerate(self.columns) if k not in outer)
+        fixed = {self.columns[k].index for k in outer}
+        terms = []
+        for split in group:
+            guards = tuple(g for g in split.entry.guards if g.left not in fixed)
+            terms.append(Term(split.entry.body, (), "sum", guards))
+        values = self._value((*self.rows, *free), terms)
         definitions.append(values)
+        conditions = self._row_guards(group[0]) if outer else ()
         inside: str | None = None
         inside_axes: tuple[int, ...] = ()
-        if split.rest:
-            used = {symbol for guard in split.rest for symbol in _symbols_of(guard)}
-            inside_axes = tuple(k for k, a in enumerate(self.rows) if a.index in used)
-            inside = self.fresh(f"{self.name}_inside")
-            domain = tuple(self.rows[k] for k in inside_axes)
-            one = Term(sympy.S.One, (), "sum", split.rest)
-            definitions.append(Definition(inside, domain, "int64", (one,)))
+        if conditions:
+            used = {symbol for guard in conditions for symbol in _symbols_of(guard)}
+            one = Term(sympy.S.One, (), "sum", conditions)
+            inside, inside_axes = self._over_rows("inside", one, used, definitions)
         part = SparsePart(values.name, tuple(ties), tuple(tie_axes), inside, inside_axes)
         return part, definitions
+
+    def _over_rows(
+        self,
+        label: str,
+        term: Term,
+        used: set[sympy.Symbol],
+        definitions: list[Definition],
+    ) -> tuple[str, tuple[int, ...]]:
+        """An integer array over those row axes that its term needs."""
+        positions = tuple(k for k, axis in enumerate(self.rows) if axis.index in used)
+        axes = tuple(self.rows[k] for k in positions)
+        name = self.fresh(f"{self.name}_{label}")
+        definitions.append(Definition(name, axes, "int64", (term,)))
+        return name, positions
 
     def _diagonal(self, splits: Sequence[_Split], label: str = "") -> Definition:
         """The values along one diagonal, over the row indices."""

@@ -124,7 +124,7 @@ SCALAR_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Any]] = {
     f.sinc: lambda x: _spherical_bessel(0, x),
     f.spherical_bessel: lambda n, x: _spherical_bessel(int(n), x),
     f.gammaln: special.gammaln,
-    f.polygamma: lambda m, x: special.psi(x) if m == 0 else special.polygamma(int(m), x),
+    f.polygamma: lambda m, x: special.psi(x) if np.all(m == 0) else special.polygamma(m, x),
     f.erfcx: special.erfcx,
     f.ndtr: special.ndtr,
     f.log_ndtr: special.log_ndtr,

@@ -14,6 +14,7 @@ from symgrad.simplify.indices import name_indices
 from symgrad.simplify.inlining import inline_definitions
 from symgrad.simplify.narrowing import narrow_reads
 from symgrad.simplify.operations import count_operations
+from symgrad.simplify.pairing import pair_factors
 from symgrad.simplify.stabilising import stabilise
 from symgrad.simplify.sums import eliminate_deltas, factor_bodies, hoist_factors
 from symgrad.simplify.units import drop_unit_axes
@@ -38,7 +39,10 @@ _REPEATED: tuple[tuple[str, Pass], ...] = (
 )
 _MOST_ROUNDS = 30
 
-PASS_NAMES: tuple[str, ...] = ("stabilise", *(name for name, _ in _REPEATED))
+# Once at the end, and only if asked for.
+_LAST: tuple[tuple[str, Pass], ...] = (("pair", pair_factors),)
+
+PASS_NAMES: tuple[str, ...] = ("stabilise", *(name for name, _ in (*_REPEATED, *_LAST)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ def simplify(
     without: Collection[str] = (),
     inline: bool = True,
     watch: Watch | None = None,
+    pair: bool = False,
 ) -> Simplified:
     """The program with the same outputs, computed by fewer and simpler definitions.
 
@@ -76,6 +81,7 @@ def simplify(
         inline: substitute definitions into one another; a program that will be differentiated
             keeps them apart, so that the derivative can reuse their values.
         watch: called with the name of each pass that changed the program, before and after it.
+        pair: multiply the factors of long products in pairs: for Hessians, whose sums have many.
 
     Raises:
         SymgradError: `without` names no pass.
@@ -108,6 +114,12 @@ def simplify(
                 watch(name, old, program)
         if program == first:
             break
+    for name, run in _LAST if pair else ():
+        if name not in skipped:
+            start = time.perf_counter()
+            before, old = count_operations(program), program
+            program = merge_equal(run(program))
+            records[name].note(int(program != old), before, program, start, ())
     program = verify(name_indices(program))
     reports = tuple(record.report(name) for name, record in records.items() if record.changes)
     return Simplified(program, reports)

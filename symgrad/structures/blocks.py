@@ -47,6 +47,10 @@ class Blocks:
         """The whole matrix over the flattened arguments, one after the other."""
         return np.block([[self.table[a, b].matrix() for b in self.names] for a in self.names])
 
+    def matrix(self) -> Any:
+        """The whole matrix, as `to_dense` gives it."""
+        return self.to_dense()
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return np.asarray(self.to_dense(), dtype=dtype)
 
