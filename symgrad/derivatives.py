@@ -34,6 +34,7 @@ from symgrad.settling import rename_reserved
 from symgrad.simplify import simplify
 from symgrad.simplify.inlining import inline_copies
 from symgrad.simplify.operations import operations_in
+from symgrad.simplify.peeling import MatrixProduct, peel_products
 
 __all__ = [
     "PRODUCTS",
@@ -94,6 +95,7 @@ class DerivedProduct:
     result: str
     structures: tuple[str, ...]
     notes: tuple[str, ...]
+    peelable: tuple[str, ...] = ()
 
     def formulas(self) -> str:
         """The definitions in index notation, and the structure of each block."""
@@ -102,11 +104,13 @@ class DerivedProduct:
 
     def code(self, name: str, wrt: tuple[str, ...]) -> DerivativeCode:
         """What is emitted: no SymPy from here on."""
-        frozen = replace(freeze(self.program, wrt), name=f"{name}_{self.product}")
+        program, products = peel_products(self.program, self.peelable)
+        frozen = replace(freeze(program, wrt), name=f"{name}_{self.product}")
         return DerivativeCode(
             self.product,
             frozen,
             self.vectors,
+            tuple(map(_product_line, products)),
             self.result,
             self.structures,
             tuple(self.formulas().splitlines()),
@@ -266,7 +270,7 @@ def _hessian(source: Source, product: Product) -> DerivedProduct:
     )
     kinds = [pattern.kind for pattern in patterns.values()]
     structures = _classes(kinds) + (() if source.single_wrt else ("blocks",))
-    return DerivedProduct(product, program, (), result, structures, notes)
+    return DerivedProduct(product, program, (), result, structures, notes, tuple(outputs))
 
 
 def _jacobian(source: Source, product: Product) -> DerivedProduct:
@@ -305,7 +309,7 @@ def _jacobian(source: Source, product: Product) -> DerivedProduct:
     notes = tuple(
         f"∂{output}/∂{wrt}: {describe(pattern)}" for (output, wrt), pattern in patterns.items()
     )
-    return DerivedProduct(product, program, (), result, _classes(kinds), notes)
+    return DerivedProduct(product, program, (), result, _classes(kinds), notes, tuple(names))
 
 
 def _cheaper_jacobians(
@@ -427,6 +431,14 @@ def _choose(
     for definition in pattern.definitions:
         builder.define(definition)
     return pattern
+
+
+def _product_line(product: MatrixProduct) -> str:
+    """A product of matrices by NumPy, its axes in the order of the formula."""
+    text = f"np.tensordot({product.left}, {product.right}, {product.summed!r})"
+    if product.order != tuple(range(len(product.order))):
+        text = f"np.ascontiguousarray({text}.transpose({product.order!r}))"
+    return f"{product.name} = {text}"
 
 
 # --- results as text ------------------------------------------------------------------------------

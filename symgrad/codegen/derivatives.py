@@ -33,6 +33,7 @@ class DerivativeCode:
         product: `jvp`, `hessian` and so on; the public function is `NAME_product`.
         program: what computes the arrays.
         vectors: arguments of the program that follow the model's.
+        lines: statements that follow the program: products left to NumPy's linear algebra.
         result: the Python expression of the result, in names of the program's arrays.
         structures: files of `symgrad.structures` whose classes the result needs.
         formulas: lines for the header of the module.
@@ -42,6 +43,7 @@ class DerivativeCode:
     product: str
     program: FrozenProgram
     vectors: tuple[str, ...]
+    lines: tuple[str, ...]
     result: str
     structures: tuple[str, ...]
     formulas: tuple[str, ...]

@@ -280,7 +280,7 @@ def _derivative_values(
         "product": derivative.product,
         "vectors": list(derivative.vectors),
         "kernels": list(printed.kernels),
-        "body": list(printed.body),
+        "body": [*printed.body, *derivative.lines],
         "result": derivative.result,
         "summary": _SUMMARIES.get(derivative.product, ""),
         "formulas": list(derivative.formulas),
