@@ -223,8 +223,10 @@ class _Compiled:
         self.modules: dict[object, Module] = {}
         self.lock = threading.Lock()
         self.signature = inspect.signature(self.function)
-        if self.wrt is None and len(self.signature.parameters) == 1:
-            (self.wrt,) = self.signature.parameters  # the only argument: no tuple of one
+        empty = inspect.Parameter.empty
+        needed = [p.name for p in self.signature.parameters.values() if p.default is empty]
+        if self.wrt is None and len(needed) == 1:
+            (self.wrt,) = needed  # the only argument: no tuple of one
         update_wrapper(self, self.function, updated=())  # not the state of another wrapper
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -246,18 +246,27 @@ class _Sweep:
         given = partial.coefficient
         factors = [*sympy.Mul.make_args(given), *entry.factors]
         mask = mask_of(given)
-        endless = [factor for factor in factors if not self._is_finite(factor)]
-        if mask is not None and endless:
-            # 0 times infinity: the branch not taken must not make NaN of its zero.
-            factors = [factor for factor in factors if factor not in endless]
-            product = pull_selection(sympy.Mul(*endless))
-            factors.append(f.select(mask, product, sympy.S.Zero))
+        if mask is not None:
+            factors = self._masked(mask, factors)
         guards = (*partial.guards, *entry.guards)
         solved = _eliminate(statement.axes + self.columns, partial.axes, guards, factors)
         if solved is None:
             return None
         loops, remaining, factors = solved
         return self._normal(statement, *self._sum(statement, loops, remaining, factors))
+
+    def _masked(self, mask: sympy.Expr, factors: list[sympy.Expr]) -> list[sympy.Expr]:
+        """Factors that may be infinite as 0 where the mask is false: 0·∞ would be NaN.
+
+        One by one where that keeps their indices, else as one product.
+        """
+        endless = [factor for factor in factors if not self._is_finite(factor)]
+        if not endless:
+            return factors
+        kept = [factor for factor in factors if factor not in endless]
+        if all(_indices(mask) <= _indices(factor) for factor in endless):
+            return [*kept, *(_select(mask, factor) for factor in endless)]
+        return [*kept, _select(mask, pull_selection(sympy.Mul(*endless)))]
 
     def _sum(
         self,
@@ -434,6 +443,13 @@ def _needed(program: Program, outputs: Iterable[str]) -> frozenset[str]:
 
 def _indices(expression: sympy.Expr) -> frozenset[sympy.Symbol]:
     return frozenset(symbol for symbol in expression.free_symbols if is_index(symbol))
+
+
+def _select(mask: sympy.Expr, expression: sympy.Expr) -> sympy.Expr:
+    """The expression where the mask holds, 0 elsewhere; itself if it is 0 there already."""
+    if mask_of(expression) == mask:
+        return expression
+    return f.select(mask, expression, sympy.S.Zero)
 
 
 def _touches(part: sympy.Expr | Guard, loops: Sequence[Axis]) -> bool:
