@@ -19,9 +19,10 @@ loss (line 9) and its gradient by beta:
 
 loss_hessian:
 
-    eta[i] = Σ_j beta[j]·X[i,j] + offset[i]       i < n, j < p
-    t1[i] = exp(eta[i])                           i < n
-    hessian[j,k] = 1/n·Σ_i t1[i]·X[i,j]·X[i,k]    j < p, k < p, i < n
+    eta[i] = Σ_j beta[j]·X[i,j] + offset[i]            i < n, j < p
+    t1[i] = exp(eta[i])                                i < n
+    hessian_pair[i,j] = t1[i]·X[i,j]                   i < n, j < p
+    hessian[j,k] = 1/n·Σ_i X[i,j]·hessian_pair[i,k]    j < p, k < p, i < n
     ∂²loss/∂beta²: dense
 """
 
@@ -46,7 +47,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_24040c7143d6db3a"
+__name__ = "symgrad_module_5f6936ec571130a2"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -225,10 +226,10 @@ def _gammaln(x):
 
 
 @njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
     **_OPTIONS,
 )
-def _loss_1(rows, p, beta, X, offset, eta, y, loss):
+def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
@@ -250,12 +251,14 @@ def _loss_1(rows, p, beta, X, offset, eta, y, loss):
         for j in range(p):
             total += beta[j] * X[i, j]
         eta[i] = offset[i] + total
+    # loss_exp[i] = exp(eta[i])
+    for i in range(rows):
+        loss_exp[i] = _exp(eta[i])
     # loss = 1/n·Σ_i (exp(eta[i]) + gammaln(1 + y[i]) - eta[i]·y[i])
     loss_sum = 0.0
     for i in range(rows):
-        v2 = eta[i]
-        v3 = y[i]
-        loss_sum += _exp(v2) + _gammaln(1.0 + v3) - v2 * v3
+        v2 = y[i]
+        loss_sum += loss_exp[i] + _gammaln(1.0 + v2) - eta[i] * v2
     loss[0] += loss_sum
 
 
@@ -263,11 +266,11 @@ _loss_1_address = _address_of(_loss_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, y, loss):
+def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, loss_exp, y, loss):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
@@ -282,6 +285,7 @@ def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, y, loss):
                     X[start : start + rows],
                     offset[start : start + rows],
                     eta[block],
+                    loss_exp[block],
                     y[start : start + rows],
                     loss[block],
                 ),
@@ -289,100 +293,10 @@ def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, y, loss):
 
 
 @njit(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
     **_OPTIONS,
 )
-def _loss_grad_1(rows, p, n, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar):
-    # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
-    for i in range(0, rows - rows % 4, 4):
-        total = 0.0
-        total_i1 = 0.0
-        total_i2 = 0.0
-        total_i3 = 0.0
-        for j in range(p):
-            v = beta[j]
-            total += v * X[i, j]
-            total_i1 += v * X[i + 1, j]
-            total_i2 += v * X[i + 2, j]
-            total_i3 += v * X[i + 3, j]
-        eta[i] = offset[i] + total
-        eta[i + 1] = offset[i + 1] + total_i1
-        eta[i + 2] = offset[i + 2] + total_i2
-        eta[i + 3] = offset[i + 3] + total_i3
-    for i in range(rows - rows % 4, rows):
-        total = 0.0
-        for j in range(p):
-            total += beta[j] * X[i, j]
-        eta[i] = offset[i] + total
-    # t1[i] = exp(eta[i])
-    # loss = 1/n·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])
-    # matmul1_bar[i] = (t1[i] - y[i])/n
-    loss_sum = 0.0
-    for i in range(rows):
-        v2 = eta[i]
-        v3 = _exp(v2)
-        v4 = y[i]
-        loss_sum += v3 + _gammaln(1.0 + v4) - v2 * v4
-        matmul1_bar[i] = (v3 - v4) / n
-    loss[0] += loss_sum
-    # beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]
-    for i in range(0, rows - rows % 4, 4):
-        matmul1_bar_here = matmul1_bar[i]
-        matmul1_bar_here1 = matmul1_bar[i + 1]
-        matmul1_bar_here2 = matmul1_bar[i + 2]
-        matmul1_bar_here3 = matmul1_bar[i + 3]
-        for j in range(p):
-            beta_bar[j] += (
-                matmul1_bar_here * X[i, j]
-                + matmul1_bar_here1 * X[i + 1, j]
-                + matmul1_bar_here2 * X[i + 2, j]
-                + matmul1_bar_here3 * X[i + 3, j]
-            )
-    for i in range(rows - rows % 4, rows):
-        matmul1_bar_here = matmul1_bar[i]
-        for j in range(p):
-            beta_bar[j] += matmul1_bar_here * X[i, j]
-
-
-_loss_grad_1_address = _address_of(_loss_grad_1)
-
-
-@njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    parallel=True,
-    **_OPTIONS,
-)
-def _loss_grad_1_blocks(
-    address, blocks, tile, n, p, beta, X, offset, eta, y, loss, matmul1_bar, beta_bar
-):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    p,
-                    n,
-                    beta,
-                    X[start : start + rows],
-                    offset[start : start + rows],
-                    eta[block],
-                    y[start : start + rows],
-                    loss[block],
-                    matmul1_bar[block],
-                    beta_bar[block],
-                ),
-            )
-
-
-@njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])",
-    **_OPTIONS,
-)
-def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian):
+def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
     for i in range(0, rows - rows % 4, 4):
         total = 0.0
@@ -407,87 +321,159 @@ def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian):
     # t1[i] = exp(eta[i])
     for i in range(rows):
         t1[i] = _exp(eta[i])
-    # hessian[j,k] = 1/n·Σ_i t1[i]·X[i,j]·X[i,k]
+    # loss = 1/n·Σ_i (t1[i] + gammaln(1 + y[i]) - eta[i]·y[i])
+    # matmul1_bar[i] = (t1[i] - y[i])/n
+    loss_sum = 0.0
+    for i in range(rows):
+        v2 = t1[i]
+        v3 = y[i]
+        loss_sum += v2 + _gammaln(1.0 + v3) - eta[i] * v3
+        matmul1_bar[i] = (v2 - v3) / n
+    loss[0] += loss_sum
+    # beta_bar[j] = Σ_i matmul1_bar[i]·X[i,j]
+    for i in range(0, rows - rows % 4, 4):
+        matmul1_bar_here = matmul1_bar[i]
+        matmul1_bar_here1 = matmul1_bar[i + 1]
+        matmul1_bar_here2 = matmul1_bar[i + 2]
+        matmul1_bar_here3 = matmul1_bar[i + 3]
+        for j in range(p):
+            beta_bar[j] += (
+                matmul1_bar_here * X[i, j]
+                + matmul1_bar_here1 * X[i + 1, j]
+                + matmul1_bar_here2 * X[i + 2, j]
+                + matmul1_bar_here3 * X[i + 3, j]
+            )
+    for i in range(rows - rows % 4, rows):
+        matmul1_bar_here = matmul1_bar[i]
+        for j in range(p):
+            beta_bar[j] += matmul1_bar_here * X[i, j]
+
+
+_loss_grad_1_address = _address_of(_loss_grad_1)
+
+
+@njit(
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+    **_OPTIONS,
+)
+def _loss_grad_1_blocks(
+    address, blocks, tile, n, p, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar
+):
+    for block in prange(blocks):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    p,
+                    n,
+                    beta,
+                    X[start : start + rows],
+                    offset[start : start + rows],
+                    eta[block],
+                    t1[block],
+                    y[start : start + rows],
+                    loss[block],
+                    matmul1_bar[block],
+                    beta_bar[block],
+                ),
+            )
+
+
+@njit(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
+    **_OPTIONS,
+)
+def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
+    # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
+    for i in range(0, rows - rows % 4, 4):
+        total = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
+        for j in range(p):
+            v = beta[j]
+            total += v * X[i, j]
+            total_i1 += v * X[i + 1, j]
+            total_i2 += v * X[i + 2, j]
+            total_i3 += v * X[i + 3, j]
+        eta[i] = offset[i] + total
+        eta[i + 1] = offset[i + 1] + total_i1
+        eta[i + 2] = offset[i + 2] + total_i2
+        eta[i + 3] = offset[i + 3] + total_i3
+    for i in range(rows - rows % 4, rows):
+        total = 0.0
+        for j in range(p):
+            total += beta[j] * X[i, j]
+        eta[i] = offset[i] + total
+    # t1[i] = exp(eta[i])
+    for i in range(rows):
+        t1[i] = _exp(eta[i])
+    # hessian_pair[i,j] = t1[i]·X[i,j]
+    for i in range(rows):
+        for j in range(p):
+            hessian_pair[i, j] = t1[i] * X[i, j]
+    # hessian[j,k] = 1/n·Σ_i X[i,j]·hessian_pair[i,k]
     for j in range(0, p - p % 4, 4):
         for i in range(0, rows - rows % 4, 4):
-            t1_here = t1[i]
-            X_here1 = X[i, j]
-            X_here2 = X[i, j + 1]
-            X_here3 = X[i, j + 2]
-            X_here4 = X[i, j + 3]
-            t1_here5 = t1[i + 1]
-            X_here6 = X[i + 1, j]
-            X_here7 = X[i + 1, j + 1]
-            X_here8 = X[i + 1, j + 2]
-            X_here9 = X[i + 1, j + 3]
-            t1_here10 = t1[i + 2]
-            X_here11 = X[i + 2, j]
-            X_here12 = X[i + 2, j + 1]
-            X_here13 = X[i + 2, j + 2]
-            X_here14 = X[i + 2, j + 3]
-            t1_here15 = t1[i + 3]
-            X_here16 = X[i + 3, j]
-            X_here17 = X[i + 3, j + 1]
-            X_here18 = X[i + 3, j + 2]
-            X_here19 = X[i + 3, j + 3]
+            X_here = X[i, j]
+            X_here1 = X[i, j + 1]
+            X_here2 = X[i, j + 2]
+            X_here3 = X[i, j + 3]
+            X_here4 = X[i + 1, j]
+            X_here5 = X[i + 1, j + 1]
+            X_here6 = X[i + 1, j + 2]
+            X_here7 = X[i + 1, j + 3]
+            X_here8 = X[i + 2, j]
+            X_here9 = X[i + 2, j + 1]
+            X_here10 = X[i + 2, j + 2]
+            X_here11 = X[i + 2, j + 3]
+            X_here12 = X[i + 3, j]
+            X_here13 = X[i + 3, j + 1]
+            X_here14 = X[i + 3, j + 2]
+            X_here15 = X[i + 3, j + 3]
             for k in range(p):
-                v2 = X[i, k]
-                v3 = X[i + 1, k]
-                v4 = X[i + 2, k]
-                v5 = X[i + 3, k]
-                hessian[j, k] += (
-                    t1_here * X_here1 * v2
-                    + t1_here5 * X_here6 * v3
-                    + t1_here10 * X_here11 * v4
-                    + t1_here15 * X_here16 * v5
-                )
-                hessian[j + 1, k] += (
-                    t1_here * X_here2 * v2
-                    + t1_here5 * X_here7 * v3
-                    + t1_here10 * X_here12 * v4
-                    + t1_here15 * X_here17 * v5
-                )
-                hessian[j + 2, k] += (
-                    t1_here * X_here3 * v2
-                    + t1_here5 * X_here8 * v3
-                    + t1_here10 * X_here13 * v4
-                    + t1_here15 * X_here18 * v5
-                )
-                hessian[j + 3, k] += (
-                    t1_here * X_here4 * v2
-                    + t1_here5 * X_here9 * v3
-                    + t1_here10 * X_here14 * v4
-                    + t1_here15 * X_here19 * v5
-                )
+                v2 = hessian_pair[i, k]
+                v3 = hessian_pair[i + 1, k]
+                v4 = hessian_pair[i + 2, k]
+                v5 = hessian_pair[i + 3, k]
+                hessian[j, k] += X_here * v2 + X_here4 * v3 + X_here8 * v4 + X_here12 * v5
+                hessian[j + 1, k] += X_here1 * v2 + X_here5 * v3 + X_here9 * v4 + X_here13 * v5
+                hessian[j + 2, k] += X_here2 * v2 + X_here6 * v3 + X_here10 * v4 + X_here14 * v5
+                hessian[j + 3, k] += X_here3 * v2 + X_here7 * v3 + X_here11 * v4 + X_here15 * v5
         for i in range(rows - rows % 4, rows):
-            t1_here = t1[i]
-            X_here1 = X[i, j]
-            X_here2 = X[i, j + 1]
-            X_here3 = X[i, j + 2]
-            X_here4 = X[i, j + 3]
+            X_here = X[i, j]
+            X_here1 = X[i, j + 1]
+            X_here2 = X[i, j + 2]
+            X_here3 = X[i, j + 3]
             for k in range(p):
-                v6 = X[i, k]
-                hessian[j, k] += t1_here * X_here1 * v6
-                hessian[j + 1, k] += t1_here * X_here2 * v6
-                hessian[j + 2, k] += t1_here * X_here3 * v6
-                hessian[j + 3, k] += t1_here * X_here4 * v6
+                v6 = hessian_pair[i, k]
+                hessian[j, k] += X_here * v6
+                hessian[j + 1, k] += X_here1 * v6
+                hessian[j + 2, k] += X_here2 * v6
+                hessian[j + 3, k] += X_here3 * v6
     for j in range(p - p % 4, p):
         for i in range(rows):
-            t1_here = t1[i]
-            X_here1 = X[i, j]
+            X_here = X[i, j]
             for k in range(p):
-                hessian[j, k] += t1_here * X_here1 * X[i, k]
+                hessian[j, k] += X_here * hessian_pair[i, k]
 
 
 _loss_hessian_1_address = _address_of(_loss_hessian_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_hessian_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, t1, hessian):
+def _loss_hessian_1_blocks(
+    address, blocks, tile, n, p, beta, X, offset, eta, t1, hessian_pair, hessian
+):
     for block in prange(blocks):
         first = block * n // blocks
         last = (block + 1) * n // blocks
@@ -503,6 +489,7 @@ def _loss_hessian_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, t1
                     offset[start : start + rows],
                     eta[block],
                     t1[block],
+                    hessian_pair[block],
                     hessian[block],
                 ),
             )
@@ -543,13 +530,25 @@ def _check_loss(beta, X, offset, y):
 
 
 def _run_loss(p, n, beta, X, offset, y):
-    tile = _count_rows(1)
-    blocks2 = _count_blocks(n, p + 2, tile * (1) + 1)
+    tile = _count_rows(2)
+    blocks2 = _count_blocks(n, p + 3, tile * (2) + 1)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     eta_tile = np.empty((blocks2, tile), np.float64)
+    loss_exp_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
-            _loss_1_address, blocks2, tile, n, p, beta, X, offset, eta_tile, y, loss_blocks
+            _loss_1_address,
+            blocks2,
+            tile,
+            n,
+            p,
+            beta,
+            X,
+            offset,
+            eta_tile,
+            loss_exp_tile,
+            y,
+            loss_blocks,
         )
     else:
         for start in range(0, n, tile):
@@ -561,6 +560,7 @@ def _run_loss(p, n, beta, X, offset, y):
                 X[start : start + rows],
                 offset[start : start + rows],
                 eta_tile[0],
+                loss_exp_tile[0],
                 y[start : start + rows],
                 loss_blocks[0],
             )
@@ -569,11 +569,12 @@ def _run_loss(p, n, beta, X, offset, y):
 
 
 def _run_loss_grad(p, n, beta, X, offset, y):
-    tile = _count_rows(2)
-    blocks2 = _count_blocks(n, 2 * p + 4, tile * (2) + 1 + p)
+    tile = _count_rows(3)
+    blocks2 = _count_blocks(n, 2 * p + 4, tile * (3) + 1 + p)
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     beta_bar_blocks = np.zeros((blocks2, p), np.float64)
     eta_tile = np.empty((blocks2, tile), np.float64)
+    t1_tile = np.empty((blocks2, tile), np.float64)
     matmul1_bar_tile = np.empty((blocks2, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
@@ -586,6 +587,7 @@ def _run_loss_grad(p, n, beta, X, offset, y):
             X,
             offset,
             eta_tile,
+            t1_tile,
             y,
             loss_blocks,
             matmul1_bar_tile,
@@ -602,6 +604,7 @@ def _run_loss_grad(p, n, beta, X, offset, y):
                 X[start : start + rows],
                 offset[start : start + rows],
                 eta_tile[0],
+                t1_tile[0],
                 y[start : start + rows],
                 loss_blocks[0],
                 matmul1_bar_tile[0],
@@ -683,11 +686,12 @@ def loss_vjp(
 
 
 def _run_loss_hessian(p, n, beta, X, offset, y):
-    tile = _count_rows(2)
-    blocks2 = _count_blocks(n, p + p * p + 2, tile * (2) + p * p)
+    tile = _count_rows(p + 2)
+    blocks2 = _count_blocks(n, 2 * p + p * p + 2, tile * (p + 2) + p * p)
     hessian_blocks = np.zeros((blocks2, p, p), np.float64)
     eta_tile = np.empty((blocks2, tile), np.float64)
     t1_tile = np.empty((blocks2, tile), np.float64)
+    hessian_pair_tile = np.empty((blocks2, tile, p), np.float64)
     if blocks2 > 1:
         _loss_hessian_1_blocks(
             _loss_hessian_1_address,
@@ -700,6 +704,7 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
             offset,
             eta_tile,
             t1_tile,
+            hessian_pair_tile,
             hessian_blocks,
         )
     else:
@@ -713,6 +718,7 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
                 offset[start : start + rows],
                 eta_tile[0],
                 t1_tile[0],
+                hessian_pair_tile[0],
                 hessian_blocks[0],
             )
     hessian = _combine(hessian_blocks) * (np.divide(1.0, n))
