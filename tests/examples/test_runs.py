@@ -1,4 +1,4 @@
-"""The six programs run on their data, meet their own checks, and print what their README shows."""
+"""The programs run on their data, meet their own checks, and print what their README shows."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ NEEDS = {
     "logistic_regression": ("sklearn",),
     "matrix_factorisation": ("sklearn",),
     "mlp": ("sklearn",),
+    "newton": ("sklearn",),
     "poisson": ("statsmodels",),
 }
 
@@ -31,7 +32,7 @@ def without_numbers(text: str) -> list[str]:
 
 
 @pytest.mark.examples
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, pytest.param("newton", marks=pytest.mark.slow)])
 def test_example_runs(name):
     for module in NEEDS[name]:
         if importlib.util.find_spec(module) is None:
