@@ -1,4 +1,4 @@
-"""Optimisers: SGD with momentum, Adam and AdamW, as torch's compute them."""
+"""Optimisers: SGD with momentum, Adam, AdamW, RMSprop and Adagrad, as torch's compute them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from symgrad.autograd.modes import enable_grad, no_grad
 from symgrad.autograd.tensor import Tensor
 from symgrad.nn.modules import clear_gradients
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
 
 Array = np.ndarray
 
@@ -198,3 +198,83 @@ class AdamW(Adam):
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, **options: Any) -> None:
         options.setdefault("weight_decay", 1e-2)
         super().__init__(params, lr, **options)
+
+
+class RMSprop(Optimizer):
+    """v ← α·v + (1 − α)·g²,  p ← p − lr·g/(sqrt(v) + ε), the step with momentum if asked for."""
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ) -> None:
+        if lr < 0:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        super().__init__(
+            params,
+            {
+                "lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay,
+                "momentum": momentum, "centered": centered,
+            },
+        )  # fmt: skip
+
+    def update(self, parameter: Tensor, gradient: Array, group: dict[str, Any]) -> None:
+        data, alpha = parameter._data, group["alpha"]
+        if group["weight_decay"]:
+            gradient = gradient + group["weight_decay"] * data
+        state = self.state.setdefault(parameter, {})
+        if not state:
+            names = ("square_avg", "grad_avg", "momentum_buffer")
+            state.update({name: np.zeros_like(data) for name in names})
+        square = state["square_avg"]
+        square *= alpha
+        square += (1 - alpha) * gradient * gradient
+        spread = square
+        if group["centered"]:
+            average = state["grad_avg"]
+            average += (1 - alpha) * (gradient - average)
+            spread = square - average * average
+        step = gradient / (np.sqrt(spread) + group["eps"])
+        if group["momentum"]:
+            step = state["momentum_buffer"] = group["momentum"] * state["momentum_buffer"] + step
+        data -= group["lr"] * step
+
+
+class Adagrad(Optimizer):
+    """s ← s + g²,  p ← p − lr·g/(sqrt(s) + ε)"""
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+    ) -> None:
+        if lr < 0:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        super().__init__(
+            params,
+            {
+                "lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps,
+                "initial_accumulator_value": initial_accumulator_value,
+            },
+        )  # fmt: skip
+
+    def update(self, parameter: Tensor, gradient: Array, group: dict[str, Any]) -> None:
+        data = parameter._data
+        if group["weight_decay"]:
+            gradient = gradient + group["weight_decay"] * data
+        state = self.state.setdefault(parameter, {})
+        if not state:
+            state.update(step=0, sum=np.full_like(data, group["initial_accumulator_value"]))
+        rate = group["lr"] / (1 + state["step"] * group["lr_decay"])
+        state["step"] += 1
+        state["sum"] += gradient * gradient
+        data -= rate * (gradient / (np.sqrt(state["sum"]) + group["eps"]))

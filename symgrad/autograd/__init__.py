@@ -9,7 +9,7 @@ the compiler derives for it; under `create_graph` derivatives are recorded like 
 
 from __future__ import annotations
 
-from symgrad.autograd import functional, graph
+from symgrad.autograd import forward_ad, functional, graph
 from symgrad.autograd.backward import backward, grad
 from symgrad.autograd.checking import GradcheckError, gradcheck, gradgradcheck
 from symgrad.autograd.function import Function, once_differentiable
@@ -34,6 +34,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "functional",
     "grad",
     "gradcheck",

@@ -1,4 +1,4 @@
-"""Element types and copies."""
+"""Element types, copies, and the one device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,30 @@ from symgrad.autograd.modes import MODES
 from symgrad.autograd.recording import apply, operation
 from symgrad.autograd.tensor import Tensor, wrap
 
-__all__ = ["FUNCTIONS", "METHODS", "clone", "to"]
+__all__ = ["FUNCTIONS", "METHODS", "clone", "device", "to"]
+
+
+class device:
+    """A place where tensors are: "cpu" is the only one."""
+
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+        self.type = str(type).partition(":")[0]
+        self.index = index
+        if self.type != "cpu":
+            raise RuntimeError(f"device '{type}': tensors of symgrad are in main memory, 'cpu'")
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}')"
+
+    def __str__(self) -> str:
+        return self.type
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and other.type == self.type
+
+    def __hash__(self) -> int:
+        return hash(self.type)
+
 
 CAST = operation("ToCopyBackward0", lambda x, *, dtype: x.astype(dtype))
 CLONE = operation("CloneBackward0", lambda x: x.copy(), formula=lambda x: x + 0)
@@ -19,7 +42,7 @@ def to(input: Tensor, *arguments: Any, **named: Any) -> Tensor:
     """The tensor in another type; devices are accepted and mean nothing here."""
     given = named.get("dtype", named.get("other"))
     for value in arguments:
-        if value is None or isinstance(value, (str, bool)):
+        if value is None or isinstance(value, (str, bool, device)):
             continue
         given = value.dtype if isinstance(value, Tensor) else value
     if given is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.autograd import arithmetic, elementwise, selection
+from symgrad.autograd import arithmetic, elementwise, gathering, selection
 from symgrad.autograd.indexing import assign_operation, plain_key, read_key
 from symgrad.autograd.modes import MODES
 from symgrad.autograd.recording import edge_of, literal, operation, record
@@ -294,6 +294,9 @@ _NAMES = [
     "acos",
     "sinh",
     "cosh",
+    "scatter",
+    "scatter_add",
+    "index_add",
 ]
 
 
@@ -315,6 +318,7 @@ _FUNCTIONS: dict[str, Any] = {
     **arithmetic.FUNCTIONS,
     **elementwise.FUNCTIONS,
     **selection.FUNCTIONS,
+    **gathering.FUNCTIONS,
 }
 METHODS: dict[str, Any] = {
     **{f"{name}_": in_place(_FUNCTIONS[name], f"{name}_") for name in _NAMES},

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.autograd.elementwise import xlogy
 from symgrad.autograd.gathering import pick_along
 from symgrad.autograd.modes import MODES
 from symgrad.autograd.neural import log_softmax, logsigmoid
@@ -60,6 +61,24 @@ def smooth_l1_loss(
 ) -> Tensor:
     """Quadratic near 0, linear beyond β."""
     return _reduced(apply(SMOOTH_L1, (input, target), {"beta": float(beta)}), reduction)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
+    """½·(x − y)² near 0, δ·(|x − y| − ½·δ) beyond δ."""
+    return smooth_l1_loss(input, target, reduction, delta) * delta
+
+
+def kl_div(
+    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
+    """target·(log target − input), for log-probabilities as input."""
+    given = target.exp() * target if log_target else xlogy(target, target)
+    loss = given - (target.exp() if log_target else target) * input
+    if reduction == "batchmean":
+        return loss.sum() / input._data.shape[0]
+    return _reduced(loss, reduction)
 
 
 def _smooth_l1(x: Any, y: Any, *, beta: float) -> Any:
@@ -189,7 +208,6 @@ LOSSES: dict[str, Any] = {
     f.__name__: f
     for f in (
         mse_loss, l1_loss, smooth_l1_loss, nll_loss, cross_entropy,
-        binary_cross_entropy_with_logits, binary_cross_entropy,
+        binary_cross_entropy_with_logits, binary_cross_entropy, huber_loss, kl_div,
     )
 }  # fmt: skip
-LOSSES["huber_loss"] = smooth_l1_loss

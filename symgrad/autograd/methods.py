@@ -7,6 +7,7 @@ from typing import Any
 from symgrad.autograd import (
     arithmetic,
     casts,
+    composed,
     creation,
     elementwise,
     extremes,
@@ -40,6 +41,7 @@ _MODULES: tuple[Any, ...] = (
     matrices,
     factorisations,
     neural,
+    composed,
     creation,
     inplace,
     lifting,

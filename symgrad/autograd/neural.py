@@ -102,6 +102,50 @@ def functional_relu(input: Tensor, inplace: bool = False) -> Tensor:
     return input.relu_() if inplace else relu(input)
 
 
+def softsign(input: Tensor) -> Tensor:
+    """x/(1 + |x|)"""
+    return input / (1 + input.abs())
+
+
+def softmin(input: Tensor, dim: int | None = None) -> Tensor:
+    """softmax(−x)"""
+    return softmax(-input, dim)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """λ·elu(x, α), whose constants keep mean 0 and variance 1."""
+    return elu(input, 1.6732632423543772) * 1.0507009873554805
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x·tanh(softplus(x))"""
+    return input * softplus(input).tanh()
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a·σ(b) of the two halves of an axis."""
+    first, second = input.chunk(2, dim)
+    return first * second.sigmoid()
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """1 at the position that each entry names, on a new last axis."""
+    labels = tensor._data
+    count = int(labels.max()) + 1 if num_classes < 0 else num_classes
+    return wrap((labels[..., None] == np.arange(count)).astype(np.int64))
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """x/max(‖x‖, ε) along an axis."""
+    return input / input.norm(p, dim, True).clamp(min=eps)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """Σ x1·x2/(‖x1‖·‖x2‖) along an axis."""
+    lengths = (x.norm(2, dim).clamp(min=eps) for x in (x1, x2))
+    return (x1 * x2).sum(dim) / next(lengths) / next(lengths)
+
+
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """x between two bounds."""
     return input.clamp(min_val, max_val)
@@ -213,6 +257,7 @@ def _pair(value: Any) -> tuple[int, int]:
 FUNCTIONAL: dict[str, Any] = {
     f.__name__: f
     for f in (
+        softsign, softmin, selu, mish, glu, one_hot, normalize, cosine_similarity,
         softplus, elu, gelu, silu, leaky_relu, logsigmoid, softmax, log_softmax, hardtanh, relu6,
         linear, conv2d, layer_norm, dropout, pad, embedding,
     )

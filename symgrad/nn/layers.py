@@ -12,10 +12,10 @@ from symgrad.autograd.tensor import Tensor
 from symgrad.nn.modules import Module, Parameter
 
 __all__ = [
-    "ELU", "GELU", "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "Embedding",
-    "Flatten", "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid",
-    "LogSoftmax", "MSELoss", "NLLLoss", "ReLU", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax",
-    "Softplus", "Tanh",
+    "ELU", "GELU", "BCELoss", "BCEWithLogitsLoss", "Conv2d", "CrossEntropyLoss", "Dropout",
+    "Embedding", "Flatten", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LayerNorm",
+    "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "NLLLoss", "ReLU", "SiLU",
+    "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh",
 ]  # fmt: skip
 
 
@@ -51,6 +51,35 @@ class Linear(Module):
 
 def _uniform(shape: tuple[int, ...], bound: float, dtype: Any) -> Tensor:
     return ((rand(*shape, dtype=dtype) * 2 - 1) * bound).detach()
+
+
+class Conv2d(Module):
+    """Σ weight[o,c,i,j]·x[n,c,s·h + d·i,s·w + d·j] + bias[o]"""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        pair = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        bound = 1 / math.sqrt(in_channels * pair[0] * pair[1])
+        self.weight = Parameter(_uniform((out_channels, in_channels, *pair), bound, None))
+        if bias:
+            self.bias = Parameter(_uniform((out_channels,), bound, None))
+        else:
+            self.register_parameter("bias", None)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return neural.conv2d(
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation
+        )
 
 
 class Embedding(Module):
@@ -245,6 +274,24 @@ class SmoothL1Loss(_Loss):
     """Quadratic near 0, linear beyond."""
 
     function = "smooth_l1_loss"
+
+
+class HuberLoss(_Loss):
+    """Quadratic up to δ, linear beyond."""
+
+    function = "huber_loss"
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction, delta=delta)
+
+
+class KLDivLoss(_Loss):
+    """target·(log target − input)"""
+
+    function = "kl_div"
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(reduction, log_target=log_target)
 
 
 class BCELoss(_Loss):

@@ -532,3 +532,36 @@ _op("linalg.solve", lambda t, x, b: t.linalg.solve(_definite(t, x) + x, b), "3,3
 _op("linalg.solve vector", lambda t, x, b: t.linalg.solve(_definite(t, x), b), "3,3", "3")
 _op("cholesky", lambda t, x: t.linalg.cholesky(_definite(t, x)), "3,3")
 _op("cholesky upper", lambda t, x: t.linalg.cholesky(_definite(t, x), upper=True), "2,3,3")
+
+# --- composed of the others ----------------------------------------------------------------------
+
+_op("broadcast_to", lambda t, x: t.broadcast_to(x, (2, 3)), "3")
+_op("tensor_split", lambda t, x: t.tensor_split(x, 2, 1)[0], "2,5")
+_op("take_along_dim", lambda t, x, i: t.take_along_dim(x, i, 1), "3,4", "1,2 index:4")
+_op("diff", lambda t, x: t.diff(x, 2), "2,5")
+_op("frac", lambda t, x: x.frac(), "4")
+_op("nan_to_num", lambda t, x: t.nan_to_num(x), "3")
+_op("nanmean", lambda t, x: t.nanmean(x, 1), "3,4")
+_op("dist", lambda t, x, y: t.dist(x, y, 3), "4", "4")
+_op("float_power", lambda t, x: t.float_power(x, 1.5), "3 positive")
+_op("index_fill", lambda t, x, i: x.index_fill(1, i, 2.0), "3,4", "2 index:4")
+_op("fmax", lambda t, x, y: t.fmax(x, y), "4", "4")
+_op("fliplr", lambda t, x: t.fliplr(x), "2,3")
+_op("var_mean", lambda t, x: t.var_mean(x, 1)[0] * t.std_mean(x, 1)[1], "3,4")
+_op("trapezoid", lambda t, x, y: t.trapezoid(y, x), "4 distinct", "2,4")
+_op("softsign", lambda t, x: t.nn.functional.softsign(x), "4 nonzero")
+_op("softmin", lambda t, x: t.nn.functional.softmin(x, 1), "3,4")
+_op("selu", lambda t, x: t.nn.functional.selu(x), "4 nonzero")
+_op("mish", lambda t, x: t.nn.functional.mish(x), "4")
+_op("glu", lambda t, x: t.nn.functional.glu(x), "3,4")
+_op("normalize", lambda t, x: t.nn.functional.normalize(x), "3,4")
+_op("cosine_similarity", lambda t, x, y: t.nn.functional.cosine_similarity(x, y, 1), "3,4", "3,4")
+_op("huber_loss", lambda t, x, y: t.nn.functional.huber_loss(x, y, delta=0.5), "6", "6")
+_op(
+    "kl_div",
+    lambda t, x, y: t.nn.functional.kl_div(x, y, reduction="batchmean"),
+    "3,4",
+    "3,4 unit",
+)
+_op("scatter in place", lambda t, x, i, y: (x * 1).scatter_(0, i, y), "4", "2 index:4", "2")
+_op("index_add in place", lambda t, x, i, y: (x * 1).index_add_(0, i, y), "4,2", "3 index:4", "3,2")

@@ -183,6 +183,46 @@ def test_adam(torch: Any) -> None:
     close(x, value)
 
 
+OPTIMISERS = {
+    "SGD": {"lr": 0.1, "momentum": 0.9, "dampening": 0.2},
+    "Adam": {"lr": 0.1, "amsgrad": True},
+    "AdamW": {"lr": 0.1, "weight_decay": 0.1},
+    "RMSprop": {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.01},
+    "RMSprop centered": {"lr": 0.1, "centered": True},
+    "Adagrad": {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.5},
+}
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_optimisers_take_the_steps_of_torch(name: str) -> None:
+    import torch
+
+    import symgrad
+
+    results = []
+    for module in (symgrad, torch):
+        x = module.tensor([1.0, -2.0, 0.5], dtype=module.float64, requires_grad=True)
+        optimizer = getattr(module.optim, name.split()[0])([x], **OPTIMISERS[name])
+        for _ in range(6):
+            optimizer.zero_grad()
+            ((x - 0.3) ** 4 + x.exp()).sum().backward()
+            optimizer.step()
+        results.append(x.detach().numpy())
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
+
+
+def test_convolution_layer(torch: Any) -> None:
+    layer = torch.nn.Conv2d(2, 3, (3, 2), stride=2, padding=1)
+    x = torch.ones(2, 2, 5, 4, requires_grad=True)
+    y = layer(x)
+    assert tuple(y.shape) == (2, 3, 3, 3)
+    y.sum().backward()
+    assert tuple(layer.weight.grad.shape) == (3, 2, 3, 2)
+    close(layer.bias.grad, [18.0] * 3)
+
+
 def test_what_cannot_be_optimised(torch: Any) -> None:
     x = torch.ones(1, requires_grad=True)
     with pytest.raises(ValueError, match="non-leaf"):

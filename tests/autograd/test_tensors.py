@@ -495,3 +495,30 @@ def test_reading_grad_of_a_leaf_does_not_warn(torch: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert x.grad is None
+
+
+def test_facts_about_memory(torch: Any) -> None:
+    x = torch.zeros(3, 4)
+    assert x.cpu() is x and x.device.type == "cpu" and str(torch.device("cpu")) == "cpu"
+    assert not x.is_cuda and x.nbytes == 48 and x.element_size() == 4
+    assert x.stride() == (4, 1) and x.t().stride(0) == 1
+    assert x.is_floating_point() and not x.long().is_floating_point() and not x.is_complex()
+    assert x.type(torch.float64).dtype == torch.float64 and x.type().endswith("FloatTensor")
+    assert torch.finfo(torch.float32).eps < 1e-6 and torch.iinfo(torch.int64).max == 2**63 - 1
+    assert x.to("cpu") is x and x.to(torch.device("cpu")) is x
+    assert x.to(torch.device("cpu"), torch.float64).dtype == torch.float64
+
+
+def test_shapes_by_functions(torch: Any) -> None:
+    x = torch.arange(6.0).view(2, 3)
+    a, b = torch.broadcast_tensors(x[0], x)
+    assert tuple(a.shape) == tuple(b.shape) == (2, 3)
+    assert tuple(torch.atleast_2d(x[0]).shape) == (1, 3)
+    assert tuple(torch.atleast_1d(torch.tensor(1.0)).shape) == (1,)
+    assert [len(p) for p in torch.tensor_split(torch.arange(7), 3)] == [3, 2, 2]
+    assert [len(p) for p in torch.tensor_split(torch.arange(7), (2, 5))] == [2, 3, 2]
+    close(torch.flipud(x)[0], [3.0, 4.0, 5.0])
+    close(torch.diff(x, dim=0)[0], [3.0, 3.0, 3.0])
+    close(torch.nan_to_num(torch.tensor([float("nan"), 1.0, float("-inf")]), 7.0)[:2], [7.0, 1.0])
+    one_hot = torch.nn.functional.one_hot(torch.tensor([0, 2]), 3)
+    assert one_hot.dtype == torch.int64 and one_hot.tolist() == [[1, 0, 0], [0, 0, 1]]
