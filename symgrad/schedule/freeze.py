@@ -76,6 +76,7 @@ COMPARISONS = (
     "is_nan",
 )
 _LARGEST_MULTIPLIED_POWER = 8
+_DIGITS = 30  # more than float64 has, so that a constant such as log(2) is rounded once
 
 
 def freeze(program: Program, wrt: tuple[str, ...] = ()) -> FrozenProgram:
@@ -307,6 +308,8 @@ class _Freezer:
             return self._load(node)
         if node.is_number and not node.has(sympy.Function):
             return self._number(node)
+        if node.is_number and (value := node.evalf(_DIGITS)).is_Float:
+            return self._number(value)
         if node.is_Symbol:
             return self._symbol(node)
         if node.is_Add:

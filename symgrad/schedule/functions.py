@@ -22,6 +22,7 @@ from symgrad.schedule.frozen import (
     Operation,
     rename_subscript,
 )
+from symgrad.schedule.terms import reachable
 
 __all__ = ["Key", "cut_functions", "function_operands"]
 
@@ -135,11 +136,11 @@ class _Cutter:
             varies.append(_is_varying(operation, varies))
             if operation.name in FUNCTIONS and varies[-1] and operands not in self.kept:
                 self.operations[position] = self._cut(position)
-        return replace(self.term, operations=_without_unused(self.operations))
+        return replace(self.term, operations=reachable(self.operations, len(self.operations) - 1))
 
     def _cut(self, position: int) -> Operation:
         """The load of a function's value, which a new definition computes."""
-        operations = _without_unused(self.operations[: position + 1])
+        operations = reachable(self.operations, position)
         operation = operations[-1]
         name = f"{self.definition.name}_{operation.name}"
         while name in self.taken:
@@ -155,19 +156,6 @@ class _Cutter:
             )
         )
         return Operation("load", (), operation.dtype, Element(name, own))
-
-
-def _without_unused(operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """The operations that the last one needs, renumbered."""
-    needed = {len(operations) - 1}
-    for position in reversed(range(len(operations))):
-        if position in needed:
-            needed.update(operations[position].operands)
-    numbers = {old: new for new, old in enumerate(sorted(needed))}
-    return tuple(
-        replace(operations[old], operands=tuple(numbers[k] for k in operations[old].operands))
-        for old in numbers
-    )
 
 
 def _text(operations: Sequence[Operation]) -> str:

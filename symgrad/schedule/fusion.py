@@ -52,17 +52,17 @@ def simple_loops(
     """
     if not accumulates:
         return definition.axes if is_pointwise(definition) else None
-    if len(definition.terms) != 1:
+    axes = {term.axes for term in definition.terms}
+    if len(axes) != 1 or any(term.guards for term in definition.terms):
         return None
-    (term,) = definition.terms
-    if definition.axes and reuses_elements(term):
+    if definition.axes and any(reuses_elements(term) for term in definition.terms):
         return None
-    if term.guards or len(term.axes) != 1 or term.axes[0].extent != sample:
+    (summed,) = axes
+    if len(summed) != 1 or summed[0].extent != sample:
         return None
-    row = term.axes[0]
-    if vector_axis(definition, term, row.index) == row.index:
-        return (*definition.axes, row)
-    return (row, *definition.axes)
+    (row,) = summed
+    vectors = {vector_axis(definition, term, row.index) for term in definition.terms}
+    return (*definition.axes, row) if vectors == {row.index} else (row, *definition.axes)
 
 
 def fuse(

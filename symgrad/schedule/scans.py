@@ -11,10 +11,9 @@ from symgrad.schedule.frozen import (
     FrozenDefinition,
     FrozenGuard,
     FrozenTerm,
-    Operation,
     indices_of,
-    rename_subscript,
 )
+from symgrad.schedule.terms import rename_indices
 
 __all__ = ["Scan", "find_scan"]
 
@@ -45,8 +44,7 @@ def find_scan(definition: FrozenDefinition, term: FrozenTerm) -> Scan | None:
     if axis is None or axis.extent != inner.extent or _reads(term, axis.index):
         return None
     names = {inner.index: axis.index}
-    operations = tuple(_rename(operation, names) for operation in term.operations)
-    update = replace(term, operations=operations, axes=(), guards=())
+    update = replace(rename_indices(term, names), axes=(), guards=())
     return Scan(update, axis, guard.relation == "<=", reverse)
 
 
@@ -69,9 +67,3 @@ def _reads(term: FrozenTerm, index: str) -> bool:
         isinstance(op.value, (Affine, Element)) and index in indices_of(op.value)
         for op in term.operations
     )
-
-
-def _rename(operation: Operation, names: dict[str, str]) -> Operation:
-    if isinstance(operation.value, (Affine, Element)):
-        return replace(operation, value=rename_subscript(operation.value, names))
-    return operation

@@ -35,6 +35,7 @@ from symgrad.schedule.plan import (
     ScheduleOptions,
     Step,
 )
+from symgrad.schedule.terms import rename_indices
 
 __all__ = ["Scheduler", "arrays_of", "formulas", "schedule", "take_scale"]
 
@@ -126,7 +127,7 @@ class Scheduler:
             definition = item.statement
             assert isinstance(definition, FrozenDefinition)
             if item.kind == "accumulated":
-                definition, scale = take_scale(definition)
+                definition, scale = take_scale(_align_sums(definition))
                 accumulators.append(Accumulator(self._buffer(definition.name), scale))
             members.extend(self._cut(definition, item.kind == "accumulated"))
         members = self._laid_out(members)
@@ -319,6 +320,18 @@ def arrays_of(definitions: Iterable[FrozenDefinition]) -> list[str]:
                 found.setdefault(element.array)
         found.setdefault(definition.name)
     return list(found)
+
+
+def _align_sums(definition: FrozenDefinition) -> FrozenDefinition:
+    """Sums over the same extents with the same indices, so that they can share loops."""
+    first = definition.terms[0].axes
+    terms = []
+    for term in definition.terms:
+        if [a.extent for a in term.axes] == [a.extent for a in first]:
+            names = {a.index: b.index for a, b in zip(term.axes, first, strict=True)}
+            term = rename_indices(term, names)
+        terms.append(term)
+    return replace(definition, terms=tuple(terms))
 
 
 def take_scale(

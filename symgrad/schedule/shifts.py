@@ -20,6 +20,7 @@ from symgrad.schedule.frozen import (
     FrozenTerm,
     Operation,
 )
+from symgrad.schedule.terms import reachable
 
 __all__ = ["split_logsumexp"]
 
@@ -107,19 +108,7 @@ def _in_parts(operations: tuple[Operation, ...], parts: _Parts) -> tuple[Operati
             numbers.append(emit(shifted))
         else:
             numbers.append(emit(replace(operation, operands=operands)))
-    return _without_unused(tuple(result), numbers[-1])
-
-
-def _without_unused(operations: tuple[Operation, ...], last: int) -> tuple[Operation, ...]:
-    used = {last}
-    for number in range(last, -1, -1):
-        if number in used:
-            used.update(operations[number].operands)
-    renumbered = {old: new for new, old in enumerate(sorted(used))}
-    return tuple(
-        replace(operations[old], operands=tuple(renumbered[k] for k in operations[old].operands))
-        for old in sorted(used)
-    )
+    return reachable(tuple(result), numbers[-1])
 
 
 def _split(value: FrozenDefinition, peak: str, total: str, rest: str) -> list[FrozenStatement]:

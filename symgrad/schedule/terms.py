@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from symgrad.program.definitions import DType
@@ -15,6 +16,7 @@ from symgrad.schedule.frozen import (
     Subscript,
     elements_of,
     indices_of,
+    rename_subscript,
 )
 from symgrad.schedule.loops import Local
 
@@ -28,6 +30,8 @@ __all__ = [
     "is_integer",
     "negate",
     "plus_one",
+    "reachable",
+    "rename_indices",
     "scaled",
     "shifted",
     "stride_cost",
@@ -45,6 +49,35 @@ ARITHMETIC = frozenset(_ARITHMETIC.split())
 
 def shifted(operations: tuple[Operation, ...], by: int) -> tuple[Operation, ...]:
     return tuple(replace(op, operands=tuple(k + by for k in op.operands)) for op in operations)
+
+
+def reachable(operations: Sequence[Operation], last: int) -> tuple[Operation, ...]:
+    """The operations that one of them needs, itself last, renumbered."""
+    used = {last}
+    for number in range(last, -1, -1):
+        if number in used:
+            used.update(operations[number].operands)
+    renumbered = {old: new for new, old in enumerate(sorted(used))}
+    return tuple(
+        replace(operations[old], operands=tuple(renumbered[k] for k in operations[old].operands))
+        for old in sorted(used)
+    )
+
+
+def rename_indices(term: FrozenTerm, names: dict[str, str]) -> FrozenTerm:
+    """The term with its summed indices renamed, wherever they occur."""
+    operations = tuple(
+        replace(o, value=rename_subscript(o.value, names))
+        if isinstance(o.value, (Affine, Element))
+        else o
+        for o in term.operations
+    )
+    guards = tuple(
+        replace(g, left=rename_subscript(g.left, names), right=rename_subscript(g.right, names))
+        for g in term.guards
+    )
+    axes = tuple(replace(a, index=names.get(a.index, a.index)) for a in term.axes)
+    return replace(term, operations=operations, guards=guards, axes=axes)
 
 
 def sum_of_terms(terms: list[FrozenTerm], dtype: DType) -> tuple[tuple[Operation, ...], int]:

@@ -112,9 +112,15 @@ def test_a_constant_factor_is_the_scale_of_a_sum() -> None:
 
 def test_a_scale_calls_no_helper_function() -> None:
     # Scales run on the host, where the kernels' helper functions are not defined.
-    term = frozen(f.sigmoid(sympy.Integer(2)) * x / n, axes=(Axis(j, m),)).terms[0]
+    term = frozen(f.sigmoid(n) * x / n, axes=(Axis(j, m),)).terms[0]
     assert {o.name for o in term.scale} == {"constant", "size", "divide"}
     assert "sigmoid" in {o.name for o in term.operations}
+
+
+def test_a_function_of_a_number_is_a_number() -> None:
+    values = [o.value for o in operations(x * sympy.log(sympy.Rational(3, 2)))]
+    assert float(np.log(1.5)) in values
+    assert "log" not in names(x * sympy.log(2) + f.sigmoid(sympy.Integer(0)))
 
 
 def test_a_product_or_maximum_has_no_scale() -> None:
