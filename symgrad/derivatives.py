@@ -27,6 +27,7 @@ from symgrad.differentiate.pattern import (
     diagonal_of,
 )
 from symgrad.errors import ModelError
+from symgrad.explain.matrix import matrix_text
 from symgrad.program import Definition, Program, dependencies, format_program, is_floating
 from symgrad.schedule import freeze
 from symgrad.schedule.freeze import size_text
@@ -98,8 +99,10 @@ class DerivedProduct:
     peelable: tuple[str, ...] = ()
 
     def formulas(self) -> str:
-        """The definitions in index notation, and the structure of each block."""
-        lines = [format_program(self.program), *self.notes]
+        """The definitions in both notations, and the structure of each block."""
+        matrix = matrix_text(self.program, mostly=True)
+        heading = ["in matrix notation:"] if matrix else []
+        lines = [format_program(self.program), *heading, *matrix, *self.notes]
         return "\n".join(line for line in lines if line)
 
     def code(self, name: str, wrt: tuple[str, ...]) -> DerivativeCode:

@@ -77,19 +77,34 @@ def bodies_gradient(x, m, eps):
     return np.sum(weight[:, :, None] * apart, axis=1)
 
 
-def reprojection(points, R, t, f, seen):
-    moved = points @ R.T + t
+def rotation(r):
+    """Rodrigues: cos θ·I + sin θ/θ·[r]× + (1 − cos θ)/θ²·r·rᵀ, θ = ‖r‖."""
+    angle = np.sqrt(np.sum(r**2))
+    a, b, c = np.cos(angle), np.sin(angle) / angle, (1 - np.cos(angle)) / angle**2
+    cross = np.stack(
+        [
+            np.stack([0 * r[0], -r[2], r[1]]),
+            np.stack([r[2], 0 * r[0], -r[0]]),
+            np.stack([-r[1], r[0], 0 * r[0]]),
+        ]
+    )
+    return a * np.eye(3) + b * cross + c * np.outer(r, r)
+
+
+def reprojection(points, r, t, f, seen):
+    moved = points @ rotation(r).T + t
     image = f * moved[:, :2] / moved[:, 2:]
     return 0.5 * np.sum((image - seen) ** 2)
 
 
-def reprojection_gradient(points, R, t, f, seen):
-    moved = points @ R.T + t
+def reprojection_gradient(points, r, t, f, seen):
+    turn = rotation(r)
+    moved = points @ turn.T + t
     depth = moved[:, 2:]
     ratio = moved[:, :2] / depth
     error = f * (f * ratio - seen) / depth
     along = -np.sum(error * ratio, axis=1, keepdims=True)
-    return np.concatenate([error, along], axis=1) @ R
+    return np.concatenate([error, along], axis=1) @ turn
 
 
 SCIENCE = (
@@ -120,9 +135,9 @@ SCIENCE = (
         {"x": "f64[n, 3]", "m": "f64[n]", "eps": "f64[]"},
     ),
     Entry(
-        "Reprojection of points",
+        "Reprojection of points (Rodrigues' rotation)",
         reprojection,
         reprojection_gradient,
-        {"points": "f64[n, 3]", "R": "f64[3, 3]", "t": "f64[3]", "f": "f64[]", "seen": "f64[n, 2]"},
+        {"points": "f64[n, 3]", "r": "f64[3]", "t": "f64[3]", "f": "f64[]", "seen": "f64[n, 2]"},
     ),
 )

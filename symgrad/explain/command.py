@@ -16,13 +16,15 @@ from symgrad.api import load
 from symgrad.codegen import write_atomically
 from symgrad.compilation import Request, derive_file
 from symgrad.driver import Derived, Timings, emit
-from symgrad.errors import ModelError
+from symgrad.errors import ModelError, OutputError
 from symgrad.explain.explanation import Explanation, explain
 from symgrad.explain.formats import FORMATS
 from symgrad.explain.report import report_page
 from symgrad.explain.steps import StepRecorder
 
-__all__ = ["register_explain", "register_report"]
+__all__ = ["make_report", "register_explain", "register_report"]
+
+_MARK = '<meta name="generator" content="symgrad">'
 
 
 def register_explain(
@@ -85,10 +87,23 @@ def _report(options: argparse.Namespace, request: Request) -> int:
     console = Console(stderr=True)
     for one in derived:
         path = Path(options.output) if options.output else Path(f"{one.name}_report.html")
+        check_page(path)
         with console.status(f"making {path} …"):
             write_atomically(path, make_report(one, sizes, timings=not options.no_timings))
         print(f"wrote {path} ({path.stat().st_size / 1024:.0f} KB)")
     return 0
+
+
+def check_page(path: Path) -> None:
+    """Refuses to overwrite a file that is no report.
+
+    Raises:
+        OutputError: there is one, or a folder.
+    """
+    if path.is_dir():
+        raise OutputError(f"'{path}' is a folder; give the file to write with -o")
+    if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace")[:600]:
+        raise OutputError(f"'{path}' exists and is no report; choose another file with -o")
 
 
 def make_report(derived: Derived, sizes: Mapping[str, int], timings: bool = True) -> str:

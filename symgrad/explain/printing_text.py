@@ -96,15 +96,21 @@ def _product(factors: tuple[Layout, ...]) -> str:
 
 
 def _separator(left: Layout, right: Layout) -> str:
+    left, right = _at_end(left, -1), _at_end(right, 0)
     if isinstance(left, Fraction) or isinstance(right, Fraction):
         return " · "
     if _is_function(left) or _is_function(right):
         return " "
     if isinstance(left, Number) and not _is_word(right) and not isinstance(right, Number):
         return ""
-    if isinstance(left, Product) or isinstance(right, Product):
-        return "·"
     return "·" if _is_word(left) or _is_word(right) or isinstance(right, Number) else ""
+
+
+def _at_end(layout: Layout, end: int) -> Layout:
+    """The first or last factor of a product, which its neighbour touches."""
+    while isinstance(layout, Product):
+        layout = layout.factors[end]
+    return layout
 
 
 def _is_function(layout: Layout) -> bool:

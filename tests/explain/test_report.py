@@ -119,6 +119,10 @@ def test_command_measures_and_writes(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "loss_value_and_grad" in text.partition('id="timings"')[2]
     assert main(["report", model, "-o", str(output), "--sizes", "n=many"]) == 1
     assert "expected NAME=NUMBER" in capsys.readouterr().err
+    output.write_text("my own notes", encoding="utf-8")
+    assert main(["report", model, "-o", str(output), "--no-timings"]) == 1
+    assert "is no report" in capsys.readouterr().err
+    assert output.read_text(encoding="utf-8") == "my own notes"
 
 
 # --- the browser ---------------------------------------------------------------------------------
