@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from examples.gallery.page import PAGE, gallery_text
+
 EXAMPLES = Path(__file__).resolve().parent
 ROOT = EXAMPLES.parent
 NAMES = tuple(sorted(path.parent.name for path in EXAMPLES.glob("*/model.py")))
@@ -98,6 +100,7 @@ def main():
         write(path, text)
     for page in PAGES_THAT_RUN:
         write(ROOT / page, with_results(page, (ROOT / page).read_text(encoding="utf-8")))
+    write(PAGE, gallery_text())
 
 
 if __name__ == "__main__":

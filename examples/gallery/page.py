@@ -29,9 +29,9 @@ HEAD = """\
 # Gallery
 
 Classical losses and functions, each differentiated by its first argument. The formulas are the
-compiler's; `python -m examples.gallery.page` writes this page and checks every gradient against
-the one of a textbook, written by hand, at random points. Functions act on each element, ⊙ and ⊘
-multiply and divide element by element, 1 is a vector of ones, `step(x)` is 1 where x > 0 and 1/2
+compiler's. `python -m examples.gallery.page` writes this page; a test checks every gradient at
+random points against the one of a textbook, written by hand. Functions act on each element, ⊙ and
+⊘ multiply and divide element by element, 1 is a vector of ones, `step(x)` is 1 where x > 0 and 1/2
 where x = 0. Where there is no matrix form, indices are written.
 
 Operations are those of the gradient alone, counted in the same way for both: additions,
@@ -117,20 +117,8 @@ def entry_text(page: Page) -> str:
 
 
 def gallery_text() -> str:
-    """The whole page.
-
-    Raises:
-        SystemExit: a gradient is wrong, or costs too much.
-    """
-    pages = [study(entry) for entry in ENTRIES]
-    for page in pages:
-        if not page.error < 1e-9:
-            raise SystemExit(f"{page.entry.title}: differs from the textbook by {page.error}")
-        if page.ratio > MOST_OPERATIONS:
-            raise SystemExit(
-                f"{page.entry.title}: {page.ratio:.2f} times the textbook's operations"
-            )
-    return "\n".join([HEAD, *map(entry_text, pages)])
+    """The whole page."""
+    return "\n".join([HEAD, *(entry_text(study(entry)) for entry in ENTRIES)])
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from symgrad.explain.algebra import (
     power,
     product,
     times,
+    total,
     transposed,
     triangle,
 )
@@ -146,8 +147,14 @@ class _Reader:
         if len(frame) > 2:
             raise NoMatrixForm
         body = self._spread(self.convert(term.body, frame, extents), frame, extents)
-        if term.reduction != "logsumexp":
+        if term.reduction == "norm":
+            square = power(body, sympy.Integer(2))
+            summed_up = product(square, Ones(extents[frame[1]])) if outputs else total(square)
+            return power(summed_up, sympy.Rational(1, 2))
+        if term.reduction in ("max", "min", "prod"):
             return Reduce(term.reduction, body, bool(outputs))
+        if term.reduction != "logsumexp":
+            raise NoMatrixForm
         exponential = call(sympy.exp, body)
         for index in reversed(summed):
             ones = Ones(extents[index])
@@ -318,6 +325,10 @@ class _Reader:
             return power(self._convert(body.base, own, extents), body.exp)
         if isinstance(body, f.select):
             return self._selection(body, own, extents)
+        if isinstance(body, f.xlogy):
+            x, y = (self.convert(a, own, extents) for a in body.args)
+            self.zeros.append(x)
+            return hadamard(x, call(sympy.log, y))
         if isinstance(body, sympy.Function):
             return call(body.func, *(self.convert(a, own, extents) for a in body.args))
         raise NoMatrixForm
@@ -327,6 +338,8 @@ class _Reader:
     ) -> Matrix:
         """0 where c = 0, else a/c, is written a/c; the condition is kept for a note."""
         condition, value, otherwise = body.args
+        if isinstance(condition, f.conjunction):  # x = 0 and y = 0, of x·log(y)
+            condition = condition.args[0]
         if isinstance(condition, f.equal) and value == 0 and condition.args[1] == 0:
             with contextlib.suppress(NoMatrixForm):
                 shown = self.convert(otherwise, own, extents)

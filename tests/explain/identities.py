@@ -110,11 +110,11 @@ IDENTITIES: tuple[Identity, ...] = (
         lambda b, A, x: -2 * (A @ x - b), b=v, A="f64[n, d]", x="f64[d]",
     ),
     identity(
-        "‖x‖", lambda x: np.sqrt(np.sum(x ** 2)), "1/f · x  (0 where f = 0)",
+        "‖x‖", lambda x: np.sqrt(np.sum(x ** 2)), "1/‖x‖ · x",
         lambda x: x / np.linalg.norm(x), x=v,
     ),
     identity(
-        "‖x−a‖", lambda x, a: np.linalg.norm(x - a), "1/f · (x − a)  (0 where f = 0)",
+        "‖x−a‖", lambda x, a: np.linalg.norm(x - a), "1/f · (x − a)",
         lambda x, a: (x - a) / np.linalg.norm(x - a), x=v, a=v,
     ),
     identity("‖X‖²", lambda X: np.sum(X ** 2), "2X", lambda X: 2 * X, X="f64[n, d]"),
