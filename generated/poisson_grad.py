@@ -23,6 +23,8 @@ loss_hessian:
     t1[i] = exp(eta[i])                                i < n
     hessian_pair[i,j] = t1[i]·X[i,j]                   i < n, j < p
     hessian[j,k] = 1/n·Σ_i X[i,j]·hessian_pair[i,k]    j < p, k < p, i < n
+    in matrix notation:
+    hessian = 1/n · Xᵀ diag(exp(X·beta + offset)) X
     ∂²loss/∂beta²: dense
 """
 
