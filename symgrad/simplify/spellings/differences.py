@@ -43,8 +43,7 @@ def _difference_from_constant(node: sympy.Expr, views: Views) -> sympy.Expr | No
         return None
     parts = list(sympy.Add.make_args(rest))
     for part in parts:
-        number, function = views.see(part).as_coeff_Mul()
-        function = views.see(function)
+        number, function = views.scaled(part)
         others = sympy.Add(*(p for p in parts if p != part))
         if number == -constant:
             found = _complement(function)
@@ -79,8 +78,7 @@ def _softplus_of_opposite(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     if not node.is_Add:
         return None
     for part in node.args:
-        number, function = views.see(part).as_coeff_Mul()
-        function = views.see(function)
+        number, function = views.scaled(part)
         if not isinstance(function, f.softplus):
             continue
         whole = number * function.args[0]
@@ -97,8 +95,7 @@ def _variance(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     if not node.is_Add or len(node.args) != 2:
         return None
     for first, second in (node.args, node.args[::-1]):
-        number, square = views.see(second).as_coeff_Mul()
-        square = views.see(square)
+        number, square = views.scaled(second)
         if number == -1 and square.is_Pow and square.exp == 2:
             found = _central_moment(first, square.base, views)
             if found is not None:

@@ -26,13 +26,30 @@ def _log_of_named(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     argument = _argument(node)
     if argument is None:
         return None
-    seen = views.see(argument)
+    number, seen = views.scaled(argument)
+    if number == 2 and isinstance(seen, f.sigmoid):  # 1 + tanh(u/2)
+        u = seen.args[0]
+        far = log(2) - f.softplus(-u)
+        return f.select(f.less(f.absolute(u), 1), f.log1p(sympy.tanh(u / 2)), far)
+    if not number.is_positive:
+        return None
+    found = _log_of_function(seen)
+    return None if found is None else log(number) + found
+
+
+def _log_of_function(seen: sympy.Expr) -> sympy.Expr | None:
     if isinstance(seen, f.sigmoid):
         return -f.softplus(-seen.args[0])
     if isinstance(seen, f.ndtr):
         return f.log_ndtr(seen.args[0])
     if isinstance(seen, sympy.erfc):
-        return f.log_ndtr(-sympy.sqrt(2) * seen.args[0]) + log(2)
+        u = seen.args[0]
+        tail = f.log_ndtr(-sympy.sqrt(2) * u) + log(2)
+        return f.select(f.less(sympy.S.Half, u), tail, f.log1p(-sympy.erf(u)))
+    if isinstance(seen, sympy.cosh):
+        u = seen.args[0]
+        far = f.absolute(u) + f.log1p(exp(-2 * f.absolute(u))) - log(2)
+        return f.select(f.less(f.absolute(u), 1), f.log1p(2 * sympy.sinh(u / 2) ** 2), far)
     return None
 
 
@@ -89,8 +106,11 @@ def _log_of_difference(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     argument = _argument(node)
     if argument is None:
         return None
-    seen = -views.see(argument)
-    return _log_one_minus_exp(seen.args[0]) if isinstance(seen, f.expm1) else None
+    seen = views.see(argument)
+    if isinstance(seen, f.expm1):
+        u = seen.args[0]
+        return f.select(f.less(1, u), u + f.log1p(-exp(-u)), log(seen))
+    return _log_one_minus_exp((-seen).args[0]) if isinstance(-seen, f.expm1) else None
 
 
 def logsumexp_of(node: sympy.Expr, views: Views) -> tuple[sympy.Expr, sympy.Expr] | None:
@@ -147,22 +167,30 @@ def log_form(node: sympy.Expr, views: Views) -> list[sympy.Expr] | None:
     """uₖ of a node seen as Σ exp(uₖ); numbers are exp(log c), sums over axes one of them."""
     parts: list[sympy.Expr] = []
     exponentials = 0
-    for addend in views.addends(node):
+    for addend in views.flat_addends(node):
         if addend.is_Number:
             if not addend > 0:
                 return None
             parts.append(log(addend))
             continue
-        scaled = views.scaled_exponent(addend)
-        if scaled is not None and scaled[0] > 0:
-            parts.append(scaled[1] + log(scaled[0]))
-        else:
-            found = logsumexp_of(addend, views)
-            if found is None:
-                return None
-            parts.append(found[0])
+        found = _exponents_of(addend, views)
+        if found is None:
+            return None
+        parts.extend(found)
         exponentials += 1
     return parts if exponentials else None
+
+
+def _exponents_of(addend: sympy.Expr, views: Views) -> list[sympy.Expr] | None:
+    """The exponents of c·exp(u), of c·cosh(u), or of a sum of exponentials over axes."""
+    number, function = views.scaled(addend)
+    if isinstance(function, sympy.exp) and number > 0:
+        return [function.args[0] + log(number)]
+    if isinstance(function, sympy.cosh) and number > 0:
+        u = function.args[0]
+        return [u + log(number / 2), -u + log(number / 2)]
+    found = logsumexp_of(addend, views)
+    return None if found is None else [found[0]]
 
 
 def _add_logs(parts: list[sympy.Expr]) -> sympy.Expr:
@@ -197,7 +225,8 @@ LOGARITHM_RULES = (
     Rule("log of exp", "log(eᵘ) → u", "always", _log_of_exp),
     Rule(
         "log of probability",
-        "log(sigmoid(u)) → −softplus(−u), log(ndtr(u)) → log_ndtr(u)",
+        "log(sigmoid(u)) → −softplus(−u), log(ndtr(u)) → log_ndtr(u), log(erfc(u)) → log_ndtr("
+        "−√2·u) + log 2 in the tail, log(cosh(u)) → |u| + log1p(exp(−2|u|)) − log 2 where |u| > 1",
         "always",
         _log_of_named,
     ),
@@ -205,7 +234,8 @@ LOGARITHM_RULES = (
     Rule("log1p", "log(1 + u) → log1p(u)", "a literal 1", _log_near_one),
     Rule(
         "log1mexp",
-        "log(1 − eᵘ) → log(−expm1(u)) where u > −log 2, else log1p(−eᵘ)",
+        "log(1 − eᵘ) → log(−expm1(u)) where u > −log 2, else log1p(−eᵘ); log(eᵘ − 1) → "
+        "u + log1p(−e⁻ᵘ) where u > 1",
         "always",
         _log_of_difference,
     ),

@@ -39,7 +39,7 @@ def _logistic(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     for position, base in enumerate(below):
         seen = views.see(base)
         parts = log_form(base, views) if seen.is_Add and len(seen.args) == 2 else None
-        if parts is None:
+        if parts is None or len(parts) != 2:
             continue
         first, second = parts
         rest = below[:position] + below[position + 1 :]
@@ -78,7 +78,7 @@ def _softmax(node: sympy.Expr, views: Views) -> sympy.Expr | None:
 
 def _belongs(factor: sympy.Expr, base: sympy.Expr, views: Views) -> bool:
     """Whether exp(u) is one of the summands of a sum of exponentials."""
-    for addend in views.addends(base):
+    for addend in views.flat_addends(base):
         found = logsumexp_of(addend, views)
         if found is None:
             if views.see(addend) == views.see(factor):
@@ -107,11 +107,10 @@ def _same_element(element: sympy.Expr, summand: sympy.Expr, views: Views) -> boo
 def _tanh(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     above, below = _split(node, views)
     for position, base in enumerate(below):
-        number, bottom = views.see(base).as_coeff_Mul()
-        bottom = views.see(bottom)
+        number, bottom = views.scaled(base)
         for factor in above:
-            scale, top = views.see(factor).as_coeff_Mul()
-            angle = _tanh_angle(views.see(top), bottom, views)
+            scale, top = views.scaled(factor)
+            angle = _tanh_angle(top, bottom, views)
             if angle is None:
                 continue
             above.remove(factor)
@@ -199,6 +198,12 @@ def _may_vanish(weight: sympy.Expr, views: Views) -> bool:
 
 QUOTIENT_RULES = (
     Rule(
+        "tanh",
+        "sinh(u)/cosh(u) → tanh(u), expm1(2u)/(1 + exp(2u)) → tanh(u)",
+        "always",
+        _tanh,
+    ),
+    Rule(
         "logistic",
         "1/(1 + eᵘ) → sigmoid(−u), eᵘ/(1 + eᵘ) → sigmoid(u), eᵃ/(eᵃ + eᵇ) → sigmoid(a − b)",
         "numbers in place of 1 are positive",
@@ -209,12 +214,6 @@ QUOTIENT_RULES = (
         "eᵘ/Σ eᵘ → exp(u − logsumexp(u))",
         "the exponential above is one of the summands below",
         _softmax,
-    ),
-    Rule(
-        "tanh",
-        "sinh(u)/cosh(u) → tanh(u), expm1(2u)/(1 + exp(2u)) → tanh(u)",
-        "always",
-        _tanh,
     ),
     Rule(
         "sinc",

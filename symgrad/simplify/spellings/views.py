@@ -73,11 +73,21 @@ class Views:
         seen = self.see(node)
         return seen.args[0] if isinstance(seen, sympy.exp) else None
 
+    def scaled(self, node: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
+        """c and f of a node seen as c·f with a number c, through several definitions."""
+        factor, rest = node.as_coeff_Mul()
+        for _ in range(4):
+            number, inner = self.see(rest).as_coeff_Mul()
+            factor, changed = factor * number, inner != rest
+            rest = inner
+            if not changed:
+                break
+        return factor, rest
+
     def scaled_exponent(self, node: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr] | None:
         """c and u of a node seen as c·exp(u) with a number c."""
-        number, rest = self.see(node).as_coeff_Mul()
-        exponent = self.exponent(rest)
-        return None if exponent is None else (number, exponent)
+        number, rest = self.scaled(node)
+        return (number, rest.args[0]) if isinstance(rest, sympy.exp) else None
 
     def addends(self, node: sympy.Expr) -> tuple[sympy.Expr, ...]:
         """The parts of a node seen as a sum."""
