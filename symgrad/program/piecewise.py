@@ -55,6 +55,11 @@ class ConstantFunction(ScalarFunction):
         return sympy.S.Zero
 
 
+def _are_numbers(*operands: sympy.Expr) -> bool:
+    """Whether a comparison can be decided; what SymPy folded to a pole or NaN cannot."""
+    return all(x.is_Number and x.is_finite for x in operands)
+
+
 # --- selection ---------------------------------------------------------------------------------
 
 
@@ -95,7 +100,7 @@ class less(ConstantFunction):
 
     @classmethod
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
-        return Integer(int(a < b)) if a.is_Number and b.is_Number else None
+        return Integer(int(bool(a < b))) if _are_numbers(a, b) else None
 
 
 class less_equal(ConstantFunction):
@@ -105,7 +110,7 @@ class less_equal(ConstantFunction):
 
     @classmethod
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
-        return Integer(int(a <= b)) if a.is_Number and b.is_Number else None
+        return Integer(int(bool(a <= b))) if _are_numbers(a, b) else None
 
 
 class equal(ConstantFunction):
@@ -115,7 +120,7 @@ class equal(ConstantFunction):
 
     @classmethod
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
-        return Integer(int(a == b)) if a.is_Number and b.is_Number else None
+        return Integer(int(a == b)) if _are_numbers(a, b) else None
 
 
 class not_equal(ConstantFunction):
@@ -125,7 +130,7 @@ class not_equal(ConstantFunction):
 
     @classmethod
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
-        return Integer(int(a != b)) if a.is_Number and b.is_Number else None
+        return Integer(int(a != b)) if _are_numbers(a, b) else None
 
 
 class conjunction(ConstantFunction):
@@ -137,7 +142,7 @@ class conjunction(ConstantFunction):
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
         if a.is_zero or b.is_zero:
             return sympy.S.Zero
-        return Integer(1) if a.is_Number and b.is_Number else None
+        return Integer(1) if _are_numbers(a, b) else None
 
 
 class disjunction(ConstantFunction):
@@ -147,7 +152,7 @@ class disjunction(ConstantFunction):
 
     @classmethod
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
-        return Integer(int(a != 0 or b != 0)) if a.is_Number and b.is_Number else None
+        return Integer(int(a != 0 or b != 0)) if _are_numbers(a, b) else None
 
 
 class negation(ConstantFunction):
@@ -216,8 +221,8 @@ class exceeds(ConstantFunction):
 
     @classmethod
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
-        if a.is_Number and b.is_Number:
-            return Rational(1, 2) if a == b else Integer(int(a > b))
+        if _are_numbers(a, b):
+            return Rational(1, 2) if a == b else Integer(int(bool(a > b)))
         return None
 
 
@@ -253,7 +258,7 @@ class maximum(ScalarFunction):
 
     @classmethod
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
-        return max(a, b) if a.is_Number and b.is_Number else None
+        return max(a, b) if _are_numbers(a, b) else None
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         a, b = self.args
@@ -267,7 +272,7 @@ class minimum(ScalarFunction):
 
     @classmethod
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
-        return min(a, b) if a.is_Number and b.is_Number else None
+        return min(a, b) if _are_numbers(a, b) else None
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         a, b = self.args

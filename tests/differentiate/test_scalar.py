@@ -211,3 +211,10 @@ def test_the_forward_value_is_used_again(body: sympy.Expr, wanted: sympy.Expr) -
 )
 def test_total_bodies(body: sympy.Expr, total: bool) -> None:
     assert is_total(body) is total
+
+
+def test_comparisons_of_numbers_are_decided() -> None:
+    one, half = sympy.Integer(1), sympy.Rational(1, 2)
+    assert f.less(half, one) == 1 and f.less(one, half) == 0
+    assert f.less_equal(one, one) == 1 and f.exceeds(one, half) == 1 and f.exceeds(half, one) == 0
+    assert f.less(sympy.nan, one).args == (sympy.nan, one)
