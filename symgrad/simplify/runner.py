@@ -15,6 +15,8 @@ from symgrad.simplify.inlining import inline_definitions
 from symgrad.simplify.narrowing import narrow_reads
 from symgrad.simplify.operations import count_operations
 from symgrad.simplify.pairing import pair_factors
+from symgrad.simplify.selections import merge_selections
+from symgrad.simplify.sharing import share_values
 from symgrad.simplify.stabilising import stabilise
 from symgrad.simplify.sums import eliminate_deltas, factor_bodies, hoist_factors
 from symgrad.simplify.units import drop_unit_axes
@@ -36,11 +38,12 @@ _REPEATED: tuple[tuple[str, Pass], ...] = (
     ("eliminate_deltas", eliminate_deltas),
     ("hoist", hoist_factors),
     ("factor", factor_bodies),
+    ("selections", merge_selections),
 )
 _MOST_ROUNDS = 30
 
 # Once at the end, and only if asked for.
-_LAST: tuple[tuple[str, Pass], ...] = (("pair", pair_factors),)
+_LAST: tuple[tuple[str, Pass], ...] = (("pair", pair_factors), ("share", share_values))
 
 PASS_NAMES: tuple[str, ...] = ("stabilise", *(name for name, _ in (*_REPEATED, *_LAST)))
 
@@ -81,7 +84,8 @@ def simplify(
         inline: substitute definitions into one another; a program that will be differentiated
             keeps them apart, so that the derivative can reuse their values.
         watch: called with the name of each pass that changed the program, before and after it.
-        pair: multiply the factors of long products in pairs: for Hessians, whose sums have many.
+        pair: multiply the factors of long products in pairs, and share costly values: for
+            Hessians, whose sums have many factors and whose gradients have the same values.
 
     Raises:
         SymgradError: `without` names no pass.
@@ -114,13 +118,14 @@ def simplify(
                 watch(name, old, program)
         if program == first:
             break
+    program = name_indices(program)
     for name, run in _LAST if pair else ():
         if name not in skipped:
             start = time.perf_counter()
             before, old = count_operations(program), program
-            program = merge_equal(run(program))
+            program = name_indices(merge_equal(run(program)))
             records[name].note(int(program != old), before, program, start, ())
-    program = verify(name_indices(program))
+    program = verify(program)
     reports = tuple(record.report(name) for name, record in records.items() if record.changes)
     return Simplified(program, reports)
 
