@@ -46,8 +46,8 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]    k < m
     second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]                             k < m, l < 3
     first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]                               k < m, l < 3
-    theta_bar[k] = -select([theta2[k] < 1e-06], 0, first_bar[k])·spherical_bessel(1, theta[k]) - half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])·spherical_bessel(1, theta[k]/2)    k < m
-    theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24    k < m
+    theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))    k < m
+    theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, theta_bar[k]/(2·theta[k]))    k < m
     t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
     t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]    k < m, l < 3
     camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}    k < m, r < 9
@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_17d02626712a59ae"
+__name__ = "symgrad_module_c2cd64d793e014b8"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -724,29 +724,26 @@ def _residuals_grad_1(
                 + in_camera_bar[l + 1, k] * rx[l + 1, k]
                 + in_camera_bar[l + 2, k] * rx[l + 2, k]
             )
-    # theta_bar[k] = -select([theta2[k] < 1e-06], 0, first_bar[k])·spherical_bessel(1, theta[k]) - half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])·spherical_bessel(1, theta[k]/2)
-    # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24
+    # theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))
+    # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, theta_bar[k]/(2·theta[k]))
     for k in range(rows):
         v53 = theta2[k]
         v54 = v53 < 1e-06
         v55 = first_bar[k]
         v56 = theta[k]
         v57 = second_bar[k]
-        v58 = v55 if v54 else 0.0
-        v59 = v57 if v54 else 0.0
-        theta2_bar[k] = (
-            2.0 * (v58 / 120.0 + v59 / 720.0) * v53
-            + (
+        theta2_bar[k] = 2.0 * (
+            (v55 if v54 else 0.0) / 120.0 + (v57 if v54 else 0.0) / 720.0
+        ) * v53 + (
+            -(v55 / 6.0) - v57 / 24.0
+            if v54
+            else (
                 0.0
                 if v54
-                else (
-                    -((0.0 if v54 else v55) * theta_bar_spherical_bessel[k])
-                    - half[k] * (0.0 if v54 else v57) * _spherical_bessel_1(v56 / 2.0)
-                )
-                / (2.0 * v56)
+                else -(v55 * theta_bar_spherical_bessel[k])
+                - half[k] * v57 * _spherical_bessel_1(v56 / 2.0)
             )
-            - v58 / 6.0
-            - v59 / 24.0
+            / (2.0 * v56)
         )
     # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
     for l in range(3):

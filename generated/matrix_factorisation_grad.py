@@ -8,7 +8,7 @@ loss (line 13) and its gradient by U, V, b:
     t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]                           i < n, k < p, j < r
     t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2                                   i < n, j < r, k < p
     loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2    i < n, k < p
-    matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)                  i < n, k < p
+    matmul1_bar[i,k] = select(observed[i,k], -t3[i,k], 0)                  i < n, k < p
     U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]              i < n, j < r, k < p
     V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]              k < p, j < r, i < n
     b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)                      k < p, i < n
@@ -17,8 +17,8 @@ loss (line 13) and its gradient by U, V, b:
 
     t3    = Y − UVᵀ − 1bᵀ
     loss  = 1/2 · ‖(t3 if observed else 0)‖² + penalty/2 · (‖U‖² + ‖V‖²)
-    U_bar = penalty·U − (t3 if observed else 0)V
-    V_bar = penalty·V − (t3 if observed else 0)ᵀU
+    U_bar = (−t3 if observed else 0)V + penalty·U
+    V_bar = (−t3 if observed else 0)ᵀU + penalty·V
     b_bar = −(t3 if observed else 0)ᵀ1
 """
 
@@ -43,7 +43,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_31669fa1c3313747"
+__name__ = "symgrad_module_040ae7799b5c09c3"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -339,14 +339,15 @@ def _loss_grad_1(
             v7 = t3[k, i] if np.float64(observed_packed[k, i]) else 0.0
             total2 += v7 * v7
     loss_total[0] += total2
-    # matmul1_bar[i,k] = -select(observed[i,k], t3[i,k], 0)
+    # matmul1_bar[i,k] = select(observed[i,k], -t3[i,k], 0)
     # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
     for k in range(p):
         b_bar_sum = 0.0
         for i in range(rows):
-            v8 = t3[k, i] if np.float64(observed_packed[k, i]) else 0.0
-            matmul1_bar[k, i] = -v8
-            b_bar_sum += v8
+            v8 = np.float64(observed_packed[k, i])
+            v9 = t3[k, i]
+            matmul1_bar[k, i] = -v9 if v8 else 0.0
+            b_bar_sum += v9 if v8 else 0.0
         b_bar[k] += b_bar_sum
     # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
     for i in range(rows):
@@ -371,33 +372,33 @@ def _loss_grad_1(
             matmul1_bar_here14 = matmul1_bar[k + 3, i + 2]
             matmul1_bar_here15 = matmul1_bar[k + 3, i + 3]
             for j in range(r):
-                v9 = V[k, j]
-                v10 = V[k + 1, j]
-                v11 = V[k + 2, j]
-                v12 = V[k + 3, j]
+                v10 = V[k, j]
+                v11 = V[k + 1, j]
+                v12 = V[k + 2, j]
+                v13 = V[k + 3, j]
                 U_bar[i, j] += (
-                    v9 * matmul1_bar_here
-                    + v10 * matmul1_bar_here4
-                    + v11 * matmul1_bar_here8
-                    + v12 * matmul1_bar_here12
+                    v10 * matmul1_bar_here
+                    + v11 * matmul1_bar_here4
+                    + v12 * matmul1_bar_here8
+                    + v13 * matmul1_bar_here12
                 )
                 U_bar[i + 1, j] += (
-                    v9 * matmul1_bar_here1
-                    + v10 * matmul1_bar_here5
-                    + v11 * matmul1_bar_here9
-                    + v12 * matmul1_bar_here13
+                    v10 * matmul1_bar_here1
+                    + v11 * matmul1_bar_here5
+                    + v12 * matmul1_bar_here9
+                    + v13 * matmul1_bar_here13
                 )
                 U_bar[i + 2, j] += (
-                    v9 * matmul1_bar_here2
-                    + v10 * matmul1_bar_here6
-                    + v11 * matmul1_bar_here10
-                    + v12 * matmul1_bar_here14
+                    v10 * matmul1_bar_here2
+                    + v11 * matmul1_bar_here6
+                    + v12 * matmul1_bar_here10
+                    + v13 * matmul1_bar_here14
                 )
                 U_bar[i + 3, j] += (
-                    v9 * matmul1_bar_here3
-                    + v10 * matmul1_bar_here7
-                    + v11 * matmul1_bar_here11
-                    + v12 * matmul1_bar_here15
+                    v10 * matmul1_bar_here3
+                    + v11 * matmul1_bar_here7
+                    + v12 * matmul1_bar_here11
+                    + v13 * matmul1_bar_here15
                 )
         for k in range(p - p % 4, p):
             matmul1_bar_here = matmul1_bar[k, i]
@@ -405,11 +406,11 @@ def _loss_grad_1(
             matmul1_bar_here2 = matmul1_bar[k, i + 2]
             matmul1_bar_here3 = matmul1_bar[k, i + 3]
             for j in range(r):
-                v13 = V[k, j]
-                U_bar[i, j] += v13 * matmul1_bar_here
-                U_bar[i + 1, j] += v13 * matmul1_bar_here1
-                U_bar[i + 2, j] += v13 * matmul1_bar_here2
-                U_bar[i + 3, j] += v13 * matmul1_bar_here3
+                v14 = V[k, j]
+                U_bar[i, j] += v14 * matmul1_bar_here
+                U_bar[i + 1, j] += v14 * matmul1_bar_here1
+                U_bar[i + 2, j] += v14 * matmul1_bar_here2
+                U_bar[i + 3, j] += v14 * matmul1_bar_here3
     for i in range(rows - rows % 4, rows):
         for k in range(p):
             matmul1_bar_here = matmul1_bar[k, i]
@@ -435,30 +436,30 @@ def _loss_grad_1(
             total_k3_j2 = 0.0
             total_k3_j3 = 0.0
             for i in range(rows):
-                v14 = U_packed[j, i]
-                v15 = matmul1_bar[k, i]
-                v16 = matmul1_bar[k + 1, i]
-                v17 = matmul1_bar[k + 2, i]
-                v18 = matmul1_bar[k + 3, i]
-                v19 = U_packed[j + 1, i]
-                v20 = U_packed[j + 2, i]
-                v21 = U_packed[j + 3, i]
-                total3 += v14 * v15
-                total_k1 += v14 * v16
-                total_k2 += v14 * v17
-                total_k3 += v14 * v18
-                total_j1 += v19 * v15
-                total_k1_j1 += v19 * v16
-                total_k2_j1 += v19 * v17
-                total_k3_j1 += v19 * v18
-                total_j2 += v20 * v15
-                total_k1_j2 += v20 * v16
-                total_k2_j2 += v20 * v17
-                total_k3_j2 += v20 * v18
-                total_j3 += v21 * v15
-                total_k1_j3 += v21 * v16
-                total_k2_j3 += v21 * v17
-                total_k3_j3 += v21 * v18
+                v15 = U_packed[j, i]
+                v16 = matmul1_bar[k, i]
+                v17 = matmul1_bar[k + 1, i]
+                v18 = matmul1_bar[k + 2, i]
+                v19 = matmul1_bar[k + 3, i]
+                v20 = U_packed[j + 1, i]
+                v21 = U_packed[j + 2, i]
+                v22 = U_packed[j + 3, i]
+                total3 += v15 * v16
+                total_k1 += v15 * v17
+                total_k2 += v15 * v18
+                total_k3 += v15 * v19
+                total_j1 += v20 * v16
+                total_k1_j1 += v20 * v17
+                total_k2_j1 += v20 * v18
+                total_k3_j1 += v20 * v19
+                total_j2 += v21 * v16
+                total_k1_j2 += v21 * v17
+                total_k2_j2 += v21 * v18
+                total_k3_j2 += v21 * v19
+                total_j3 += v22 * v16
+                total_k1_j3 += v22 * v17
+                total_k2_j3 += v22 * v18
+                total_k3_j3 += v22 * v19
             V_bar_total[k, j] += total3
             V_bar_total[k + 1, j] += total_k1
             V_bar_total[k + 2, j] += total_k2
@@ -481,11 +482,11 @@ def _loss_grad_1(
             total_k2 = 0.0
             total_k3 = 0.0
             for i in range(rows):
-                v22 = U_packed[j, i]
-                total3 += v22 * matmul1_bar[k, i]
-                total_k1 += v22 * matmul1_bar[k + 1, i]
-                total_k2 += v22 * matmul1_bar[k + 2, i]
-                total_k3 += v22 * matmul1_bar[k + 3, i]
+                v23 = U_packed[j, i]
+                total3 += v23 * matmul1_bar[k, i]
+                total_k1 += v23 * matmul1_bar[k + 1, i]
+                total_k2 += v23 * matmul1_bar[k + 2, i]
+                total_k3 += v23 * matmul1_bar[k + 3, i]
             V_bar_total[k, j] += total3
             V_bar_total[k + 1, j] += total_k1
             V_bar_total[k + 2, j] += total_k2

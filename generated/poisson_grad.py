@@ -22,7 +22,7 @@ loss_hessian:
     eta[i] = Σ_j beta[j]·X[i,j] + offset[i]            i < n, j < p
     t1[i] = exp(eta[i])                                i < n
     hessian_pair[i,j] = t1[i]·X[i,j]                   i < n, j < p
-    hessian[j,k] = 1/n·Σ_i X[i,j]·hessian_pair[i,k]    j < p, k < p, i < n
+    hessian[j,k] = 1/n·Σ_i X[i,k]·hessian_pair[i,j]    j < p, k < p, i < n
     in matrix notation:
     hessian = 1/n · Xᵀ diag(exp(X·beta + offset)) X
     ∂²loss/∂beta²: dense
@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_5f6936ec571130a2"
+__name__ = "symgrad_module_30a4923736421095"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -419,50 +419,70 @@ def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
     for i in range(rows):
         for j in range(p):
             hessian_pair[i, j] = t1[i] * X[i, j]
-    # hessian[j,k] = 1/n·Σ_i X[i,j]·hessian_pair[i,k]
+    # hessian[j,k] = 1/n·Σ_i X[i,k]·hessian_pair[i,j]
     for j in range(0, p - p % 4, 4):
         for i in range(0, rows - rows % 4, 4):
-            X_here = X[i, j]
-            X_here1 = X[i, j + 1]
-            X_here2 = X[i, j + 2]
-            X_here3 = X[i, j + 3]
-            X_here4 = X[i + 1, j]
-            X_here5 = X[i + 1, j + 1]
-            X_here6 = X[i + 1, j + 2]
-            X_here7 = X[i + 1, j + 3]
-            X_here8 = X[i + 2, j]
-            X_here9 = X[i + 2, j + 1]
-            X_here10 = X[i + 2, j + 2]
-            X_here11 = X[i + 2, j + 3]
-            X_here12 = X[i + 3, j]
-            X_here13 = X[i + 3, j + 1]
-            X_here14 = X[i + 3, j + 2]
-            X_here15 = X[i + 3, j + 3]
+            hessian_pair_here = hessian_pair[i, j]
+            hessian_pair_here1 = hessian_pair[i, j + 1]
+            hessian_pair_here2 = hessian_pair[i, j + 2]
+            hessian_pair_here3 = hessian_pair[i, j + 3]
+            hessian_pair_here4 = hessian_pair[i + 1, j]
+            hessian_pair_here5 = hessian_pair[i + 1, j + 1]
+            hessian_pair_here6 = hessian_pair[i + 1, j + 2]
+            hessian_pair_here7 = hessian_pair[i + 1, j + 3]
+            hessian_pair_here8 = hessian_pair[i + 2, j]
+            hessian_pair_here9 = hessian_pair[i + 2, j + 1]
+            hessian_pair_here10 = hessian_pair[i + 2, j + 2]
+            hessian_pair_here11 = hessian_pair[i + 2, j + 3]
+            hessian_pair_here12 = hessian_pair[i + 3, j]
+            hessian_pair_here13 = hessian_pair[i + 3, j + 1]
+            hessian_pair_here14 = hessian_pair[i + 3, j + 2]
+            hessian_pair_here15 = hessian_pair[i + 3, j + 3]
             for k in range(p):
-                v2 = hessian_pair[i, k]
-                v3 = hessian_pair[i + 1, k]
-                v4 = hessian_pair[i + 2, k]
-                v5 = hessian_pair[i + 3, k]
-                hessian[j, k] += X_here * v2 + X_here4 * v3 + X_here8 * v4 + X_here12 * v5
-                hessian[j + 1, k] += X_here1 * v2 + X_here5 * v3 + X_here9 * v4 + X_here13 * v5
-                hessian[j + 2, k] += X_here2 * v2 + X_here6 * v3 + X_here10 * v4 + X_here14 * v5
-                hessian[j + 3, k] += X_here3 * v2 + X_here7 * v3 + X_here11 * v4 + X_here15 * v5
+                v2 = X[i, k]
+                v3 = X[i + 1, k]
+                v4 = X[i + 2, k]
+                v5 = X[i + 3, k]
+                hessian[j, k] += (
+                    v2 * hessian_pair_here
+                    + v3 * hessian_pair_here4
+                    + v4 * hessian_pair_here8
+                    + v5 * hessian_pair_here12
+                )
+                hessian[j + 1, k] += (
+                    v2 * hessian_pair_here1
+                    + v3 * hessian_pair_here5
+                    + v4 * hessian_pair_here9
+                    + v5 * hessian_pair_here13
+                )
+                hessian[j + 2, k] += (
+                    v2 * hessian_pair_here2
+                    + v3 * hessian_pair_here6
+                    + v4 * hessian_pair_here10
+                    + v5 * hessian_pair_here14
+                )
+                hessian[j + 3, k] += (
+                    v2 * hessian_pair_here3
+                    + v3 * hessian_pair_here7
+                    + v4 * hessian_pair_here11
+                    + v5 * hessian_pair_here15
+                )
         for i in range(rows - rows % 4, rows):
-            X_here = X[i, j]
-            X_here1 = X[i, j + 1]
-            X_here2 = X[i, j + 2]
-            X_here3 = X[i, j + 3]
+            hessian_pair_here = hessian_pair[i, j]
+            hessian_pair_here1 = hessian_pair[i, j + 1]
+            hessian_pair_here2 = hessian_pair[i, j + 2]
+            hessian_pair_here3 = hessian_pair[i, j + 3]
             for k in range(p):
-                v6 = hessian_pair[i, k]
-                hessian[j, k] += X_here * v6
-                hessian[j + 1, k] += X_here1 * v6
-                hessian[j + 2, k] += X_here2 * v6
-                hessian[j + 3, k] += X_here3 * v6
+                v6 = X[i, k]
+                hessian[j, k] += v6 * hessian_pair_here
+                hessian[j + 1, k] += v6 * hessian_pair_here1
+                hessian[j + 2, k] += v6 * hessian_pair_here2
+                hessian[j + 3, k] += v6 * hessian_pair_here3
     for j in range(p - p % 4, p):
         for i in range(rows):
-            X_here = X[i, j]
+            hessian_pair_here = hessian_pair[i, j]
             for k in range(p):
-                hessian[j, k] += X_here * hessian_pair[i, k]
+                hessian[j, k] += X[i, k] * hessian_pair_here
 
 
 _loss_hessian_1_address = _address_of(_loss_hessian_1)
