@@ -173,10 +173,11 @@ class KernelPrinter:
         extent = "rows" if loop.tile else loop.extent
         start = self._limit(loop.lower, loop.tile, "0", "max")
         stop = self._limit(loop.upper, loop.tile, extent, "min")
+        count = _grouped(stop) if start == "0" else f"({stop} - {_grouped(start)})"
         if loop.step > 1:
-            header = f"range(0, {extent} - {_grouped(extent)} % {loop.step}, {loop.step})"
+            header = f"range({start}, {stop} - {count} % {loop.step}, {loop.step})"
         elif loop.start_after > 1:
-            header = f"range({extent} - {_grouped(extent)} % {loop.start_after}, {extent})"
+            header = f"range({stop} - {count} % {loop.start_after}, {stop})"
         elif loop.reverse:
             header = f"range({stop} - 1, {start} - 1, -1)"
         elif start == "0":

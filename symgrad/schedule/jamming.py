@@ -4,6 +4,12 @@
 
 An element that does not depend on j is then loaded once for four uses, and sums over j need one
 store for four additions. What is left over runs in a plain loop behind.
+
+A triangle is cut into pairs of rows: what both have in common is jammed, the one element that the
+longer row has beside it follows.
+
+    for k: for l < k: c[k] += a[k,l]·b[l]
+    ->  for k by 2:  for l < k: c[k..k+1] += a[k..k+1,l]·b[l];  c[k+1] += a[k+1,k]·b[k]
 """
 
 from __future__ import annotations
@@ -11,8 +17,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symgrad.schedule.frozen import Element, Operation, indices_of
-from symgrad.schedule.loops import Bind, Block, Declare, Fold, Local, Loop, Node, Store, When
+from symgrad.schedule.frozen import Affine, Element, Operation, indices_of
+from symgrad.schedule.loops import (
+    Bind,
+    Block,
+    Bound,
+    Declare,
+    Fold,
+    Local,
+    Loop,
+    Node,
+    Store,
+    When,
+)
 from symgrad.schedule.pool import OperationPool, shift_operation, shift_subscript
 
 __all__ = ["hoist_invariants", "jam"]
@@ -21,7 +38,7 @@ __all__ = ["hoist_invariants", "jam"]
 def jam(nodes: tuple[Node, ...], factors: Sequence[tuple[str, int]]) -> tuple[Node, ...]:
     """The nest with each of the named loops, outermost first, unrolled and jammed by its factor.
 
-    A loop on whose index an inner bound or condition depends is left as it is.
+    A loop on whose index an inner condition depends is left as it is.
     """
     result: list[Node] = []
     for node in nodes:
@@ -34,8 +51,13 @@ def jam(nodes: tuple[Node, ...], factors: Sequence[tuple[str, int]]) -> tuple[No
         if factor > 1 and _can_jam(node):
             body = jam(_copies(node.body, node.index, factor, _declared(node.body)), rest)
             result.append(replace(node, body=body, step=factor))
-            if not node.extent.isdigit() or int(node.extent) % factor:
+            bounded = bool(node.lower or node.upper)
+            if bounded or not node.extent.isdigit() or int(node.extent) % factor:
                 result.append(replace(node, start_after=factor))
+            continue
+        pair = _paired_rows(node, rest) if factor > 1 else None
+        if pair is not None:
+            result += [replace(node, body=pair, step=2), replace(node, start_after=2)]
         else:
             result.append(replace(node, body=jam(node.body, rest)))
     return tuple(result)
@@ -50,9 +72,58 @@ def _fitting(factor: int, extent: str) -> int:
 
 
 def _can_jam(loop: Loop) -> bool:
-    if loop.lower or loop.upper or loop.reverse or loop.step != 1:
+    """A bound must lie within the extent, since the runs are counted from it."""
+    bounds = (*loop.lower, *loop.upper)
+    if len(bounds) > 1 or not all(bound.certain for bound in bounds) or (bounds and loop.tile):
+        return False
+    if loop.reverse or loop.step != 1:
         return False
     return not _bounds_depend(loop.body, loop.index)
+
+
+def _paired_rows(loop: Loop, factors: Sequence[tuple[str, int]]) -> tuple[Node, ...] | None:
+    """The body of a loop over pairs of rows of a triangle; None if the loop holds no triangle."""
+    if loop.lower or loop.upper or loop.reverse or loop.step != 1 or len(loop.body) != 1:
+        return None
+    (inner,) = loop.body
+    if not isinstance(inner, Loop) or inner.tile or inner.reverse:
+        return None
+    bounds = (*inner.lower, *inner.upper)
+    if len(bounds) != 1 or not bounds[0].certain or bounds[0].value.coefficient(loop.index) != 1:
+        return None
+    if _bounds_depend(inner.body, loop.index) or _bounds_depend(inner.body, inner.index):
+        return None
+    value, grows = bounds[0].value, bool(inner.upper)
+    next_value = shift_subscript(value, {loop.index: 1})
+    assert isinstance(next_value, Affine)
+    common = replace(
+        inner,
+        lower=() if grows else (Bound(next_value, certain=True),),
+        body=_copies(inner.body, loop.index, 2, _declared(inner.body)),
+    )
+    body = _moved(inner.body, loop.index) if grows else inner.body
+    return (*jam((common,), factors), Bind(inner.index, value, inner.extent, True, body))
+
+
+def _moved(nodes: tuple[Node, ...], index: str) -> tuple[Node, ...]:
+    """One run of the loop over `index`, the next one."""
+    result: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Loop):
+            result.append(replace(node, body=_moved(node.body, index)))
+        elif isinstance(node, Block):
+            operations = tuple(shift_operation(op, {index: 1}) for op in node.operations)
+            effects = tuple(_moved_effect(effect, index) for effect in node.effects)
+            result.append(Block(operations, effects))
+        else:
+            result.append(node)
+    return tuple(result)
+
+
+def _moved_effect(effect: Store | Fold, index: str) -> Store | Fold:
+    if isinstance(effect, Fold):
+        return replace(effect, local=_copied_target(effect.local, index, 1, set()))
+    return replace(effect, target=_copied_target(effect.target, index, 1, set()))
 
 
 def _bounds_depend(nodes: tuple[Node, ...], index: str) -> bool:

@@ -12,6 +12,7 @@ from symgrad.schedule.frozen import (
     Element,
     FrozenAxis,
     FrozenDefinition,
+    FrozenGuard,
     FrozenTerm,
     Operation,
     elements_of,
@@ -123,6 +124,7 @@ class NestBuilder(GuardedLoops):
     def _dot_nest(self, plain: list[FrozenTerm], sums: list[FrozenTerm]) -> tuple[Node, ...]:
         """target[o] = pointwise + Σ_k scale·local, the sums one after another."""
         inner: list[Node] = []
+        outer = self._outer_guards(plain, sums)
         operations, value = sum_of_terms(plain, self.definition.dtype)
         chain = list(operations) if plain else []
         for number, term in enumerate(sums):
@@ -130,7 +132,8 @@ class NestBuilder(GuardedLoops):
             local = Local(f"total{number or ''}", accumulator_type(self.definition.dtype))
             inner.append(Declare(local, 0))
             block = Block(term.operations, (Store(local, len(term.operations) - 1, add=True),))
-            inner.extend(self.loops(self._inner_order(term), term.guards, (block,)))
+            guards = tuple(g for g in term.guards if g not in outer)
+            inner.extend(self.loops(self._inner_order(term), guards, (block,)))
             chain, scaled = append_scaled_local(chain, local, term.scale)
             if number or plain:
                 chain.append(Operation("add", (value, scaled), self.definition.dtype))
@@ -140,8 +143,17 @@ class NestBuilder(GuardedLoops):
         inner.append(Block(tuple(chain), (Store(self.target, value, self.context.accumulate),)))
         self.tile_index = self.context.tile_index(self.definition, None)
         axes = _batch_first(self.definition.axes, sums)
-        nest = self.loops(axes, (), tuple(inner))
+        nest = self.loops(axes, outer, tuple(inner))
         return jam(nest, self._dot_factors(sums)) if len(sums) == 1 else nest
+
+    def _outer_guards(
+        self, plain: list[FrozenTerm], sums: list[FrozenTerm]
+    ) -> tuple[FrozenGuard, ...]:
+        """Guards on outputs alone, outside of which nothing is added to an accumulator."""
+        if not self.context.accumulate or plain or len(sums) != 1:
+            return ()
+        outputs = {axis.index for axis in self.definition.axes}
+        return tuple(g for g in sums[0].guards if set(guard_indices(g)) <= outputs)
 
     def _dot_factors(self, sums: list[FrozenTerm]) -> list[tuple[str, int]]:
         """Up to two output loops, the innermost that leave some element of the sum unchanged."""
