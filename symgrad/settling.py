@@ -15,8 +15,9 @@ __all__ = ["RESERVED", "rename_reserved", "settle_names"]
 # Modules, builtins and parameters of generated functions.
 _RESERVED_WORDS = """
     np math sys numba njit prange range min max abs float int bool len sum tuple print Any NDArray
-    NamedTuple Sequence cuda start rows stop tile address block blocks first last out accumulate
-    cotangent cotangents values gradients inner seeds factor scaled delivered
+    NamedTuple Sequence cuda start rows stop tile address block blocks worker workers begin end
+    first last out accumulate cotangent cotangents values gradients inner seeds factor scaled
+    delivered
     tangent tangents vector vectors checked
     Structure Dense Diagonal BlockDiagonal Banded Kronecker LowRankPlus Sparse Blocks
 """

@@ -159,9 +159,11 @@ class _HostPrinter:
         address = f"{printed.name}_address"
         self._define_blocks(printed, sample, address)
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
+        workers = self.allocate("workers")
         self.body += [
             f"{tile} = _count_rows({step.row_elements})",
-            f"{blocks} = _count_blocks({sample}, {step.work}, {self._block_size(step, tile)})",
+            f"{blocks} = _count_blocks({sample}, {step.work}, {self._block_size(step)})",
+            f"{workers} = min({blocks}, numba.get_num_threads())",
         ]
         for buffer in step.outputs:
             self.body.append(_allocation(buffer.name, buffer.shape, buffer))
@@ -173,7 +175,7 @@ class _HostPrinter:
             )
         for buffer in step.scratch:
             if buffer.name in used:
-                extents = [blocks, *buffer.shape]
+                extents = [workers, *buffer.shape]
                 extents[1 + buffer.shape.index(step.sample)] = tile
                 self.body.append(_allocation(tiles[buffer.name], extents, buffer))
         arrays = {p.view.name: p.view.array for p in printed.parameters}
@@ -182,24 +184,29 @@ class _HostPrinter:
         sizes = _sizes_passed(sample, printed)
         self.body += [
             f"if {blocks} > 1:",
-            f"    {printed.name}_blocks({', '.join([address, blocks, tile, *sizes, *arguments])})",
+            f"    {printed.name}_blocks("
+            f"{', '.join([address, workers, blocks, tile, *sizes, *arguments])})",
             "else:",
             f"    for start in range(0, {sample}, {tile}):",
             f"        rows = min({tile}, {sample} - start)",
-            f"        {printed.name}({', '.join(_tile_arguments(printed, names, '0'))})",
+            f"        {printed.name}({', '.join(_tile_arguments(printed, names, '0', '0'))})",
         ]
         for accumulator in step.accumulators:
             self.body.append(self._combination(accumulator, parts[accumulator.buffer.name]))
 
     def _define_blocks(self, printed: PrintedKernel, sample: str, address: str) -> None:
-        """The thin parallel wrapper: a thread takes whole blocks, a block its tiles in order."""
+        """The thin parallel wrapper: a worker takes whole blocks, a block its tiles in order.
+
+        Workers are as many as threads, and each has scratch of its own; partial sums belong to
+        blocks, so that the result does not depend on who computed them.
+        """
         sizes = _sizes_passed(sample, printed)
-        types = ["int64"] * (3 + len(sizes))
+        types = ["int64"] * (4 + len(sizes))
         for parameter in printed.parameters:
             types.append(_blocked_type(parameter))
         names = [p.view.name for p in printed.parameters]
         own = {p.view.name: p.view.name for p in printed.parameters}
-        call = _tile_arguments(printed, own, "block")
+        call = _tile_arguments(printed, own, "worker", "block")
         call = call if len(call) > 1 else [*call, ""]
         lines = [
             f"{address} = _address_of({printed.name})",
@@ -207,20 +214,22 @@ class _HostPrinter:
             "",
             f'@njit("void({", ".join(types)})", parallel=True, **{self.options})',
             f"def {printed.name}_blocks("
-            f"{', '.join(['address', 'blocks', 'tile', *sizes, *names])}):",
-            "    for block in prange(blocks):",
-            f"        first = block * {sample} // blocks",
-            f"        last = (block + 1) * {sample} // blocks",
-            "        for start in range(first, last, tile):",
-            "            rows = min(tile, last - start)",
-            f"            _call_kernel(address, ({', '.join(call)}))",
+            f"{', '.join(['address', 'workers', 'blocks', 'tile', *sizes, *names])}):",
+            "    for worker in prange(workers):",
+            "        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers",
+            "        for block in range(begin, end):",
+            f"            first = block * {sample} // blocks",
+            f"            last = (block + 1) * {sample} // blocks",
+            "            for start in range(first, last, tile):",
+            "                rows = min(tile, last - start)",
+            f"                _call_kernel(address, ({', '.join(call)}))",
         ]
         self.kernels.append("\n".join(lines))
 
     @staticmethod
-    def _block_size(step: RunTiled, tile: str) -> str:
-        """Elements of the scratch and partial sums of one block, a text over sizes."""
-        products = [f"{tile} * ({step.row_elements})"] if step.scratch else []
+    def _block_size(step: RunTiled) -> str:
+        """Elements of the partial sums of one block, a text over sizes."""
+        products = []
         for accumulator in step.accumulators:
             factors = [e if e.isalnum() else f"({e})" for e in accumulator.buffer.shape]
             products.append(" * ".join(factors) or "1")
@@ -237,8 +246,10 @@ class _HostPrinter:
         return f"{accumulator.buffer.name} = {text}"
 
 
-def _tile_arguments(printed: PrintedKernel, names: dict[str, str], block: str) -> list[str]:
-    """Arguments of one tile: rows as slices, scratch and partial sums of the block.
+def _tile_arguments(
+    printed: PrintedKernel, names: dict[str, str], worker: str, block: str
+) -> list[str]:
+    """Arguments of one tile: rows as slices, scratch of the worker, partial sums of the block.
 
     `names` holds what each parameter's array is called where the kernel is called from.
     """
@@ -247,7 +258,9 @@ def _tile_arguments(printed: PrintedKernel, names: dict[str, str], block: str) -
         name = names[parameter.view.name]
         if parameter.role == "rows":
             texts.append(f"{name}[start : start + rows]")
-        elif parameter.role in ("scratch", "accumulator"):
+        elif parameter.role == "scratch":
+            texts.append(f"{name}[{worker}]")
+        elif parameter.role == "accumulator":
             texts.append(f"{name}[{block}]")
         else:
             texts.append(name)

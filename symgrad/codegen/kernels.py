@@ -44,6 +44,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 RESERVED = frozenset(
     [
         "np",
+        "numba",
         "math",
         "njit",
         "prange",
@@ -58,6 +59,10 @@ RESERVED = frozenset(
         "stop",
         "block",
         "blocks",
+        "worker",
+        "workers",
+        "begin",
+        "end",
         "first",
         "last",
         "address",

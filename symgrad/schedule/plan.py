@@ -33,9 +33,9 @@ class ScheduleOptions:
     As many rows are computed at a time as `tile_elements` hold, so that scratch stays in cache, but
     at least `least_tile` and at most `most_tile`, and 8 more than a multiple of 16: arrays whose
     rows lie a power of two apart share few lines of the cache. Rows are divided into at most
-    `most_blocks` blocks, each worth at least `work_per_block` operations and all of them within
-    `block_elements` of memory; partial sums of blocks are combined in order. Tiles and blocks
-    depend on sizes alone, never on the thread count.
+    `most_blocks` blocks, each worth at least `work_per_block` operations, their partial sums within
+    `block_elements` in all and combined in order. Tiles and blocks depend on sizes alone, never
+    on the thread count; scratch is as many tiles as there are threads.
     """
 
     tile_elements: int = 65_536
@@ -43,7 +43,7 @@ class ScheduleOptions:
     most_tile: int = 1032
     most_blocks: int = 16
     work_per_block: int = 200_000
-    block_elements: int = 16_000_000
+    block_elements: int = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
