@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_07e81c88a3729a06"
+__name__ = "symgrad_module_898c9038cfd8255e"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -262,7 +262,39 @@ def _log_posterior_2(
             for j in range(rows):
                 whitened[i, k, j] = t3[i, k] * centred[i, k, j]
     for i in range(K):
-        for k in range(d):
+        for k in range(0, d - d % 2, 2):
+            for l in range(0, k - k % 4, 4):
+                lower_here = lower[i, k, l]
+                lower_here1 = lower[i, k + 1, l]
+                lower_here2 = lower[i, k, l + 1]
+                lower_here3 = lower[i, k + 1, l + 1]
+                lower_here4 = lower[i, k, l + 2]
+                lower_here5 = lower[i, k + 1, l + 2]
+                lower_here6 = lower[i, k, l + 3]
+                lower_here7 = lower[i, k + 1, l + 3]
+                for j in range(rows):
+                    v = centred[i, l, j]
+                    v2 = centred[i, l + 1, j]
+                    v3 = centred[i, l + 2, j]
+                    v4 = centred[i, l + 3, j]
+                    whitened[i, k, j] += (
+                        v * lower_here + v2 * lower_here2 + v3 * lower_here4 + v4 * lower_here6
+                    )
+                    whitened[i, k + 1, j] += (
+                        v * lower_here1 + v2 * lower_here3 + v3 * lower_here5 + v4 * lower_here7
+                    )
+            for l in range(k - k % 4, k):
+                lower_here = lower[i, k, l]
+                lower_here1 = lower[i, k + 1, l]
+                for j in range(rows):
+                    v5 = centred[i, l, j]
+                    whitened[i, k, j] += v5 * lower_here
+                    whitened[i, k + 1, j] += v5 * lower_here1
+            l = k
+            lower_here = lower[i, k + 1, l]
+            for j in range(rows):
+                whitened[i, k + 1, j] += centred[i, l, j] * lower_here
+        for k in range(d - d % 2, d):
             for l in range(k):
                 lower_here = lower[i, k, l]
                 for j in range(rows):
@@ -274,16 +306,16 @@ def _log_posterior_2(
     for i in range(K):
         for k in range(d):
             for j in range(rows):
-                v = whitened[i, k, j]
-                t9[i, j] += v * v * (-0.5)
+                v6 = whitened[i, k, j]
+                t9[i, j] += v6 * v6 * (-0.5)
     # logsumexp2_largest[j] = max_i (t9[j,i])
     for j in range(rows):
         logsumexp2_largest[j] = -np.inf
     for i in range(K):
         for j in range(rows):
-            v2 = t9[i, j]
+            v7 = t9[i, j]
             logsumexp2_largest[j] = (
-                v2 if v2 > logsumexp2_largest[j] or v2 != v2 else logsumexp2_largest[j]
+                v7 if v7 > logsumexp2_largest[j] or v7 != v7 else logsumexp2_largest[j]
             )
     # logsumexp2_total[j] = Σ_i exp(t9[j,i] - logsumexp2_largest[j])
     for j in range(rows):
@@ -305,12 +337,13 @@ _log_posterior_2_address = _address_of(_log_posterior_2)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_2_blocks(
     address,
+    workers,
     blocks,
     tile,
     n,
@@ -329,31 +362,33 @@ def _log_posterior_2_blocks(
     logsumexp2_total,
     log_posterior_total,
 ):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    K,
-                    d,
-                    X[start : start + rows],
-                    X_packed[block],
-                    mu,
-                    centred[block],
-                    lower,
-                    t3,
-                    whitened[block],
-                    t6,
-                    t9[block],
-                    logsumexp2_largest[block],
-                    logsumexp2_total[block],
-                    log_posterior_total[block],
-                ),
-            )
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        K,
+                        d,
+                        X[start : start + rows],
+                        X_packed[worker],
+                        mu,
+                        centred[worker],
+                        lower,
+                        t3,
+                        whitened[worker],
+                        t6,
+                        t9[worker],
+                        logsumexp2_largest[worker],
+                        logsumexp2_total[worker],
+                        log_posterior_total[block],
+                    ),
+                )
 
 
 @njit("void(float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])", **_OPTIONS)
@@ -480,7 +515,39 @@ def _log_posterior_grad_2(
             for j in range(rows):
                 whitened[i, k, j] = t3[i, k] * centred[i, k, j]
     for i in range(K):
-        for k in range(d):
+        for k in range(0, d - d % 2, 2):
+            for l in range(0, k - k % 4, 4):
+                lower_here = lower[i, k, l]
+                lower_here1 = lower[i, k + 1, l]
+                lower_here2 = lower[i, k, l + 1]
+                lower_here3 = lower[i, k + 1, l + 1]
+                lower_here4 = lower[i, k, l + 2]
+                lower_here5 = lower[i, k + 1, l + 2]
+                lower_here6 = lower[i, k, l + 3]
+                lower_here7 = lower[i, k + 1, l + 3]
+                for j in range(rows):
+                    v = centred[i, l, j]
+                    v2 = centred[i, l + 1, j]
+                    v3 = centred[i, l + 2, j]
+                    v4 = centred[i, l + 3, j]
+                    whitened[i, k, j] += (
+                        v * lower_here + v2 * lower_here2 + v3 * lower_here4 + v4 * lower_here6
+                    )
+                    whitened[i, k + 1, j] += (
+                        v * lower_here1 + v2 * lower_here3 + v3 * lower_here5 + v4 * lower_here7
+                    )
+            for l in range(k - k % 4, k):
+                lower_here = lower[i, k, l]
+                lower_here1 = lower[i, k + 1, l]
+                for j in range(rows):
+                    v5 = centred[i, l, j]
+                    whitened[i, k, j] += v5 * lower_here
+                    whitened[i, k + 1, j] += v5 * lower_here1
+            l = k
+            lower_here = lower[i, k + 1, l]
+            for j in range(rows):
+                whitened[i, k + 1, j] += centred[i, l, j] * lower_here
+        for k in range(d - d % 2, d):
             for l in range(k):
                 lower_here = lower[i, k, l]
                 for j in range(rows):
@@ -492,15 +559,15 @@ def _log_posterior_grad_2(
     for i in range(K):
         for k in range(d):
             for j in range(rows):
-                v = whitened[i, k, j]
-                t9[i, j] += v * v * (-0.5)
+                v6 = whitened[i, k, j]
+                t9[i, j] += v6 * v6 * (-0.5)
     # for logsumexp2[j] = logsumexp_i (t9[j,i]): the largest element
     for j in range(rows):
         logsumexp2_peak[j] = -np.inf
     for i in range(K):
         for j in range(rows):
-            v2 = t9[i, j]
-            logsumexp2_peak[j] = v2 if v2 > logsumexp2_peak[j] or v2 != v2 else logsumexp2_peak[j]
+            v7 = t9[i, j]
+            logsumexp2_peak[j] = v7 if v7 > logsumexp2_peak[j] or v7 != v7 else logsumexp2_peak[j]
     for j in range(rows):
         logsumexp2_peak[j] = _finite_or_zero(logsumexp2_peak[j])
     # for logsumexp2[j] = logsumexp_i (t9[j,i]): Σ exp(element − largest)
@@ -514,18 +581,18 @@ def _log_posterior_grad_2(
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior_total_sum = 0.0
     for j in range(rows):
-        v3 = _log(logsumexp2_total[j])
-        logsumexp2_rest[j] = v3
-        log_posterior_total_sum += logsumexp2_peak[j] + v3
+        v8 = _log(logsumexp2_total[j])
+        logsumexp2_rest[j] = v8
+        log_posterior_total_sum += logsumexp2_peak[j] + v8
     log_posterior_total[0] += log_posterior_total_sum
     # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
     for i in range(K):
         log_normaliser_bar_sum = 0.0
         for j in range(rows):
-            v4 = _exp(_subtract_both(t9[i, j], logsumexp2_peak[j], logsumexp2_rest[j]))
-            t9_bar[i, j] = v4
-            log_normaliser_bar_sum += v4
+            v9 = _exp(_subtract_both(t9[i, j], logsumexp2_peak[j], logsumexp2_rest[j]))
+            t9_bar[i, j] = v9
+            log_normaliser_bar_sum += v9
         log_normaliser_bar[i] += log_normaliser_bar_sum
     # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
     for i in range(K):
@@ -545,11 +612,49 @@ def _log_posterior_grad_2(
             for j in range(rows):
                 centred_bar[i, k, j] = t3[i, k] * t4_bar[i, k, j]
     for i in range(K):
-        for k in range(d):
-            for l in range(k + 1, d):
-                lower_here2 = lower[i, l, k]
+        for k in range(0, d - d % 2, 2):
+            for l in range(k + 2, d - (d - (k + 2)) % 4, 4):
+                lower_here8 = lower[i, l, k]
+                lower_here12 = lower[i, l, k + 1]
+                lower_here22 = lower[i, l + 1, k]
+                lower_here32 = lower[i, l + 1, k + 1]
+                lower_here42 = lower[i, l + 2, k]
+                lower_here52 = lower[i, l + 2, k + 1]
+                lower_here62 = lower[i, l + 3, k]
+                lower_here72 = lower[i, l + 3, k + 1]
                 for j in range(rows):
-                    centred_bar[i, k, j] += lower_here2 * t4_bar[i, l, j]
+                    v10 = t4_bar[i, l, j]
+                    v11 = t4_bar[i, l + 1, j]
+                    v12 = t4_bar[i, l + 2, j]
+                    v13 = t4_bar[i, l + 3, j]
+                    centred_bar[i, k, j] += (
+                        lower_here8 * v10
+                        + lower_here22 * v11
+                        + lower_here42 * v12
+                        + lower_here62 * v13
+                    )
+                    centred_bar[i, k + 1, j] += (
+                        lower_here12 * v10
+                        + lower_here32 * v11
+                        + lower_here52 * v12
+                        + lower_here72 * v13
+                    )
+            for l in range(d - (d - (k + 2)) % 4, d):
+                lower_here8 = lower[i, l, k]
+                lower_here12 = lower[i, l, k + 1]
+                for j in range(rows):
+                    v14 = t4_bar[i, l, j]
+                    centred_bar[i, k, j] += lower_here8 * v14
+                    centred_bar[i, k + 1, j] += lower_here12 * v14
+            l = k + 1
+            lower_here8 = lower[i, l, k]
+            for j in range(rows):
+                centred_bar[i, k, j] += lower_here8 * t4_bar[i, l, j]
+        for k in range(d - d % 2, d):
+            for l in range(k + 1, d):
+                lower_here8 = lower[i, l, k]
+                for j in range(rows):
+                    centred_bar[i, k, j] += lower_here8 * t4_bar[i, l, j]
     # mu_bar[i,k] = -Σ_j centred_bar[j,i,k]
     for i in range(K):
         for k in range(d):
@@ -559,12 +664,58 @@ def _log_posterior_grad_2(
             mu_bar[i, k] += mu_bar_sum
     # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
-        for k in range(d):
-            for l in range(d):
+        for k in range(0, d - d % 2, 2):
+            for l in range(0, k - k % 4, 4):
+                total2 = 0.0
+                total_l1 = 0.0
+                total_l2 = 0.0
+                total_l3 = 0.0
+                total_k1 = 0.0
+                total_k1_l1 = 0.0
+                total_k1_l2 = 0.0
+                total_k1_l3 = 0.0
+                for j in range(rows):
+                    v15 = centred[i, l, j]
+                    v16 = t4_bar[i, k, j]
+                    v17 = t4_bar[i, k + 1, j]
+                    v18 = centred[i, l + 1, j]
+                    v19 = centred[i, l + 2, j]
+                    v20 = centred[i, l + 3, j]
+                    total2 += v15 * v16
+                    total_k1 += v15 * v17
+                    total_l1 += v18 * v16
+                    total_k1_l1 += v18 * v17
+                    total_l2 += v19 * v16
+                    total_k1_l2 += v19 * v17
+                    total_l3 += v20 * v16
+                    total_k1_l3 += v20 * v17
+                lower_bar_total[i, k, l] += total2
+                lower_bar_total[i, k + 1, l] += total_k1
+                lower_bar_total[i, k, l + 1] += total_l1
+                lower_bar_total[i, k + 1, l + 1] += total_k1_l1
+                lower_bar_total[i, k, l + 2] += total_l2
+                lower_bar_total[i, k + 1, l + 2] += total_k1_l2
+                lower_bar_total[i, k, l + 3] += total_l3
+                lower_bar_total[i, k + 1, l + 3] += total_k1_l3
+            for l in range(k - k % 4, k):
+                total2 = 0.0
+                total_k1 = 0.0
+                for j in range(rows):
+                    v21 = centred[i, l, j]
+                    total2 += v21 * t4_bar[i, k, j]
+                    total_k1 += v21 * t4_bar[i, k + 1, j]
+                lower_bar_total[i, k, l] += total2
+                lower_bar_total[i, k + 1, l] += total_k1
+            l = k
+            total2 = 0.0
+            for j in range(rows):
+                total2 += centred[i, l, j] * t4_bar[i, k + 1, j]
+            lower_bar_total[i, k + 1, l] += total2
+        for k in range(d - d % 2, d):
+            for l in range(k):
                 total2 = 0.0
                 for j in range(rows):
-                    if l <= k - 1:
-                        total2 += centred[i, l, j] * t4_bar[i, k, j]
+                    total2 += centred[i, l, j] * t4_bar[i, k, j]
                 lower_bar_total[i, k, l] += total2
 
 
@@ -572,12 +723,13 @@ _log_posterior_grad_2_address = _address_of(_log_posterior_grad_2)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
     address,
+    workers,
     blocks,
     tile,
     n,
@@ -604,39 +756,41 @@ def _log_posterior_grad_2_blocks(
     mu_bar,
     lower_bar_total,
 ):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    K,
-                    d,
-                    X[start : start + rows],
-                    X_packed[block],
-                    mu,
-                    centred[block],
-                    lower,
-                    t3,
-                    whitened[block],
-                    t6,
-                    t9[block],
-                    logsumexp2_peak[block],
-                    logsumexp2_total[block],
-                    logsumexp2_rest[block],
-                    log_posterior_total[block],
-                    t9_bar[block],
-                    log_normaliser_bar[block],
-                    t4_bar[block],
-                    t3_bar_total[block],
-                    centred_bar[block],
-                    mu_bar[block],
-                    lower_bar_total[block],
-                ),
-            )
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        K,
+                        d,
+                        X[start : start + rows],
+                        X_packed[worker],
+                        mu,
+                        centred[worker],
+                        lower,
+                        t3,
+                        whitened[worker],
+                        t6,
+                        t9[worker],
+                        logsumexp2_peak[worker],
+                        logsumexp2_total[worker],
+                        logsumexp2_rest[worker],
+                        log_posterior_total[block],
+                        t9_bar[worker],
+                        log_normaliser_bar[block],
+                        t4_bar[worker],
+                        t3_bar_total[block],
+                        centred_bar[worker],
+                        mu_bar[block],
+                        lower_bar_total[block],
+                    ),
+                )
 
 
 @njit(
@@ -782,19 +936,19 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         sum5,
     )
     tile = _count_rows(d + 2 * K * d + K + 2)
-    blocks2 = _count_blocks(
-        n, d + 3 * K * d + K * d * d + 3 * K + 2, tile * (d + 2 * K * d + K + 2) + 1
-    )
+    blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1)
+    workers2 = min(blocks2, numba.get_num_threads())
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
-    X_packed_tile = np.empty((blocks2, d, tile), np.float64)
-    centred_tile = np.empty((blocks2, K, d, tile), np.float64)
-    whitened_tile = np.empty((blocks2, K, d, tile), np.float64)
-    t9_tile = np.empty((blocks2, K, tile), np.float64)
-    logsumexp2_largest_tile = np.empty((blocks2, tile), np.float64)
-    logsumexp2_total_tile = np.empty((blocks2, tile), np.float64)
+    X_packed_tile = np.empty((workers2, d, tile), np.float64)
+    centred_tile = np.empty((workers2, K, d, tile), np.float64)
+    whitened_tile = np.empty((workers2, K, d, tile), np.float64)
+    t9_tile = np.empty((workers2, K, tile), np.float64)
+    logsumexp2_largest_tile = np.empty((workers2, tile), np.float64)
+    logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _log_posterior_2_blocks(
             _log_posterior_2_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -868,28 +1022,28 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     )
     tile = _count_rows(d + 4 * K * d + 2 * K + 3)
     blocks2 = _count_blocks(
-        n,
-        d + 7 * K * d + 3 * K * d * d + 5 * K + 3,
-        tile * (d + 4 * K * d + 2 * K + 3) + 1 + K + K * d + K * d + K * d * d,
+        n, d + 7 * K * d + 3 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d
     )
+    workers2 = min(blocks2, numba.get_num_threads())
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
     log_normaliser_bar_blocks = np.zeros((blocks2, K), np.float64)
     t3_bar_total_blocks = np.zeros((blocks2, K, d), np.float64)
     mu_bar_blocks = np.zeros((blocks2, K, d), np.float64)
     lower_bar_total_blocks = np.zeros((blocks2, K, d, d), np.float64)
-    X_packed_tile = np.empty((blocks2, d, tile), np.float64)
-    centred_tile = np.empty((blocks2, K, d, tile), np.float64)
-    whitened_tile = np.empty((blocks2, K, d, tile), np.float64)
-    t9_tile = np.empty((blocks2, K, tile), np.float64)
-    logsumexp2_peak_tile = np.empty((blocks2, tile), np.float64)
-    logsumexp2_total_tile = np.empty((blocks2, tile), np.float64)
-    logsumexp2_rest_tile = np.empty((blocks2, tile), np.float64)
-    t9_bar_tile = np.empty((blocks2, K, tile), np.float64)
-    t4_bar_tile = np.empty((blocks2, K, d, tile), np.float64)
-    centred_bar_tile = np.empty((blocks2, K, d, tile), np.float64)
+    X_packed_tile = np.empty((workers2, d, tile), np.float64)
+    centred_tile = np.empty((workers2, K, d, tile), np.float64)
+    whitened_tile = np.empty((workers2, K, d, tile), np.float64)
+    t9_tile = np.empty((workers2, K, tile), np.float64)
+    logsumexp2_peak_tile = np.empty((workers2, tile), np.float64)
+    logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
+    logsumexp2_rest_tile = np.empty((workers2, tile), np.float64)
+    t9_bar_tile = np.empty((workers2, K, tile), np.float64)
+    t4_bar_tile = np.empty((workers2, K, d, tile), np.float64)
+    centred_bar_tile = np.empty((workers2, K, d, tile), np.float64)
     if blocks2 > 1:
         _log_posterior_grad_2_blocks(
             _log_posterior_grad_2_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -1173,7 +1327,7 @@ def _count_rows(row_elements):
 def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 16000000 // max(block_elements, 1)
+    by_memory = 2000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

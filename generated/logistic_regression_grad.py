@@ -41,7 +41,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_a54ba1d60e779d4f"
+__name__ = "symgrad_module_79e7f7bc61eb10a7"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -183,29 +183,31 @@ _loss_1_address = _address_of(_loss_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(address, blocks, tile, n, d, w, X, b, z, y, loss):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    d,
-                    w,
-                    X[start : start + rows],
-                    b,
-                    z[block],
-                    y[start : start + rows],
-                    loss[block],
-                ),
-            )
+def _loss_1_blocks(address, workers, blocks, tile, n, d, w, X, b, z, y, loss):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        d,
+                        w,
+                        X[start : start + rows],
+                        b,
+                        z[worker],
+                        y[start : start + rows],
+                        loss[block],
+                    ),
+                )
 
 
 @njit(
@@ -271,33 +273,37 @@ _loss_grad_1_address = _address_of(_loss_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_grad_1_blocks(address, blocks, tile, n, d, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    d,
-                    n,
-                    w,
-                    X[start : start + rows],
-                    b,
-                    z[block],
-                    y[start : start + rows],
-                    loss[block],
-                    z_bar[block],
-                    w_bar[block],
-                    b_bar[block],
-                ),
-            )
+def _loss_grad_1_blocks(
+    address, workers, blocks, tile, n, d, w, X, b, z, y, loss, z_bar, w_bar, b_bar
+):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        d,
+                        n,
+                        w,
+                        X[start : start + rows],
+                        b,
+                        z[worker],
+                        y[start : start + rows],
+                        loss[block],
+                        z_bar[worker],
+                        w_bar[block],
+                        b_bar[block],
+                    ),
+                )
 
 
 __name__ = _OWN_NAME
@@ -333,11 +339,14 @@ def _check_loss(w, b, X, y):
 
 def _run_loss(d, n, w, b, X, y):
     tile = _count_rows(1)
-    blocks2 = _count_blocks(n, d + 2, tile * (1) + 1)
+    blocks2 = _count_blocks(n, d + 2, 1)
+    workers2 = min(blocks2, numba.get_num_threads())
     loss_blocks = np.zeros((blocks2, 1), np.float64)
-    z_tile = np.empty((blocks2, tile), np.float64)
+    z_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks(_loss_1_address, blocks2, tile, n, d, w, X, b, z_tile, y, loss_blocks)
+        _loss_1_blocks(
+            _loss_1_address, workers2, blocks2, tile, n, d, w, X, b, z_tile, y, loss_blocks
+        )
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
@@ -357,15 +366,17 @@ def _run_loss(d, n, w, b, X, y):
 
 def _run_loss_grad(d, n, w, b, X, y):
     tile = _count_rows(2)
-    blocks2 = _count_blocks(n, 2 * d + 4, tile * (2) + 1 + d + 1)
+    blocks2 = _count_blocks(n, 2 * d + 4, 1 + d + 1)
+    workers2 = min(blocks2, numba.get_num_threads())
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     w_bar_blocks = np.zeros((blocks2, d), np.float64)
     b_bar_blocks = np.zeros((blocks2, 1), np.float64)
-    z_tile = np.empty((blocks2, tile), np.float64)
-    z_bar_tile = np.empty((blocks2, tile), np.float64)
+    z_tile = np.empty((workers2, tile), np.float64)
+    z_bar_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             _loss_grad_1_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -567,7 +578,7 @@ def _count_rows(row_elements):
 def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 16000000 // max(block_elements, 1)
+    by_memory = 2000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

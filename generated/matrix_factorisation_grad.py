@@ -43,7 +43,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_040ae7799b5c09c3"
+__name__ = "symgrad_module_96298a24c7059c2f"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -193,32 +193,36 @@ _loss_1_address = _address_of(_loss_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(address, blocks, tile, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    r,
-                    p,
-                    U[start : start + rows],
-                    V,
-                    Y[start : start + rows],
-                    b,
-                    t3[block],
-                    t9_total[block],
-                    observed[start : start + rows],
-                    loss_total[block],
-                ),
-            )
+def _loss_1_blocks(
+    address, workers, blocks, tile, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total
+):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        r,
+                        p,
+                        U[start : start + rows],
+                        V,
+                        Y[start : start + rows],
+                        b,
+                        t3[worker],
+                        t9_total[block],
+                        observed[start : start + rows],
+                        loss_total[block],
+                    ),
+                )
 
 
 @njit(
@@ -503,12 +507,13 @@ _loss_grad_1_address = _address_of(_loss_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     address,
+    workers,
     blocks,
     tile,
     n,
@@ -531,35 +536,37 @@ def _loss_grad_1_blocks(
     V_bar_total,
     b_bar,
 ):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    r,
-                    p,
-                    U[start : start + rows],
-                    U_packed[block],
-                    Y[start : start + rows],
-                    Y_packed[block],
-                    observed[start : start + rows],
-                    observed_packed[block],
-                    V,
-                    b,
-                    t3[block],
-                    t9_total[block],
-                    loss_total[block],
-                    matmul1_bar[block],
-                    penalty,
-                    U_bar[start : start + rows],
-                    V_bar_total[block],
-                    b_bar[block],
-                ),
-            )
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        r,
+                        p,
+                        U[start : start + rows],
+                        U_packed[worker],
+                        Y[start : start + rows],
+                        Y_packed[worker],
+                        observed[start : start + rows],
+                        observed_packed[worker],
+                        V,
+                        b,
+                        t3[worker],
+                        t9_total[block],
+                        loss_total[block],
+                        matmul1_bar[worker],
+                        penalty,
+                        U_bar[start : start + rows],
+                        V_bar_total[block],
+                        b_bar[block],
+                    ),
+                )
 
 
 @njit(
@@ -635,13 +642,15 @@ def _check_loss(U, V, b, Y, observed, penalty):
 
 def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     tile = _count_rows(p)
-    blocks2 = _count_blocks(n, p * r + 2 * p + r, tile * (p) + 1 + 1)
+    blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
+    workers2 = min(blocks2, numba.get_num_threads())
     t9_total_blocks = np.zeros((blocks2, 1), np.float64)
     loss_total_blocks = np.zeros((blocks2, 1), np.float64)
-    t3_tile = np.empty((blocks2, tile, p), np.float64)
+    t3_tile = np.empty((workers2, tile, p), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
             _loss_1_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -682,22 +691,22 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
 
 def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     tile = _count_rows(r + 4 * p)
-    blocks2 = _count_blocks(
-        n, 3 * r + 6 * p + 2 * p * r + r * p, tile * (r + 4 * p) + 1 + 1 + p * r + p
-    )
+    blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p)
+    workers2 = min(blocks2, numba.get_num_threads())
     U_bar = np.empty((n, r), np.float64)
     t9_total_blocks = np.zeros((blocks2, 1), np.float64)
     loss_total_blocks = np.zeros((blocks2, 1), np.float64)
     V_bar_total_blocks = np.zeros((blocks2, p, r), np.float64)
     b_bar_blocks = np.zeros((blocks2, p), np.float64)
-    U_packed_tile = np.empty((blocks2, r, tile), np.float64)
-    Y_packed_tile = np.empty((blocks2, p, tile), np.float64)
-    observed_packed_tile = np.empty((blocks2, p, tile), np.bool_)
-    t3_tile = np.empty((blocks2, p, tile), np.float64)
-    matmul1_bar_tile = np.empty((blocks2, p, tile), np.float64)
+    U_packed_tile = np.empty((workers2, r, tile), np.float64)
+    Y_packed_tile = np.empty((workers2, p, tile), np.float64)
+    observed_packed_tile = np.empty((workers2, p, tile), np.bool_)
+    t3_tile = np.empty((workers2, p, tile), np.float64)
+    matmul1_bar_tile = np.empty((workers2, p, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             _loss_grad_1_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -930,7 +939,7 @@ def _count_rows(row_elements):
 def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 16000000 // max(block_elements, 1)
+    by_memory = 2000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

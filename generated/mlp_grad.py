@@ -53,7 +53,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_43b3dd3de5df74c4"
+__name__ = "symgrad_module_99c8f1ca7a6b8e5b"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -346,12 +346,13 @@ _loss_1_address = _address_of(_loss_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_1_blocks(
     address,
+    workers,
     blocks,
     tile,
     n,
@@ -372,33 +373,35 @@ def _loss_1_blocks(
     index1,
     loss,
 ):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    d,
-                    h,
-                    c,
-                    X[start : start + rows],
-                    X_packed[block],
-                    W1,
-                    b1,
-                    t1[block],
-                    hidden[block],
-                    W2,
-                    b2,
-                    scores[block],
-                    logsumexp1_largest[block],
-                    logsumexp1_total[block],
-                    index1[start : start + rows],
-                    loss[block],
-                ),
-            )
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        d,
+                        h,
+                        c,
+                        X[start : start + rows],
+                        X_packed[worker],
+                        W1,
+                        b1,
+                        t1[worker],
+                        hidden[worker],
+                        W2,
+                        b2,
+                        scores[worker],
+                        logsumexp1_largest[worker],
+                        logsumexp1_total[worker],
+                        index1[start : start + rows],
+                        loss[block],
+                    ),
+                )
 
 
 @njit(
@@ -809,12 +812,13 @@ _loss_grad_1_address = _address_of(_loss_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     address,
+    workers,
     blocks,
     tile,
     n,
@@ -843,42 +847,44 @@ def _loss_grad_1_blocks(
     W2_bar,
     b2_bar,
 ):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    d,
-                    h,
-                    c,
-                    n,
-                    X[start : start + rows],
-                    X_packed[block],
-                    W1,
-                    b1,
-                    t1[block],
-                    hidden[block],
-                    W2,
-                    b2,
-                    scores[block],
-                    logsumexp1_peak[block],
-                    logsumexp1_total[block],
-                    logsumexp1_rest[block],
-                    index1[start : start + rows],
-                    loss[block],
-                    scores_bar[block],
-                    hidden_bar[block],
-                    t1_bar[block],
-                    W1_bar[block],
-                    b1_bar[block],
-                    W2_bar[block],
-                    b2_bar[block],
-                ),
-            )
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        d,
+                        h,
+                        c,
+                        n,
+                        X[start : start + rows],
+                        X_packed[worker],
+                        W1,
+                        b1,
+                        t1[worker],
+                        hidden[worker],
+                        W2,
+                        b2,
+                        scores[worker],
+                        logsumexp1_peak[worker],
+                        logsumexp1_total[worker],
+                        logsumexp1_rest[worker],
+                        index1[start : start + rows],
+                        loss[block],
+                        scores_bar[worker],
+                        hidden_bar[worker],
+                        t1_bar[worker],
+                        W1_bar[block],
+                        b1_bar[block],
+                        W2_bar[block],
+                        b2_bar[block],
+                    ),
+                )
 
 
 __name__ = _OWN_NAME
@@ -933,19 +939,19 @@ def _check_loss(W1, b1, W2, b2, X, label):
 def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss", label, c, "label", "scores", 1)
     tile = _count_rows(d + 2 * h + c + 2)
-    blocks2 = _count_blocks(
-        n, d + h * d + 2 * h + c * h + 3 * c + 2, tile * (d + 2 * h + c + 2) + 1
-    )
+    blocks2 = _count_blocks(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1)
+    workers2 = min(blocks2, numba.get_num_threads())
     loss_blocks = np.zeros((blocks2, 1), np.float64)
-    X_packed_tile = np.empty((blocks2, d, tile), np.float64)
-    t1_tile = np.empty((blocks2, h, tile), np.float64)
-    hidden_tile = np.empty((blocks2, h, tile), np.float64)
-    scores_tile = np.empty((blocks2, c, tile), np.float64)
-    logsumexp1_largest_tile = np.empty((blocks2, tile), np.float64)
-    logsumexp1_total_tile = np.empty((blocks2, tile), np.float64)
+    X_packed_tile = np.empty((workers2, d, tile), np.float64)
+    t1_tile = np.empty((workers2, h, tile), np.float64)
+    hidden_tile = np.empty((workers2, h, tile), np.float64)
+    scores_tile = np.empty((workers2, c, tile), np.float64)
+    logsumexp1_largest_tile = np.empty((workers2, tile), np.float64)
+    logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
             _loss_1_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -996,28 +1002,28 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
     tile = _count_rows(d + 4 * h + 2 * c + 3)
     blocks2 = _count_blocks(
-        n,
-        d + h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3,
-        tile * (d + 4 * h + 2 * c + 3) + 1 + d * h + h + h * c + c,
+        n, d + h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c
     )
+    workers2 = min(blocks2, numba.get_num_threads())
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     W1_bar_blocks = np.zeros((blocks2, d, h), np.float64)
     b1_bar_blocks = np.zeros((blocks2, h), np.float64)
     W2_bar_blocks = np.zeros((blocks2, h, c), np.float64)
     b2_bar_blocks = np.zeros((blocks2, c), np.float64)
-    X_packed_tile = np.empty((blocks2, d, tile), np.float64)
-    t1_tile = np.empty((blocks2, h, tile), np.float64)
-    hidden_tile = np.empty((blocks2, h, tile), np.float64)
-    scores_tile = np.empty((blocks2, c, tile), np.float64)
-    logsumexp1_peak_tile = np.empty((blocks2, tile), np.float64)
-    logsumexp1_total_tile = np.empty((blocks2, tile), np.float64)
-    logsumexp1_rest_tile = np.empty((blocks2, tile), np.float64)
-    scores_bar_tile = np.empty((blocks2, c, tile), np.float64)
-    hidden_bar_tile = np.empty((blocks2, h, tile), np.float64)
-    t1_bar_tile = np.empty((blocks2, h, tile), np.float64)
+    X_packed_tile = np.empty((workers2, d, tile), np.float64)
+    t1_tile = np.empty((workers2, h, tile), np.float64)
+    hidden_tile = np.empty((workers2, h, tile), np.float64)
+    scores_tile = np.empty((workers2, c, tile), np.float64)
+    logsumexp1_peak_tile = np.empty((workers2, tile), np.float64)
+    logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
+    logsumexp1_rest_tile = np.empty((workers2, tile), np.float64)
+    scores_bar_tile = np.empty((workers2, c, tile), np.float64)
+    hidden_bar_tile = np.empty((workers2, h, tile), np.float64)
+    t1_bar_tile = np.empty((workers2, h, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             _loss_grad_1_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -1277,7 +1283,7 @@ def _count_rows(row_elements):
 def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 16000000 // max(block_elements, 1)
+    by_memory = 2000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 

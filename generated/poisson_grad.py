@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_30a4923736421095"
+__name__ = "symgrad_module_99cac6ec4f5648a2"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -268,30 +268,32 @@ _loss_1_address = _address_of(_loss_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
-def _loss_1_blocks(address, blocks, tile, n, p, beta, X, offset, eta, loss_exp, y, loss):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    p,
-                    beta,
-                    X[start : start + rows],
-                    offset[start : start + rows],
-                    eta[block],
-                    loss_exp[block],
-                    y[start : start + rows],
-                    loss[block],
-                ),
-            )
+def _loss_1_blocks(address, workers, blocks, tile, n, p, beta, X, offset, eta, loss_exp, y, loss):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        p,
+                        beta,
+                        X[start : start + rows],
+                        offset[start : start + rows],
+                        eta[worker],
+                        loss_exp[worker],
+                        y[start : start + rows],
+                        loss[block],
+                    ),
+                )
 
 
 @njit(
@@ -355,35 +357,37 @@ _loss_grad_1_address = _address_of(_loss_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_grad_1_blocks(
-    address, blocks, tile, n, p, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar
+    address, workers, blocks, tile, n, p, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar
 ):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    p,
-                    n,
-                    beta,
-                    X[start : start + rows],
-                    offset[start : start + rows],
-                    eta[block],
-                    t1[block],
-                    y[start : start + rows],
-                    loss[block],
-                    matmul1_bar[block],
-                    beta_bar[block],
-                ),
-            )
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        p,
+                        n,
+                        beta,
+                        X[start : start + rows],
+                        offset[start : start + rows],
+                        eta[worker],
+                        t1[worker],
+                        y[start : start + rows],
+                        loss[block],
+                        matmul1_bar[worker],
+                        beta_bar[block],
+                    ),
+                )
 
 
 @njit(
@@ -489,32 +493,34 @@ _loss_hessian_1_address = _address_of(_loss_hessian_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _loss_hessian_1_blocks(
-    address, blocks, tile, n, p, beta, X, offset, eta, t1, hessian_pair, hessian
+    address, workers, blocks, tile, n, p, beta, X, offset, eta, t1, hessian_pair, hessian
 ):
-    for block in prange(blocks):
-        first = block * n // blocks
-        last = (block + 1) * n // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    p,
-                    beta,
-                    X[start : start + rows],
-                    offset[start : start + rows],
-                    eta[block],
-                    t1[block],
-                    hessian_pair[block],
-                    hessian[block],
-                ),
-            )
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        p,
+                        beta,
+                        X[start : start + rows],
+                        offset[start : start + rows],
+                        eta[worker],
+                        t1[worker],
+                        hessian_pair[worker],
+                        hessian[block],
+                    ),
+                )
 
 
 __name__ = _OWN_NAME
@@ -553,13 +559,15 @@ def _check_loss(beta, X, offset, y):
 
 def _run_loss(p, n, beta, X, offset, y):
     tile = _count_rows(2)
-    blocks2 = _count_blocks(n, p + 3, tile * (2) + 1)
+    blocks2 = _count_blocks(n, p + 3, 1)
+    workers2 = min(blocks2, numba.get_num_threads())
     loss_blocks = np.zeros((blocks2, 1), np.float64)
-    eta_tile = np.empty((blocks2, tile), np.float64)
-    loss_exp_tile = np.empty((blocks2, tile), np.float64)
+    eta_tile = np.empty((workers2, tile), np.float64)
+    loss_exp_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks(
             _loss_1_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -592,15 +600,17 @@ def _run_loss(p, n, beta, X, offset, y):
 
 def _run_loss_grad(p, n, beta, X, offset, y):
     tile = _count_rows(3)
-    blocks2 = _count_blocks(n, 2 * p + 4, tile * (3) + 1 + p)
+    blocks2 = _count_blocks(n, 2 * p + 4, 1 + p)
+    workers2 = min(blocks2, numba.get_num_threads())
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     beta_bar_blocks = np.zeros((blocks2, p), np.float64)
-    eta_tile = np.empty((blocks2, tile), np.float64)
-    t1_tile = np.empty((blocks2, tile), np.float64)
-    matmul1_bar_tile = np.empty((blocks2, tile), np.float64)
+    eta_tile = np.empty((workers2, tile), np.float64)
+    t1_tile = np.empty((workers2, tile), np.float64)
+    matmul1_bar_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks(
             _loss_grad_1_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -709,14 +719,16 @@ def loss_vjp(
 
 def _run_loss_hessian(p, n, beta, X, offset, y):
     tile = _count_rows(p + 2)
-    blocks2 = _count_blocks(n, 2 * p + p * p + 2, tile * (p + 2) + p * p)
+    blocks2 = _count_blocks(n, 2 * p + p * p + 2, p * p)
+    workers2 = min(blocks2, numba.get_num_threads())
     hessian_blocks = np.zeros((blocks2, p, p), np.float64)
-    eta_tile = np.empty((blocks2, tile), np.float64)
-    t1_tile = np.empty((blocks2, tile), np.float64)
-    hessian_pair_tile = np.empty((blocks2, tile, p), np.float64)
+    eta_tile = np.empty((workers2, tile), np.float64)
+    t1_tile = np.empty((workers2, tile), np.float64)
+    hessian_pair_tile = np.empty((workers2, tile, p), np.float64)
     if blocks2 > 1:
         _loss_hessian_1_blocks(
             _loss_hessian_1_address,
+            workers2,
             blocks2,
             tile,
             n,
@@ -951,7 +963,7 @@ def _count_rows(row_elements):
 def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 16000000 // max(block_elements, 1)
+    by_memory = 2000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 
