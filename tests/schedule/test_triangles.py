@@ -12,27 +12,30 @@ from tests.support import Built, assert_close, build
 
 
 def strict(L, X):
-    return np.sum(np.einsum("kl,nl->nk", np.tril(L, -1), X) ** 2)
+    return np.sum(np.einsum("mkl,nml->nmk", np.tril(L, -1), X) ** 2)
 
 
 def with_diagonal(L, X):
-    return np.sum(np.einsum("kl,nl->nk", np.tril(L), X) ** 2)
+    return np.sum(np.einsum("mkl,nml->nmk", np.tril(L), X) ** 2)
 
 
 def upper(L, X):
-    return np.sum(np.einsum("kl,nl->nk", np.triu(L), X) ** 2)
+    return np.sum(np.einsum("mkl,nml->nmk", np.triu(L), X) ** 2)
 
 
 def shifted(L, X):
-    return np.sum(np.einsum("kl,nl->nk", np.tril(L, 2), X) ** 2)
+    return np.sum(np.einsum("mkl,nml->nmk", np.tril(L, 2), X) ** 2)
 
 
-SHAPES = {"L": "f64[d, d]", "X": "f64[n, d]"}
+SHAPES = {"L": "f64[m, d, d]", "X": "f64[n, m, d]"}
 
 
 @pytest.fixture(scope="module")
 def compiled() -> dict[Callable[..., Any], Built]:
-    return {f: build(f, SHAPES).in_small_tiles() for f in (strict, with_diagonal, upper, shifted)}
+    return {
+        f: build(f, SHAPES, wrt=("L",)).in_small_tiles()
+        for f in (strict, with_diagonal, upper, shifted)
+    }
 
 
 def test_rows_of_a_triangle_are_computed_in_pairs(
@@ -51,7 +54,7 @@ def test_values_at_every_size(
     compiled: dict[Callable[..., Any], Built],
     rng: np.random.Generator,
 ) -> None:
-    arguments = {"L": rng.normal(size=(d, d)), "X": rng.normal(size=(5, d))}
+    arguments = {"L": rng.normal(size=(2, d, d)), "X": rng.normal(size=(5, 2, d))}
     seeds = [np.float64(rng.normal())]
     values, products = compiled[function].vjp("cpu", arguments, seeds)
     expected, wanted = compiled[function].reference_vjp(arguments, seeds)
