@@ -18,6 +18,7 @@ from symgrad.program.definitions import DType
 from symgrad.schedule.cuda_apart import segment_names
 from symgrad.schedule.cuda_plan import (
     AccumulateNest,
+    ContractNest,
     CudaAccumulator,
     CudaSchedule,
     ListSegments,
@@ -79,6 +80,7 @@ class _CudaHost:
         for buffer in step.outputs:
             self._array(buffer)
         (nest,) = step.kernel.nests
+        nest = nest.plain if isinstance(nest, ContractNest) else nest
         assert isinstance(nest, ThreadNest)
         elements = _product(nest.axes)
         names: dict[str, str] = {}
@@ -135,11 +137,20 @@ class _CudaHost:
         names: dict[str, str],
         groups: dict[str, str],
     ) -> None:
-        nest = step.kernel.nests[parameter.number]
+        whole = step.kernel.nests[parameter.number]
+        nest = whole.plain if isinstance(whole, ContractNest) else whole
         name = names[parameter.name] = self.allocate(parameter.kind)
         if isinstance(nest, AccumulateNest):
             groups[nest.name] = name
-            self.body.append(f"{name} = _count_groups({_product(nest.axes)})")
+            count = f"_count_groups({_product(nest.axes)})"
+            if isinstance(whole, ContractNest):
+                rows, columns, summed = (
+                    tile if a.index == whole.tile else factor(a.extent)
+                    for a in (whole.rows, whole.columns, whole.summed)
+                )
+                large = f"min({rows}, {columns}) >= _LEAST_SIDE and {summed} >= _SIDE"
+                count = f"1 if {large} else {count}"
+            self.body.append(f"{name} = {count}")
             return
         rest = tuple(a for a in nest.axes if a.index != nest.tile)
         elements = f"{tile} * {_product(rest)}" if rest else tile

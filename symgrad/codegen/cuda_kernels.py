@@ -15,7 +15,15 @@ from symgrad.codegen.kernels import KernelPrinter, array_type, indices_in, scala
 from symgrad.codegen.spelling import CUDA
 from symgrad.program.definitions import DType
 from symgrad.schedule.cuda_apart import segment_names
-from symgrad.schedule.cuda_plan import AccumulateNest, Combine, CudaKernel, Nest, ThreadNest
+from symgrad.schedule.cuda_contractions import PARTS
+from symgrad.schedule.cuda_plan import (
+    AccumulateNest,
+    Combine,
+    ContractNest,
+    CudaKernel,
+    Nest,
+    ThreadNest,
+)
 from symgrad.schedule.frozen import Affine, Element, FrozenAxis
 from symgrad.schedule.loops import Declare, FlatLoop, Loop, Node, Parameter, Segment
 
@@ -80,7 +88,12 @@ def factor(extent: str) -> str:
 class _CudaPrinter(KernelPrinter):
     def __init__(self, kernel: CudaKernel, helpers: dict[str, None]) -> None:
         indices = {index for nest in kernel.nests for index in _indices(nest)}
-        super().__init__(kernel.parameters, (*kernel.sizes, *indices, "cuda"), helpers, CUDA)
+        super().__init__(
+            kernel.parameters,
+            (*kernel.sizes, *indices, "cuda", "left_strip", "right_strip"),
+            helpers,
+            CUDA,
+        )
         self.kernel = kernel
         self.helpers = helpers
         self.roles = {p.view.array: p.role for p in kernel.parameters}
@@ -110,6 +123,11 @@ class _CudaPrinter(KernelPrinter):
         if self.kernel.sums:
             kinds = sorted({*kinds, *(partial_type(s.local.dtype) for s in self.kernel.sums)})
         head = [f"shared_{kind} = cuda.shared.array(_THREADS, np.{kind})" for kind in kinds]
+        if any(isinstance(nest, ContractNest) for nest in self.kernel.nests):
+            head += [
+                f"{strip} = cuda.shared.array((_SIDE, _PITCH), np.float64)"
+                for strip in ("left_strip", "right_strip")
+            ]
         lines = [*head, *body]
         parameters = self._parameters(lines)
         text = [
@@ -136,8 +154,8 @@ class _CudaPrinter(KernelPrinter):
 
     def _grid(self) -> list[str]:
         (nest,) = self.kernel.nests
-        assert isinstance(nest, ThreadNest)
-        return self._thread_nest(nest, 0)
+        start = [f"{self.thread} = cuda.threadIdx.x"] if isinstance(nest, ContractNest) else []
+        return [*start, *self._nest(nest, 0)]
 
     def _tiled(self) -> list[str]:
         sample = clamped(str(self.kernel.sample))
@@ -150,11 +168,12 @@ class _CudaPrinter(KernelPrinter):
             lines.extend(self._node_with_sums(Declare(total.local, 0)))
         inner: list[str] = []
         for number, nest in enumerate(self.kernel.nests):
-            if isinstance(nest, ThreadNest):
-                inner.extend(self._thread_nest(nest, number))
-            else:
-                lines.extend(self._clear_parts(nest, number))
-                inner.extend(self._accumulate_nest(nest, number))
+            sums = nest.plain if isinstance(nest, ContractNest) else nest
+            if isinstance(sums, AccumulateNest):
+                lines.extend(self._clear_parts(sums, number))
+                if nest is not sums:
+                    lines.append("cuda.syncthreads()")
+            inner.extend(self._nest(nest, number))
             if several:
                 inner.append("cuda.syncthreads()")
         step = f"cuda.gridDim.x * {self.tile}"
@@ -183,6 +202,122 @@ class _CudaPrinter(KernelPrinter):
         ]
 
     # --- nests -----------------------------------------------------------------------------------
+
+    def _nest(self, nest: Nest, number: int) -> list[str]:
+        if isinstance(nest, ContractNest):
+            comments = [f"# {line}" for line in nest.formula.splitlines()]
+            plain = self._nest(nest.plain, number)[len(comments) :]
+            large = self._squares(nest, number)
+            return [
+                *comments,
+                f"if {self._fills_squares(nest)}:",
+                *("    " + line for line in large),
+                "else:",
+                *("    " + line for line in plain),
+            ]
+        if isinstance(nest, AccumulateNest):
+            return self._accumulate_nest(nest, number)
+        return self._thread_nest(nest, number)
+
+    def _fills_squares(self, nest: ContractNest) -> str:
+        """By sizes alone, so that all blocks agree."""
+        rows, columns, summed = (
+            self.tile if a.index == nest.tile else factor(a.extent)
+            for a in (nest.rows, nest.columns, nest.summed)
+        )
+        return f"min({rows}, {columns}) >= _LEAST_SIDE and {summed} >= _SIDE"
+
+    def _squares(self, nest: ContractNest, number: int) -> list[str]:
+        """Squares one after another: stage a strip of both factors, multiply, store."""
+        self.locals = {f"sum{k}": self.allocate("total") for k in range(PARTS * PARTS)}
+        i, j, k = nest.rows.index, nest.columns.index, nest.summed.index
+        begin = {i: "0", j: "0", k: "0"}
+        end = {a.index: factor(a.extent) for a in (nest.rows, nest.columns, nest.summed)}
+        length = dict(end)
+        if nest.tile is not None:
+            begin[nest.tile], end[nest.tile] = self.start, self.stop
+            length[nest.tile] = self.rows
+        square, corners = self.allocate("square"), {n: self.allocate(f"corner_{n}") for n in (i, j)}
+        corner_k, across = self.allocate(f"corner_{k}"), self.allocate("across")
+        row, column, inner = (self.allocate(n) for n in ("row", "column", "inner"))
+        grid = self.kernel.sample is None
+        first, step = ("cuda.blockIdx.x", "cuda.gridDim.x") if grid else ("0", "1")
+        offset = {n: f"{begin[n]} + " if begin[n] != "0" else "" for n in (i, j)}
+        across_columns = self.allocate("squares")
+        strips = [
+            *self._stage("left_strip", nest.left, (i, k), corners[i], corner_k, across, end),
+            *self._stage("right_strip", nest.right, (j, k), corners[j], corner_k, across, end),
+        ]
+        totals = [self.locals[f"sum{n}"] for n in range(PARTS * PARTS)]
+        lefts = [self.allocate("a") for _ in range(PARTS)]
+        rights = [self.allocate("b") for _ in range(PARTS)]
+        product = [
+            *(f"{a} = left_strip[{inner}, {row} + {n} * _SIDE]" for n, a in enumerate(lefts)),
+            *(f"{b} = right_strip[{inner}, {column} + {n} * _SIDE]" for n, b in enumerate(rights)),
+            *(
+                f"{totals[PARTS * m + n]} += {a} * {b}"
+                for m, a in enumerate(lefts)
+                for n, b in enumerate(rights)
+            ),
+        ]
+        stores: list[str] = []
+        if isinstance(nest.plain, AccumulateNest):
+            stores.append(f"{self.part} = 0")
+            self.divided = (self.part, self._counter("groups", number))
+        for m in range(PARTS):
+            stores += [f"{i} = {corners[i]} + {row} + {m} * _SIDE", f"if {i} < {end[i]}:"]
+            for n in range(PARTS):
+                stores += [
+                    f"    {j} = {corners[j]} + {column} + {n} * _SIDE",
+                    f"    if {j} < {end[j]}:",
+                    *("        " + line for line in self._block(nest.stores[PARTS * m + n])),
+                ]
+        self.divided = ("", "")
+        indent = "    "
+        return [
+            f"{row} = {self.thread} // _SIDE",
+            f"{column} = {self.thread} % _SIDE",
+            f"{across_columns} = ({length[j]} + _WIDTH - 1) // _WIDTH",
+            f"for {square} in range({first}, ({length[i]} + _WIDTH - 1) // _WIDTH "
+            f"* {across_columns}, {step}):",
+            f"    {corners[i]} = {offset[i]}{square} // {across_columns} * _WIDTH",
+            f"    {corners[j]} = {offset[j]}{square} % {across_columns} * _WIDTH",
+            *(f"    {total} = 0.0" for total in totals),
+            f"    for {corner_k} in range({begin[k]}, {end[k]}, _SIDE):",
+            *(2 * indent + line for line in strips),
+            "        cuda.syncthreads()",
+            # A count that the compiler does not know: unrolled, this loop fills all registers.
+            f"        for {inner} in range(min(_SIDE, {end[k]} - {corner_k})):",
+            *(3 * indent + line for line in product),
+            "        cuda.syncthreads()",
+            *(indent + line for line in stores),
+        ]
+
+    def _stage(
+        self,
+        strip: str,
+        factor_element: Element,
+        indices: tuple[str, str],
+        corner: str,
+        corner_k: str,
+        across: str,
+        end: dict[str, str],
+    ) -> list[str]:
+        """Copies a strip of a factor into shared memory, neighbours in memory by neighbours."""
+        index, k = indices
+        last = factor_element.subscripts[-1]
+        along = isinstance(last, Affine) and last.single_index == k
+        flat = self.allocate(self.flat)
+        below = f"{flat} % _SIDE" if along else f"{flat} // _WIDTH"
+        beside = f"{flat} // _SIDE" if along else f"{flat} % _WIDTH"
+        return [
+            f"for {flat} in range({self.thread}, _WIDTH * _SIDE, _THREADS):",
+            f"    {across} = {beside}",
+            f"    {index} = {corner} + {across}",
+            f"    {k} = {corner_k} + {below}",
+            f"    {strip}[{below}, {across}] = ("
+            f"{self._load(factor_element)} if {index} < {end[index]} and {k} < {end[k]} else 0.0)",
+        ]
 
     def _thread_nest(self, nest: ThreadNest, number: int) -> list[str]:
         lines = [f"# {line}" for line in nest.formula.splitlines()]
@@ -411,6 +546,8 @@ class _CudaPrinter(KernelPrinter):
 
 
 def _indices(nest: Nest) -> set[str]:
+    if isinstance(nest, ContractNest):
+        return _indices(nest.plain) | {nest.rows.index, nest.columns.index, nest.summed.index}
     nodes = (
         nest.body
         if isinstance(nest, AccumulateNest)
@@ -420,6 +557,8 @@ def _indices(nest: Nest) -> set[str]:
 
 
 def _combines(nest: Nest) -> tuple[Combine, ...]:
+    if isinstance(nest, ContractNest):
+        return _combines(nest.plain)
     if isinstance(nest, AccumulateNest):
         return ()
     return tuple(c for part in nest.rounds for c in part.combines)

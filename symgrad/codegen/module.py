@@ -84,6 +84,7 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "needs_integers": any(
             "_combine_integers" in line for f in functions for line in f["lines"]
         ),
+        "needs_squares": any("left_strip" in k for f in functions for k in f["kernels"]),
         "needs_segments": any("run.segments(" in line for f in functions for line in f["lines"]),
         "needs_check_index": any("check_index(" in line for f in functions for line in f["lines"]),
         "needs_gather": any("_gather(" in line for f in functions for line in f["lines"]),

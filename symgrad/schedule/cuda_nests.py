@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from symgrad.schedule.cuda_apart import find_scatter
-from symgrad.schedule.cuda_plan import AccumulateNest, Combine, Nest, Round, ThreadNest
+from symgrad.schedule.cuda_plan import (
+    AccumulateNest,
+    Combine,
+    ContractNest,
+    Nest,
+    Round,
+    ThreadNest,
+)
 from symgrad.schedule.folds import accumulator_type, fold_nest
 from symgrad.schedule.frozen import (
     FrozenAxis,
@@ -72,6 +79,8 @@ def _plain_nest(definition: FrozenDefinition, context: NestContext, tile: str | 
 def segment_arrays(nest: Nest) -> list[str]:
     """The index arrays whose segments a nest runs over."""
     found: list[str] = []
+    if isinstance(nest, ContractNest):
+        return segment_arrays(nest.plain)
     if isinstance(nest, AccumulateNest):
         stack = list(nest.body)
     else:

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from symgrad.schedule.frozen import FrozenAxis, FrozenProgram, Operation
-from symgrad.schedule.loops import FoldKind, Local, Node, Parameter
+from symgrad.schedule.frozen import Element, FrozenAxis, FrozenProgram, Operation
+from symgrad.schedule.loops import Block, FoldKind, Local, Node, Parameter
 from symgrad.schedule.plan import Buffer, CheckIndex, ReshapeArray
 
 __all__ = [
     "AccumulateNest",
     "BlockSum",
     "Combine",
+    "ContractNest",
     "CudaAccumulator",
     "CudaKernel",
     "CudaOptions",
@@ -37,11 +38,11 @@ __all__ = [
 class CudaOptions:
     """Choices that are written into the generated module.
 
-    A block has `threads` threads, a power of two. A launch has at most `most_blocks` blocks; what
-    is left runs in further rounds of the same threads. Rows are computed `tile_rows` at a time,
-    fewer where scratch for them would exceed `tile_elements` in a block, and no more blocks have
-    partial sums than `most_parts` elements hold. As many lanes share a sum as bring
-    `least_threads` to work, and `most_lanes` where lanes are neighbours in memory. A sort of
+    A block has `threads` threads, a power of two, and the square of `side`. A launch has at most
+    `most_blocks` blocks; what is left runs in further rounds of the same threads. Rows are computed
+    `tile_rows` at a time, fewer where scratch for them would exceed `tile_elements` in a block, and
+    no more blocks have partial sums than `most_parts` elements hold. As many lanes share a sum as
+    bring `least_threads` to work, and `most_lanes` where lanes are neighbours in memory. A sort of
     indices gives each thread `chunk` of them. All of these are counted from sizes alone, never
     from the device, so that the same input has the same bits on every card.
     """
@@ -54,6 +55,7 @@ class CudaOptions:
     most_lanes: int = 8
     least_threads: int = 65_536
     chunk: int = 32
+    side: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,29 @@ class AccumulateNest:
     body: tuple[Node, ...]
 
 
-Nest = ThreadNest | AccumulateNest
+@dataclass(frozen=True, slots=True)
+class ContractNest:
+    """`Σ_k left·right` in squares staged in shared memory, where the sizes fill them; else `plain`.
+
+    `rows`, `columns` and `summed` are the axes of the target and the sum; `stores` write the
+    elements of one thread, row by row, whose sums are locals `sum0`, `sum1`, …
+    """
+
+    left: Element
+    right: Element
+    rows: FrozenAxis
+    columns: FrozenAxis
+    summed: FrozenAxis
+    tile: str | None
+    stores: tuple[Block, ...]
+    plain: ThreadNest | AccumulateNest
+
+    @property
+    def formula(self) -> str:
+        return self.plain.formula
+
+
+Nest = ThreadNest | AccumulateNest | ContractNest
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symgrad.schedule.cuda_apart import index_arrays, scatters, segment_names
+from symgrad.schedule.cuda_contractions import in_squares
 from symgrad.schedule.cuda_nests import accumulate_nest, element_nests, segment_arrays
 from symgrad.schedule.cuda_plan import (
     BlockSum,
@@ -88,7 +89,8 @@ class _CudaScheduler(Scheduler):
         statement = item.statement
         if isinstance(statement, FrozenDefinition):
             nests = element_nests(statement, self.context, None)
-            for number, nest in enumerate(nests):
+            for number, plain in enumerate(nests):
+                nest = in_squares(statement, plain, None) if len(nests) == 1 else plain
                 outputs = () if number else (self._buffer(statement.name),)
                 self.cuda_steps.append(RunGrid(self._grid(nest, [statement]), outputs))
         elif isinstance(statement, FrozenIndexCheck):
@@ -96,7 +98,7 @@ class _CudaScheduler(Scheduler):
         else:
             self.cuda_steps.append(ReshapeArray(statement))
 
-    def _grid(self, nest: ThreadNest, definitions: Sequence[FrozenDefinition]) -> CudaKernel:
+    def _grid(self, nest: Nest, definitions: Sequence[FrozenDefinition]) -> CudaKernel:
         parameters = [self._parameter(name, "full", None) for name in arrays_of(definitions)]
         parameters.extend(self._segment_parameters([nest]))
         sizes = self.program.sizes
@@ -153,10 +155,15 @@ class _CudaScheduler(Scheduler):
         context = self.context
         definition, accumulates = group.members[0]
         if group.loops is None and accumulates:
-            return [accumulate_nest(definition, context, self.sample)]
+            (term, *_) = definition.terms
+            tile = next((a.index for a in term.axes if a.extent == self.sample), None)
+            plain = accumulate_nest(definition, context, self.sample)
+            return [in_squares(definition, plain, tile)]
         if group.loops is None:
             tile = next(a.index for a in definition.axes if a.extent == self.sample)
-            return list(element_nests(definition, context, tile))
+            nests = element_nests(definition, context, tile)
+            alone = len(nests) == 1
+            return [in_squares(definition, nest, tile) if alone else nest for nest in nests]
         tiled = replace(context, sample=self.sample)
         fused = FusedNest(group, group.loops, tiled, kept, thread_loops)
         body = fused.body()

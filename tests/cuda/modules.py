@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,35 @@ def check_float32() -> None:
         np.testing.assert_allclose(mine, exact, rtol=1e-5, atol=1e-5)
 
 
+def product(A: Any, B: Any, C: Any) -> Any:
+    """A product whose rows are samples, one over samples, and one of neither."""
+    hidden = np.tanh(A @ B + 0.5)
+    return np.sum(hidden @ C.T) + np.sum((C @ C.T) ** 2)
+
+
+def check_contractions() -> None:
+    """Squares of contractions: full ones, their edges, and sizes too small for one."""
+    rng = np.random.default_rng(5)
+    shapes = {"A": "f64[n, d]", "B": "f64[d, h]", "C": "f64[m, h]"}
+    module = build(product, shapes)
+    roomy = replace(SMALL, tile_elements=400)  # tiles of five rows, for squares of four
+    python = cuda_module(module, roomy)
+    assert "left_strip" in module.source("cuda")
+    for n, d, h, m in ((11, 9, 13, 5), (16, 8, 8, 8), (3, 4, 5, 2), (9, 1, 4, 6), (0, 4, 4, 4)):
+        sizes = {"n": n, "d": d, "h": h, "m": m}
+        arguments = random_arguments(module.model.program, rng, **sizes)
+        (known,), products = module.vjp("cpu", arguments, [np.array(1.5)])
+        found = flat_vjp(module, python, arguments, [1.5])
+        compare(f"product {sizes}", found, (known, *products))
+    single = build(product, shapes, dtype="float32")
+    arguments = random_arguments(single.model.program, rng, n=11, d=9, h=13, m=5)
+    found = flat_vjp(single, cuda_module(single, roomy), arguments, [np.float32(1.0)])
+    wide = {name: array.astype("f8") for name, array in arguments.items()}
+    (known,), products = module.vjp("cpu", wide, [np.array(1.0)])
+    for mine, exact in zip(found, (known, *products), strict=True):
+        np.testing.assert_allclose(mine, exact, rtol=2e-5, atol=1e-4)
+
+
 def check_self_check() -> None:
     """The module's own comparison with differences, at the launch sizes that are shipped."""
     module = build(lambda x: np.sum(np.exp(-x * x)), {"x": "f64[n]"})
@@ -192,6 +222,7 @@ def main() -> None:
                 "streams and workspace": check_streams_and_workspace,
                 "errors": check_errors,
                 "float32": check_float32,
+                "contractions": check_contractions,
                 "self check": check_self_check,
             }
     print(json.dumps(run_all(checks)))

@@ -34,12 +34,13 @@ EXACT = 1e-12
 SMALL = CudaOptions(
     threads=4,
     most_blocks=2,
-    tile_rows=3,
-    tile_elements=24,
+    tile_rows=5,
+    tile_elements=40,
     most_parts=64,
     most_lanes=2,
     least_threads=8,
     chunk=2,
+    side=2,
 )
 Array = np.ndarray
 
