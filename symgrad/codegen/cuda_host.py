@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from symgrad.codegen.blocks import NameAllocator
-from symgrad.codegen.cuda_kernels import (
-    CudaParameter,
-    PrintedCudaKernel,
-    clamped,
-    factor,
-    partial_type,
-    print_cuda_kernel,
-)
+from symgrad.codegen.cuda_kernels import PrintedCudaKernel, print_cuda_kernel
+from symgrad.codegen.cuda_loops import CudaParameter, clamped, factor, partial_type
 from symgrad.codegen.doors import numpy_type
 from symgrad.codegen.host import PrintedProgram, extent_checks, scale_text, shape_text
 from symgrad.codegen.kernels import RESERVED
