@@ -29,7 +29,10 @@ def torch(request: pytest.FixtureRequest) -> ModuleType:
     """The module under test, or the reference."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return importlib.import_module(request.param)
+        module = importlib.import_module(request.param)
+    if request.param == "torch":
+        module.set_num_threads(1)  # threads of several test processes would wait for each other
+    return module
 
 
 @pytest.fixture

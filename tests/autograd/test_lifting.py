@@ -98,6 +98,18 @@ def test_jit_agrees_with_the_eager_engine(size: int) -> None:
             )
 
 
+def test_jit_as_kernels() -> None:
+    w = symgrad.tensor([0.5, -1.0], requires_grad=True)
+    compiled = symgrad.jit(lambda x: (x @ w).exp().sum())
+    for n in (3, 5, 5, 5):  # a new size runs recorded once, then in the same kernels
+        x = symgrad.tensor(np.random.default_rng(n).normal(size=(n, 2)), dtype=symgrad.float32)
+        value = compiled(x)
+        (g,) = symgrad.autograd.grad(value * 2, w)
+        powers = np.exp(x.numpy() @ w.detach().numpy())
+        np.testing.assert_allclose(value.item(), powers.sum(), rtol=1e-5)
+        np.testing.assert_allclose(g.numpy(), 2 * x.numpy().T @ powers, rtol=1e-5)
+
+
 def gradients_by_both(function: Any, *given: Any, wrt: Any) -> None:
     """Value and gradients of the compiled function and of the recorded one, call after call."""
     compiled = symgrad.jit(function, target="numpy")
