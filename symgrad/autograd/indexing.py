@@ -194,6 +194,8 @@ def _torch_text(x: Tensor, key: Key, text: str) -> str:
 
 def written(x: Any, value: Any, source: Any) -> Any:
     """y = x, but value[source] where source ≥ 0."""
+    if any(n == 0 for n in value.shape):
+        return x + 0
     flat, values = x.ravel(), value.ravel()
     filled = np.where(source < 0, flat, values[np.maximum(source, 0)])
     return filled.reshape(x.shape)
@@ -242,6 +244,10 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     total = tensor._data.shape[axis]
     if isinstance(split_size_or_sections, int):
         step = split_size_or_sections
+        if step < 0:
+            raise RuntimeError(
+                f"split expects split_size be non-negative, but got split_size={step}"
+            )
         lengths = [min(step, total - k) for k in range(0, total, max(step, 1))] or [0]
     else:
         lengths = [int(n) for n in split_size_or_sections]

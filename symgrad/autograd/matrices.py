@@ -68,7 +68,10 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 def _expect(x: Tensor, rank: int, function: str, what: str) -> None:
     if x._data.ndim != rank:
-        raise RuntimeError(f"{function}: {what} must be a {rank}D tensor, got {x._data.ndim}D")
+        kind = {1: "1D tensors expected: ", 2: "matrices expected: "}.get(rank, "")
+        raise RuntimeError(
+            f"{function}: {kind}{what} must be a {rank}D tensor, got {x._data.ndim}D"
+        )
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
@@ -157,10 +160,27 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
     kept = [p for p in pieces if p._data.shape != (0,) or rank == 1]
     place = axis_of(dim if axis is None else axis, rank)
+    _check_joined([p._data.shape for p in kept], place)
     joined = list(_one_type(kept))
     while len(joined) > MOST_PIECES:
         joined = [_cat(joined[k : k + MOST_PIECES], place) for k in _starts(joined)]
     return _cat(joined, place)
+
+
+def _check_joined(shapes: Sequence[tuple[int, ...]], place: int) -> None:
+    """All shapes are equal but for the axis along which they are joined."""
+    for number, shape in enumerate(shapes):
+        if len(shape) != len(shapes[0]):
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {len(shapes[0])} and "
+                f"{len(shape)}"
+            )
+        for k, (wanted, n) in enumerate(zip(shapes[0], shape, strict=True)):
+            if k != place and wanted != n:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {place}. Expected size "
+                    f"{wanted} but got size {n} for tensor number {number} in the list."
+                )
 
 
 # A join is one formula with a term for each piece: long lists are joined in groups.

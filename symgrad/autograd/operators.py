@@ -20,7 +20,7 @@ from symgrad.autograd.arithmetic import (
 )
 from symgrad.autograd.elementwise import FUNCTIONS as ELEMENTWISE
 from symgrad.autograd.modes import MODES
-from symgrad.autograd.recording import apply, operation, plain_number
+from symgrad.autograd.recording import apply, operation, plain_number, shape_error
 from symgrad.autograd.tensor import Tensor, refuse_tracing, wrap
 
 __all__ = ["FUNCTIONS", "METHODS"]
@@ -39,7 +39,11 @@ def _comparison(name: str, function: Callable[..., Any]) -> Any:
     def run(input: Any, other: Any) -> Tensor:
         if MODES.tracing is not None:
             return apply(op, (input, other), promote=False)
-        return wrap(np.asarray(function(_plain(input), _plain(other))))
+        a, b = _plain(input), _plain(other)
+        try:
+            return wrap(np.asarray(function(a, b)))
+        except ValueError as error:
+            raise shape_error((a, b), error) from None
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"{name}: elementwise, without gradient."

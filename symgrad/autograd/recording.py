@@ -28,6 +28,7 @@ __all__ = [
     "record",
     "run_rule",
     "saved_tensor",
+    "shape_error",
     "unary",
 ]
 
@@ -114,7 +115,10 @@ def binary(op: Operation, x: Any, y: Any) -> Tensor:
         if b.dtype.kind != "f" or type(x) not in (float, int):
             return apply(op, (x, y))
         a, numbers = x, True
-    value = op.function(a, b)
+    try:
+        value = op.function(a, b)
+    except ValueError as error:
+        raise shape_error((a, b), error) from None
     if type(value) is not np.ndarray:
         value = _asarray(value)
     result = wrap(value)
@@ -164,7 +168,10 @@ def apply(
     casts = False
     if promote:
         arrays, casts = _promote(arrays, floating)
-    value = op.function(*arrays, **static)
+    try:
+        value = op.function(*arrays, **static)
+    except ValueError as error:
+        raise shape_error(arrays, error) from None
     if type(value) is not np.ndarray:
         value = _asarray(value)
     return record(op, operands, arrays, static, value, casts)
@@ -217,6 +224,23 @@ def _refuse_inference(operands: Sequence[Any]) -> None:
                 "Inference tensors cannot be saved for backward. To work around you can make a "
                 "clone to get a normal tensor and use it in autograd."
             )
+
+
+def shape_error(arrays: Sequence[Any], error: ValueError) -> RuntimeError:
+    """Torch's words for shapes that do not broadcast; NumPy's for anything else."""
+    common: tuple[int, ...] = ()
+    for array in arrays:
+        shape = array.shape if isinstance(array, np.ndarray) else ()
+        rank = max(len(common), len(shape))
+        left, right = ((1,) * (rank - len(s)) + s for s in (common, shape))
+        for k in reversed(range(rank)):
+            if left[k] != right[k] and 1 not in (left[k], right[k]):
+                return RuntimeError(
+                    f"The size of tensor a ({left[k]}) must match the size of tensor b "
+                    f"({right[k]}) at non-singleton dimension {k}"
+                )
+        common = tuple(m if n == 1 else n for n, m in zip(left, right, strict=True))
+    return RuntimeError(str(error))
 
 
 def literal(array: Array) -> Tensor:

@@ -112,8 +112,9 @@ class _Cone:
             self.fresh = False
 
     def _leaf(self, array: Array, edge: Any, counter: Any) -> tuple[str, int]:
-        for number, (known, _, _) in enumerate(self.leaves):
-            if known is array:
+        for number, (known, place, _) in enumerate(self.leaves):
+            # x and x.detach() are one array at two places of the graph.
+            if known is array and place is edge:
                 return ("leaf", number)
         self.leaves.append((array, edge, counter))
         return ("leaf", len(self.leaves) - 1)
@@ -121,12 +122,15 @@ class _Cone:
     def replay(self, arrays: Sequence[Any]) -> Any:
         """The value of the last node from symbolic arrays in place of the leaves."""
         values: dict[Node, Any] = {}
-        given = {id(a): s for (a, _, _), s in zip(self.leaves, arrays, strict=True)}
+        given = {
+            (id(array), id(edge)): symbol
+            for (array, edge, _), symbol in zip(self.leaves, arrays, strict=True)
+        }
         for node in sorted(self.nodes, key=lambda n: n.sequence):
             inputs = [
                 values[edge[0]]
                 if type(edge) is tuple and edge[0] in values
-                else given.get(id(value), value)
+                else given.get((id(value), id(edge)), value)
                 for value, edge in zip(node.inputs, node.edges, strict=True)
             ]
             values[node] = node.operation.formula(*inputs, **node.static)

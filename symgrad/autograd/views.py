@@ -203,6 +203,11 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     """Axis k of the result is axis dims[k]."""
     rank = input._data.ndim
     order = tuple(axis_of(d, rank) for d in _sizes(dims))
+    if sorted(order) != list(range(rank)):
+        raise RuntimeError(
+            "permute(dims): number of dimensions in the tensor input does not match the length of "
+            f"the desired ordering of dimensions, or one of them repeats: {rank} and {list(order)}"
+        )
     return make_view(PERMUTE, input, {"dims": order})
 
 
@@ -294,12 +299,19 @@ ROLL = operation("RollBackward0", lambda x, *, shifts, dims: np.roll(x, shifts, 
 
 def repeat(input: Tensor, *sizes: Any) -> Tensor:
     """Copies one after the other along each axis."""
-    return apply(REPEAT, (input,), {"repeats": _sizes(sizes)}, promote=False)
+    repeats = _sizes(sizes)
+    if len(repeats) < input._data.ndim:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            f"tensor: {len(repeats)} and {input._data.ndim}"
+        )
+    return apply(REPEAT, (input,), {"repeats": repeats}, promote=False)
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:
     """Copies one after the other; missing axes get one."""
-    return repeat(input, *dims)
+    repeats = _sizes(dims)
+    return repeat(input, *(1,) * (input._data.ndim - len(repeats)), *repeats)
 
 
 def repeat_interleave(input: Tensor, repeats: int, dim: int | None = None) -> Tensor:

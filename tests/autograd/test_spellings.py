@@ -108,3 +108,17 @@ def test_without_gradients_nothing_is_recognised() -> None:
     x = torch.tensor([800.0])
     with np.errstate(all="ignore"):
         assert torch.log(1 + torch.exp(x)).item() == np.inf
+
+
+def test_a_detached_input_is_a_constant(torch: Any) -> None:
+    """x and x.detach() share their array; only one of them receives the gradient."""
+    for function in (
+        lambda a, b: (a * b + a * a).sum().sqrt(),
+        lambda a, b: torch.log(1 + torch.exp(a * b)).sum(),
+        lambda a, b: (torch.exp(a) / torch.exp(b).sum()).sum(),
+    ):
+        x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+        copy = x.detach().clone()
+        (g,) = torch.autograd.grad(function(x.detach(), x), x)
+        (expected,) = torch.autograd.grad(function(copy, x), x)
+        np.testing.assert_allclose(g.numpy(), expected.numpy(), rtol=1e-12)

@@ -522,3 +522,51 @@ def test_shapes_by_functions(torch: Any) -> None:
     close(torch.nan_to_num(torch.tensor([float("nan"), 1.0, float("-inf")]), 7.0)[:2], [7.0, 1.0])
     one_hot = torch.nn.functional.one_hot(torch.tensor([0, 2]), 3)
     assert one_hot.dtype == torch.int64 and one_hot.tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda t, x, y: x + y, RuntimeError, r"size of tensor a \(4\) must match .* b \(5\) at"),
+        (lambda t, x, y: y * x, RuntimeError, "must match the size of tensor b"),
+        (lambda t, x, y: t.maximum(x, y), RuntimeError, "at non-singleton dimension 1"),
+        (lambda t, x, y: t.lerp(x, y, 0.5), RuntimeError, "at non-singleton dimension 1"),
+        (lambda t, x, y: t.where(x > 0, x, y), RuntimeError, "at non-singleton dimension 1"),
+        (lambda t, x, y: x > y, RuntimeError, "at non-singleton dimension 1"),
+        (lambda t, x, y: x.clone().mul_(y), RuntimeError, "at non-singleton dimension 1"),
+        (lambda t, x, y: x.mul_(t.ones(2, 3, 4)), RuntimeError, "match the broadcast shape"),
+        (lambda t, x, y: x.expand(5, 4), RuntimeError, "must match the existing size"),
+        (lambda t, x, y: x.expand(4), RuntimeError, "number of sizes provided"),
+        (lambda t, x, y: x.copy_(y), RuntimeError, "must match"),
+        (lambda t, x, y: t.cat([x, y]), RuntimeError, "same number of dimensions"),
+        (lambda t, x, y: t.cat([x, t.ones(2, 3)]), RuntimeError, "except in dimension 0"),
+        (lambda t, x, y: t.stack([x, y]), RuntimeError, "each tensor to be equal size"),
+        (lambda t, x, y: x @ y, RuntimeError, "size mismatch|cannot be multiplied"),
+        (lambda t, x, y: x @ x, RuntimeError, "cannot be multiplied"),
+        (lambda t, x, y: t.mm(x, y), RuntimeError, "matrix|matrices"),
+        (lambda t, x, y: t.bmm(x, x), RuntimeError, "3D tensor"),
+        (lambda t, x, y: t.dot(x, y), RuntimeError, "1D tensors"),
+        (lambda t, x, y: t.einsum("ij,jk->ik", x, x), RuntimeError, "operand|subscript"),
+        (lambda t, x, y: x.view(5), RuntimeError, "is invalid for input of size 12"),
+        (lambda t, x, y: x.sum(7), IndexError, "Dimension out of range"),
+        (lambda t, x, y: x.unsqueeze(5), IndexError, "Dimension out of range"),
+        (lambda t, x, y: x.narrow(0, 2, 5), RuntimeError, "exceeds dimension size"),
+        (lambda t, x, y: x[7], IndexError, "out of bounds for dimension 0 with size 3"),
+        (lambda t, x, y: x.gather(0, t.tensor([[9]])), (RuntimeError, IndexError), "out of"),
+        (lambda t, x, y: x.index_select(0, t.tensor([7])), IndexError, "out of"),
+        (
+            lambda t, x, y: t.nn.functional.cross_entropy(x, t.tensor([0, 1, 9])),
+            IndexError,
+            "out of bounds",
+        ),
+        (lambda t, x, y: x.permute(0), RuntimeError, "number of dim"),
+        (lambda t, x, y: x.repeat(2), RuntimeError, "Number of dimensions of repeat dims"),
+        (lambda t, x, y: x.split(-1), RuntimeError, "non-negative"),
+        (lambda t, x, y: x[t.tensor([True, False])], IndexError, "mask|boolean index"),
+        (lambda t, x, y: t.nn.functional.mse_loss(x, y), RuntimeError, "must match"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_errors_of_shapes(torch: Any, call: Any, error: Any, text: str) -> None:
+    with pytest.raises(error, match=text):
+        call(torch, torch.ones(3, 4), torch.ones(5))
