@@ -35,7 +35,14 @@ from symgrad.explain.printing_text import to_text
 from symgrad.explain.recognise import Form, matrix_forms
 from symgrad.explain.sampling import Sample, sample_values
 from symgrad.explain.tidy import tidy
-from symgrad.program import IndexCheck, Program, Statement, dependencies, format_statement
+from symgrad.program import (
+    Definition,
+    IndexCheck,
+    Program,
+    Statement,
+    dependencies,
+    format_statement,
+)
 
 __all__ = ["Line", "agrees", "matrix_lines", "matrix_text"]
 
@@ -92,27 +99,34 @@ class Line:
         return f"{to_mathml(left)}<mo>=</mo>{to_mathml(right)}"
 
 
-def matrix_lines(program: Program, points: int = 2, seed: int = 0) -> tuple[Line, ...]:
+def matrix_lines(
+    program: Program, points: int = 2, seed: int = 0, share: float = 0.0
+) -> tuple[Line, ...]:
     """The outputs of a program in matrix notation, and what they refer to.
 
     Args:
         program: a program or gradient program.
         points: random points at which every formula has to agree with the program.
         seed: of the generator of points.
+        share: of the lines that must have a matrix form.
 
     Returns:
-        Lines in the order of the program. Nothing if no output has a matrix form.
+        Lines in the order of the program. Nothing if no output has a matrix form, or too few
+        lines have one.
     """
     forms = {n: Form(tidy(f.matrix), f.nonzero) for n, f in matrix_forms(program).items()}
     if not any(name in forms for name in program.outputs):
         return ()
+    if len(forms) < share * sum(isinstance(s, Definition) for s in program.definitions):
+        return ()  # what is put into other lines is in matrix form, so no line would be gained
     samples = sample_values(program, points, seed)
     proven = {n: form for n, form in forms.items() if agrees(n, form.matrix, samples)}
     lines = tuple(_chosen(program, proven))
     if not all(line.matrix is None or agrees(line.name, line.matrix, samples) for line in lines):
         return ()  # what was put together is wrong although its parts are right
     shown = any(line.matrix is not None for line in lines if line.name in program.outputs)
-    return lines if shown else ()
+    enough = sum(line.matrix is not None for line in lines) >= share * len(lines)
+    return lines if shown and enough else ()
 
 
 def agrees(name: str, matrix: Matrix, samples: tuple[Sample, ...]) -> bool:
@@ -235,9 +249,7 @@ def matrix_text(program: Program, mostly: bool = False) -> tuple[str, ...]:
         program: a program or gradient program.
         mostly: print nothing unless two thirds of the lines have a matrix form.
     """
-    lines = matrix_lines(program)
-    if mostly and 3 * sum(line.matrix is not None for line in lines) < 2 * len(lines):
-        return ()
+    lines = matrix_lines(program, share=2 / 3 if mostly else 0.0)
     pairs = [line.text().partition(" = ") for line in lines]
     width = min(24, max((len(left) for left, _, _ in pairs), default=0))
     return tuple(f"{left:<{width}} = {right}" for left, _, right in pairs)
