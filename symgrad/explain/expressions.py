@@ -276,13 +276,14 @@ def children(matrix: Matrix) -> tuple[Matrix, ...]:
 
 
 def names_in(matrix: Matrix) -> dict[str, int]:
-    """How often each name is read, in order of first appearance."""
+    """How often each name is read, index arrays included, in order of first appearance."""
     found: dict[str, int] = {}
     stack = [matrix]
     while stack:
         node = stack.pop()
-        if isinstance(node, Name):
-            found[node.name] = found.get(node.name, 0) + 1
+        if isinstance(node, (Name, OneHot)):
+            name = node.name if isinstance(node, Name) else node.index
+            found[name] = found.get(name, 0) + 1
         stack.extend(reversed(children(node)))
     return found
 

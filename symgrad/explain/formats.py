@@ -155,13 +155,15 @@ def _markdown_table(table: Table) -> str:
 
 
 def to_html(explanation: Explanation) -> str:
-    """A fragment of HTML with formulas as MathML."""
+    """A page of HTML with formulas as MathML."""
     parts = [
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        f"<title>{escape(explanation.name)}</title>\n</head>\n<body>",
         f"<h2>{escape(explanation.name)}</h2>",
         f"<p><code>{escape(explanation.source)}</code> {escape(explanation.summary)}</p>",
     ]
     parts += map(section_html, explanation.sections)
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, "</body>\n</html>"]) + "\n"
 
 
 def section_html(section: Section) -> str:

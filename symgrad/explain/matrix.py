@@ -207,7 +207,8 @@ class _Inliner:
             tried = self._replaced(form, name)
             repeated = self.lengths[name] * (self.readers[name] - 1)
             longest = max(_LONGEST, size(form.matrix))
-            if name in self.outputs or repeated > _REPEATED or size(tried.matrix) > longest:
+            kept = name in self.outputs or tried.matrix == form.matrix
+            if kept or repeated > _REPEATED or size(tried.matrix) > longest:
                 refused.add(name)
             else:
                 form = tried

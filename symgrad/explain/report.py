@@ -12,6 +12,7 @@ from typing import Any
 from symgrad.api import Module
 from symgrad.codegen.rendering import render
 from symgrad.driver import Derived
+from symgrad.errors import ModelError
 from symgrad.explain.cost import ProgramCost, count_at, format_count, program_cost
 from symgrad.explain.drawing import to_svg
 from symgrad.explain.explanation import derivative_sections
@@ -60,7 +61,14 @@ def report_page(
     kernels = _kernels(source, derived.name)
     chosen = default_sizes(derived, sizes)
     machine = measure_machine() if module is not None else None
-    timings = measure_module(derived, module, chosen) if module is not None else ()
+    try:
+        timings = measure_module(derived, module, chosen) if module is not None else ()
+        accuracy = measure_accuracy(derived)
+    except (ValueError, IndexError) as error:
+        raise ModelError(
+            f"{derived.model.source}: '{derived.name}' refuses the arguments that are drawn to "
+            f"measure it: {error}; choose other sizes with --sizes"
+        ) from error
     drawing = draw_program(program, derived.gradient.values)
     label = f"data flow of {derived.name} and its derivatives: {len(drawing.boxes)} nodes"
     values: dict[str, Any] = {
@@ -79,7 +87,7 @@ def report_page(
         "roofline": _roofline(derived, chosen, timings, machine),
         "accuracy": [
             (a.argument, f"{a.derived:.12g}", f"{a.differences:.12g}", f"{a.error:.1e}")
-            for a in measure_accuracy(derived)
+            for a in accuracy
         ],
         "timings": [
             (escape(t.function), _seconds(t.least), _seconds(t.median), str(t.runs))

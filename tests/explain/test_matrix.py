@@ -13,10 +13,11 @@ from scipy.special import logsumexp
 from symgrad.capture import capture
 from symgrad.compilation import Request, derive_file
 from symgrad.driver import Timings, derive
+from symgrad.explain.expressions import names_in
 from symgrad.explain.matrix import agrees, matrix_lines, matrix_text
 from symgrad.explain.recognise import matrix_forms
 from symgrad.explain.sampling import sample_values
-from symgrad.program import Program
+from symgrad.program import IndexCheck, Program, dependencies
 from tests.operations import OPERATIONS, Operation, argument_specs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +58,32 @@ def test_labels_become_a_matrix() -> None:
         label="i64[n]",
     )
     assert "W_bar = 1/n · Xᵀ(softmax(XW) − onehot(label))" in lines
+
+
+def test_computed_labels_have_a_line_of_their_own() -> None:
+    def k_means(C, X):
+        distance = np.sum((X[:, None, :] - C[None, :, :]) ** 2, axis=2)
+        return np.sum(np.min(distance, axis=1))
+
+    lines = text(k_means, C="f64[K, d]", X="f64[n, d]")
+    labels = [line.partition("[")[0] for line in lines if "argmin_" in line]
+    assert len(labels) == 1
+    assert any(f"onehot({labels[0]})" in line for line in lines)
+
+
+def test_every_name_is_explained() -> None:
+    """A line refers to arguments and to lines above it, and to nothing else."""
+    for operation in SAMPLED:
+        model = capture(operation.function, shapes=argument_specs(operation), name="f")
+        program = derive(model, (), Timings()).gradient.program
+        known = {a.name for a in program.arguments} | {c.name for c in program.constants}
+        known |= {s.name for s in program.definitions if isinstance(s, IndexCheck)}
+        for line in matrix_lines(program):
+            read = (
+                names_in(line.matrix) if line.matrix is not None else dependencies(line.statement)
+            )
+            assert set(read) <= known, (operation.name, line.text())
+            known.add(line.name)
 
 
 def test_long_definitions_keep_their_names() -> None:
