@@ -170,9 +170,11 @@ class _HostPrinter:
         for accumulator in step.accumulators:
             buffer = accumulator.buffer
             shape = (blocks, *(buffer.shape or ("1",)))
-            self.body.append(
-                f"{parts[buffer.name]} = np.zeros({shape_text(shape)}, np.{_numpy_type(buffer)})"
+            filled = {"sum": "zeros({}", "min": "full({}, np.inf"}.get(
+                accumulator.reduction, "full({}, -np.inf"
             )
+            call = "np." + filled.format(shape_text(shape))
+            self.body.append(f"{parts[buffer.name]} = {call}, np.{_numpy_type(buffer)})")
         for buffer in step.scratch:
             if buffer.name in used:
                 extents = [workers, *buffer.shape]
@@ -192,7 +194,10 @@ class _HostPrinter:
             f"        {printed.name}({', '.join(_tile_arguments(printed, names, '0', '0'))})",
         ]
         for accumulator in step.accumulators:
-            self.body.append(self._combination(accumulator, parts[accumulator.buffer.name]))
+            name = accumulator.buffer.name
+            self.body.append(self._combination(accumulator, parts[name]))
+            if accumulator.reduction == "peak":
+                self.body.append(f"{name}[~np.isfinite({name})] = 0.0")
 
     def _define_blocks(self, printed: PrintedKernel, sample: str, address: str) -> None:
         """The thin parallel wrapper: a worker takes whole blocks, a block its tiles in order.
@@ -236,6 +241,9 @@ class _HostPrinter:
         return " + ".join(products) or "0"
 
     def _combination(self, accumulator: Accumulator, parts: str) -> str:
+        if accumulator.reduction != "sum":
+            extreme = "min" if accumulator.reduction == "min" else "max"
+            return f"{accumulator.buffer.name} = np.{extreme}({parts}, axis=0)"
         text = f"_combine({parts})"
         if accumulator.scale:
             lines, factor = scale_text(accumulator.scale, self.allocate)

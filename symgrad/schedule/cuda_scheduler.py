@@ -26,7 +26,7 @@ from symgrad.schedule.fusion import FusedNest, Group, fuse
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.loops import Declare, Node, Parameter, View
 from symgrad.schedule.nests import is_pointwise
-from symgrad.schedule.phases import Placed, sample_axis
+from symgrad.schedule.phases import Placed, is_extreme, sample_axis
 from symgrad.schedule.plan import CheckIndex, ReshapeArray, ScheduleOptions
 from symgrad.schedule.scheduler import Scheduler, arrays_of, formulas, take_scale
 
@@ -71,7 +71,10 @@ class _CudaScheduler(Scheduler):
         self.listed: set[str] = set()
 
     def run_apart(self, program: FrozenProgram) -> frozenset[str]:
-        return scatters(program)
+        extremes = (
+            s.name for s in program.statements if isinstance(s, FrozenDefinition) and is_extreme(s)
+        )
+        return scatters(program) | frozenset(extremes)
 
     def run_cuda(self) -> CudaSchedule:
         for phase in range(self.phases.count + 1):

@@ -23,7 +23,8 @@ from symgrad.schedule.frozen import (
     Operation,
 )
 from symgrad.schedule.guarding import GuardedLoops
-from symgrad.schedule.loops import Block, Declare, Fold, FoldKind, Local, Node, Store
+from symgrad.schedule.loops import Block, Declare, Fold, FoldKind, Local, Loop, Node, Store
+from symgrad.schedule.pool import OperationPool, shift_operation
 from symgrad.schedule.scans import find_scan
 from symgrad.schedule.terms import vector_axis
 
@@ -36,6 +37,9 @@ _FOLDS: dict[Reduction, tuple[str, float, FoldKind]] = {
     "peak": ("largest", -math.inf, "max"),
     "min": ("smallest", math.inf, "min"),
 }
+
+
+_LANES = 8  # elements folded side by side
 
 
 def accumulator_type(dtype: DType) -> DType:
@@ -74,6 +78,8 @@ def fold_nest(
     if kind in ("argmax", "argmin"):
         return loops.loops(definition.axes, (), _position_nodes(term, loops, target))
     name, start, step = _FOLDS[kind]
+    if loops.context.accumulate:
+        return _partial_nest(definition, term, loops, target)
     if by_rows and is_vectorised_over_outputs(definition, term, loops.tile_index):
         return _row_nests(definition, term, loops, target)
     local = Local(name, number_type)
@@ -87,6 +93,55 @@ def fold_nest(
         Block(tuple(result), (Store(target, len(result) - 1),)),
     )
     return loops.loops(definition.axes, (), inner)
+
+
+def _partial_nest(
+    definition: FrozenDefinition, term: FrozenTerm, loops: GuardedLoops, target: Element
+) -> tuple[Node, ...]:
+    """The target holds the extreme of earlier rows: those of the tile are folded into it."""
+    _, start, step = _FOLDS[term.reduction]
+    last = len(term.operations) - 1
+    vector = vector_axis(definition, term, loops.tile_index)
+    if vector in {a.index for a in definition.axes}:
+        order = sorted((*definition.axes, *term.axes), key=lambda axis: axis.index == vector)
+        fold = Block(term.operations, (Fold(step, target, last),))
+        return loops.loops(tuple(order), term.guards, (fold,))
+    order = sorted(term.axes, key=lambda axis: axis.index == vector)
+    nest = loops.loops(tuple(order), term.guards, (Block(term.operations, ()),))
+    local = Local("extreme", definition.dtype)
+    locals_ = [local, *(Local(f"extreme{k}", definition.dtype) for k in range(1, _LANES))]
+    folds = _in_lanes(nest, term, step, locals_)
+    loads = tuple(Operation("local", (), definition.dtype, lane.name) for lane in locals_)
+    inner = (
+        *(Declare(lane, start) for lane in locals_),
+        *folds,
+        Block(loads, tuple(Fold(step, target, k) for k in range(_LANES))),
+    )
+    return loops.loops(definition.axes, (), inner)
+
+
+def _in_lanes(
+    nodes: tuple[Node, ...], term: FrozenTerm, step: FoldKind, lanes: Sequence[Local]
+) -> tuple[Node, ...]:
+    """The innermost loop with neighbours folded apart: a single chain would wait for itself."""
+    result: list[Node] = []
+    last = len(term.operations) - 1
+    for node in nodes:
+        if not isinstance(node, Loop):
+            result.append(Block(term.operations, (Fold(step, lanes[0], last),)))
+        elif isinstance(node.body[0], Loop) or node.lower or node.upper:
+            result.append(replace(node, body=_in_lanes(node.body, term, step, lanes)))
+        else:
+            pool = OperationPool()
+            effects = []
+            for shift, lane in enumerate(lanes):
+                moved = (shift_operation(o, {node.index: shift}) for o in term.operations)
+                effects.append(Fold(step, lane, pool.append(tuple(moved))))
+            wide = Block(tuple(pool.operations), tuple(effects))
+            rest = Block(term.operations, (Fold(step, lanes[0], last),))
+            result.append(replace(node, body=(wide,), step=len(lanes)))
+            result.append(replace(node, body=(rest,), start_after=len(lanes)))
+    return tuple(result)
 
 
 def _row_nests(

@@ -53,7 +53,7 @@ def simple_loops(
     if not accumulates:
         return definition.axes if is_pointwise(definition) else None
     axes = {term.axes for term in definition.terms}
-    if len(axes) != 1 or any(term.guards for term in definition.terms):
+    if len(axes) != 1 or any(t.guards or t.reduction != "sum" for t in definition.terms):
         return None
     if definition.axes and any(reuses_elements(term) for term in definition.terms):
         return None

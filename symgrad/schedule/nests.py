@@ -87,6 +87,7 @@ class NestBuilder(GuardedLoops):
             scan = find_scan(self.definition, terms[0])
             if scan is not None:
                 return self._scan_nest(scan)
+            self.tile_index = self.context.tile_index(self.definition, terms[0])
             return fold_nest(self.definition, terms[0], self, self.target)
         plain = [term for term in terms if not term.axes and not term.guards]
         others = [term for term in terms if term.axes or term.guards]

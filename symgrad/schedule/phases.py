@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from symgrad.program.definitions import is_floating
 from symgrad.schedule.frozen import (
     Affine,
     Element,
@@ -26,7 +27,15 @@ from symgrad.schedule.frozen import (
 from symgrad.schedule.scans import find_scan
 from symgrad.schedule.terms import guard_solution
 
-__all__ = ["Phases", "Placed", "choose_sample", "place", "sample_axis", "split_mixed"]
+__all__ = [
+    "Phases",
+    "Placed",
+    "choose_sample",
+    "is_extreme",
+    "place",
+    "sample_axis",
+    "split_mixed",
+]
 
 Kind = Literal["input", "sample", "accumulated", "whole"]
 
@@ -121,7 +130,7 @@ def _kind(definition: FrozenDefinition, sample: str | None) -> Kind | Literal["m
             return "whole"
         return "sample"
     sums = [_sums_samples(term, sample) for term in definition.terms]
-    if not any(sums) or any(t.reduction != "sum" for t in definition.terms):
+    if not any(sums) or not (_only_sums(definition) or is_extreme(definition)):
         return "whole"
     for term in definition.terms:
         summed = next((a.index for a in term.axes if a.extent == sample), None)
@@ -130,6 +139,16 @@ def _kind(definition: FrozenDefinition, sample: str | None) -> Kind | Literal["m
         if find_scan(definition, term) is not None:
             return "whole"
     return "accumulated" if all(sums) else "mixed"
+
+
+def _only_sums(definition: FrozenDefinition) -> bool:
+    return all(term.reduction == "sum" for term in definition.terms)
+
+
+def is_extreme(definition: FrozenDefinition) -> bool:
+    """Whether a definition is a maximum or minimum, whose partial values combine to the whole."""
+    kinds = [term.reduction for term in definition.terms]
+    return len(kinds) == 1 and kinds[0] in ("max", "min", "peak") and is_floating(definition.dtype)
 
 
 def _must_bind(definition: FrozenDefinition, term: FrozenTerm, index: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from symgrad.program.definitions import DType
+from symgrad.program.definitions import DType, Reduction
 from symgrad.schedule.frozen import (
     FrozenIndexCheck,
     FrozenProgram,
@@ -57,10 +57,14 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Accumulator:
-    """A sum over the sample axis: one partial sum a block, combined in order, times `scale`."""
+    """A reduction of the sample axis: one partial value a block, combined in order.
+
+    A sum is then multiplied by `scale`. A "peak" is a maximum, and 0 where that is not finite.
+    """
 
     buffer: Buffer
     scale: tuple[Operation, ...]
+    reduction: Reduction = "sum"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from symgrad.schedule.plan import (
     ScheduleOptions,
     Step,
 )
+from symgrad.schedule.shifts import split_logsumexp
 from symgrad.schedule.terms import rename_indices
 
 __all__ = ["Scheduler", "arrays_of", "formulas", "schedule", "take_scale"]
@@ -56,6 +57,8 @@ class Scheduler:
     def __init__(self, program: FrozenProgram, options: ScheduleOptions) -> None:
         program = split_norms(program)
         self.sample = choose_sample(program)
+        if self.sample is not None:
+            program = split_logsumexp(program, over=self.sample)
         apart = self.run_apart(program)
         self.program = split_mixed(program, self.sample, apart)
         self.options = options
@@ -128,7 +131,8 @@ class Scheduler:
             assert isinstance(definition, FrozenDefinition)
             if item.kind == "accumulated":
                 definition, scale = take_scale(_align_sums(definition))
-                accumulators.append(Accumulator(self._buffer(definition.name), scale))
+                kind = definition.terms[0].reduction
+                accumulators.append(Accumulator(self._buffer(definition.name), scale, kind))
             members.extend(self._cut(definition, item.kind == "accumulated"))
         members = self._laid_out(members)
         groups = fuse(members, self.sample, most_functions=MOST_FUNCTIONS)

@@ -27,8 +27,11 @@ __all__ = ["split_logsumexp"]
 _Parts = dict[str, tuple[str, str]]
 
 
-def split_logsumexp(program: FrozenProgram) -> FrozenProgram:
-    """The program with log-sum-exps that something subtracts computed as peak + rest."""
+def split_logsumexp(program: FrozenProgram, over: str | None = None) -> FrozenProgram:
+    """The program with log-sum-exps that something subtracts computed as peak + rest.
+
+    So are those over axes of extent `over`, whose parts can then be computed tile by tile.
+    """
     wanted = {
         element.array
         for statement in program.statements
@@ -48,7 +51,8 @@ def split_logsumexp(program: FrozenProgram) -> FrozenProgram:
             replace(t, operations=_in_parts(t.operations, parts)) for t in statement.terms
         )
         statement = replace(statement, terms=terms)
-        if statement.name in wanted and _is_logsumexp(statement):
+        chosen = statement.name in wanted or _sums_over(statement, over)
+        if chosen and _is_logsumexp(statement):
             peak, total, rest = (
                 _fresh(f"{statement.name}_{part}", taken) for part in ("peak", "total", "rest")
             )
@@ -73,6 +77,10 @@ def _fresh(name: str, taken: set[str]) -> str:
 
 def _is_logsumexp(statement: FrozenDefinition) -> bool:
     return any(term.reduction == "logsumexp" and term.axes for term in statement.terms)
+
+
+def _sums_over(statement: FrozenDefinition, extent: str | None) -> bool:
+    return any(axis.extent == extent for term in statement.terms for axis in term.axes)
 
 
 def _subtracted(operations: tuple[Operation, ...]) -> list[Element]:
