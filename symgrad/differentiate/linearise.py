@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from symgrad.differentiate.scalar import differentiate_scalar, is_total, reuse_value
+from symgrad.differentiate.scalar import (
+    differentiate_quotient,
+    differentiate_scalar,
+    is_total,
+    reuse_value,
+)
 from symgrad.errors import DifferentiationError
 from symgrad.program import (
     Access,
@@ -80,6 +85,8 @@ def linearise(
             inner = differentiate_scalar(term.body, access)
             total = is_total(outer * inner)
             if _stores_its_body(definition, term, dtypes):
+                quotient = differentiate_quotient(term.body, access, definition.access)
+                inner = inner if quotient is None else quotient
                 inner = reuse_value(inner, term.body, definition.access)
             if inner != 0:
                 partials.append(Partial(access, outer * inner, term.axes, guards, total))
