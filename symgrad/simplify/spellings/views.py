@@ -34,6 +34,7 @@ class Views:
         self.fresh = FreshNames(program)
         self.new: list[Definition] = []
         self.made: dict[object, str] = {}
+        self.seen: dict[Access, sympy.Expr] = {}
 
     def add(self, definition: Definition) -> None:
         """A definition as it stands after its own rewriting."""
@@ -50,13 +51,18 @@ class Views:
         """An access to an element-wise definition as its body, anything else as it is."""
         if not isinstance(node, Access) or node.name not in self.known:
             return node
-        definition = self.known[node.name]
+        if node not in self.seen:
+            self.seen[node] = self._look_into(node)
+        return self.seen[node]
+
+    def _look_into(self, access: Access) -> sympy.Expr:
+        definition = self.known[access.name]
         if len(definition.terms) != 1:
-            return node
+            return access
         (term,) = definition.terms
         if term.axes or term.guards:
-            return node
-        body = substitute_indices(term.body, definition, node)
+            return access
+        body = substitute_indices(term.body, definition, access)
         return self.see(body) if isinstance(body, Access) else body
 
     def spell_out(self, node: sympy.Expr, depth: int = 2) -> sympy.Expr:
