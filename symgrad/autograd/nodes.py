@@ -71,7 +71,7 @@ class Node:
     )
     edges: tuple[Edge, ...]
     outputs = 1
-    operation_name = ""
+    kind = ""  # of a recorded operation, its name
     twin: Any = None
 
     def __init__(self, edges: tuple[Edge, ...]) -> None:
@@ -201,10 +201,6 @@ class OperationNode(Node):
         self.freed = False
         self.casts = False
         self.twin = None
-
-    @property
-    def operation_name(self) -> str:  # type: ignore[override]
-        return self.operation.name
 
     def output_like(self, index: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
         return self.result.shape, self.result.dtype

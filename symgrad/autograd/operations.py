@@ -44,13 +44,12 @@ class Operation:
         pointwise: whether each element of the result depends on one element of each input.
         selects: for a selection, from inputs and static parameters, the masks of the elements
             that each input gives.
-        ends_spelling: whether a naive spelling can end in it; see `spellings`.
+        spelling_ends: the operations that it reads where it ends a naive spelling.
         node_type: the class of its nodes, set by `nodes`.
     """
 
     __slots__ = (
         "build",
-        "ends_spelling",
         "formula",
         "function",
         "is_view",
@@ -62,6 +61,7 @@ class Operation:
         "products",
         "rules",
         "selects",
+        "spelling_ends",
     )
 
     def __init__(
@@ -86,7 +86,7 @@ class Operation:
         self.is_view = is_view
         self.pointwise = pointwise or (selects is not None and prepare is None)
         self.selects = selects
-        self.ends_spelling = name in ENDS
+        self.spelling_ends = ENDS.get(name)
         self.node_type: Any = None
         self.rules: dict[Any, Rule] = {}
         self.products: dict[Any, Rule] = {}

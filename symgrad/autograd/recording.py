@@ -60,7 +60,8 @@ def node_type_of(name: str) -> type[OperationNode]:
     """The class of the nodes of this name."""
     found = _NODE_TYPES.get(name)
     if found is None:
-        found = type(name, (OperationNode,), {"__slots__": (), "__module__": __name__})
+        own = {"__slots__": (), "__module__": __name__, "kind": name}
+        found = type(name, (OperationNode,), own)
         found = _NODE_TYPES.setdefault(name, found)
     return found
 
@@ -92,8 +93,8 @@ def unary(op: Operation, x: Tensor, static: dict[str, Any] = NO_PARAMETERS) -> T
         if edge is not None:
             node = op.node_type(op, (data,), static, (edge,), (x._counter,), value, result._counter)
             result._edge = (node, 0)
-            if op.ends_spelling:
-                _recognise(node, result)
+            if op.spelling_ends and type(edge) is tuple and edge[0].kind in op.spelling_ends:
+                recognise(node, result)
     return result
 
 
@@ -139,8 +140,12 @@ def binary(op: Operation, x: Any, y: Any) -> Tensor:
                 op, (a, b), NO_PARAMETERS, (first, second), counters, value, result._counter
             )
             result._edge = (node, 0)
-            if op.ends_spelling:
-                _recognise(node, result)
+            ends = op.spelling_ends
+            if ends and (
+                (type(first) is tuple and first[0].kind in ends)
+                or (type(second) is tuple and second[0].kind in ends)
+            ):
+                recognise(node, result)
     return result
 
 
@@ -205,16 +210,18 @@ def record(
     node = op.node_type(op, tuple(arrays), static, edges, counters, value, result._counter)
     node.casts = casts
     result._edge = (node, 0)
-    if op.ends_spelling and not casts:
-        _recognise(node, result)
+    ends = op.spelling_ends
+    if ends and not casts and any(type(e) is tuple and e[0].kind in ends for e in edges):
+        recognise(node, result)
     return result
 
 
-def _recognise(node: OperationNode, result: Tensor) -> None:
+def recognise(node: OperationNode, result: Tensor) -> None:
+    """Look whether the node ends a naive spelling; see `spellings`."""
     if MODES.tracing is None and type(node.result) is np.ndarray:
-        from symgrad.autograd.spellings import recognise
+        from symgrad.autograd.spellings import add_twin
 
-        recognise(node, result)
+        add_twin(node, result)
 
 
 def _refuse_inference(operands: Sequence[Any]) -> None:

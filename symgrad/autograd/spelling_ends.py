@@ -13,7 +13,9 @@ ENDS: dict[str, frozenset[str]] = {
     ),
     "Log1PBackward0": frozenset(("ExpBackward0", "NegBackward0")),
     "SqrtBackward0": frozenset((*SUMS, "AddBackward0")),
-    "SubBackward0": frozenset((*DIFFERENT, "SqrtBackward0", "LogBackward0", *SUMS[2:])),
+    "SubBackward0": frozenset(
+        ("ExpBackward0", "CosBackward0", "SqrtBackward0", "LogBackward0", *SUMS[2:])
+    ),
     "DivBackward0": frozenset(("ExpBackward0", "SinBackward0", "AddBackward0", "SubBackward0")),
     "ReciprocalBackward0": frozenset(("AddBackward0",)),
     "MulBackward0": frozenset(("LogBackward0", "Log1PBackward0")),

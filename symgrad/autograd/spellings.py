@@ -30,7 +30,7 @@ from symgrad.errors import SymgradError
 from symgrad.program import Definition, Program
 from symgrad.simplify import simplify
 
-__all__ = ["Twin", "recognise"]
+__all__ = ["Twin", "add_twin"]
 
 Array = np.ndarray
 _MOST_NODES = 10
@@ -140,14 +140,8 @@ class _Cone:
 _KNOWN: dict[Any, Rule | None] = {}
 
 
-def recognise(node: OperationNode, result: Tensor) -> None:
+def add_twin(node: OperationNode, result: Tensor) -> None:
     """Compute the result anew, and give its node a twin, if it ends a naive spelling."""
-    wanted = ENDS[node.operation.name]
-    for edge in node.edges:
-        if type(edge) is tuple and edge[0].operation_name in wanted:
-            break
-    else:
-        return
     cone = _Cone(node)
     if len(cone.nodes) < 2 or not cone.fresh or not cone.leaves:
         return
