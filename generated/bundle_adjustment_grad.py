@@ -46,8 +46,8 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]    k < m
     second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]                             k < m, l < 3
     first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]                               k < m, l < 3
-    theta_bar[k] = -select([theta2[k] < 1e-06], 0, first_bar[k])·spherical_bessel(1, theta[k]) - half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])·spherical_bessel(1, theta[k]/2)    k < m
-    theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24    k < m
+    theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))    k < m
+    theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, theta_bar[k]/(2·theta[k]))    k < m
     t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
     t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]    k < m, l < 3
     camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}    k < m, r < 9
@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_827a5c5de016ec21"
+__name__ = "symgrad_module_a3f323fa2f92dfa5"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -342,12 +342,13 @@ _residuals_1_address = _address_of(_residuals_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _residuals_1_blocks(
     address,
+    workers,
     blocks,
     tile,
     m,
@@ -374,39 +375,41 @@ def _residuals_1_blocks(
     observed,
     residuals,
 ):
-    for block in prange(blocks):
-        first = block * m // blocks
-        last = (block + 1) * m // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    cameras,
-                    index1[start : start + rows],
-                    theta2[block],
-                    theta[block],
-                    first_[block],
-                    second[block],
-                    points,
-                    index2[start : start + rows],
-                    t27[block],
-                    t34[block],
-                    t41[block],
-                    rx[block],
-                    t50[block],
-                    t57[block],
-                    t64[block],
-                    t65[block],
-                    in_camera[block],
-                    image[block],
-                    radius2[block],
-                    t79[block],
-                    observed[start : start + rows],
-                    residuals[start : start + rows],
-                ),
-            )
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * m // blocks
+            last = (block + 1) * m // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        cameras,
+                        index1[start : start + rows],
+                        theta2[worker],
+                        theta[worker],
+                        first_[worker],
+                        second[worker],
+                        points,
+                        index2[start : start + rows],
+                        t27[worker],
+                        t34[worker],
+                        t41[worker],
+                        rx[worker],
+                        t50[worker],
+                        t57[worker],
+                        t64[worker],
+                        t65[worker],
+                        in_camera[worker],
+                        image[worker],
+                        radius2[worker],
+                        t79[worker],
+                        observed[start : start + rows],
+                        residuals[start : start + rows],
+                    ),
+                )
 
 
 @njit(
@@ -722,29 +725,26 @@ def _residuals_grad_1(
                 + in_camera_bar[l + 1, k] * rx[l + 1, k]
                 + in_camera_bar[l + 2, k] * rx[l + 2, k]
             )
-    # theta_bar[k] = -select([theta2[k] < 1e-06], 0, first_bar[k])·spherical_bessel(1, theta[k]) - half[k]·select([theta2[k] < 1e-06], 0, second_bar[k])·spherical_bessel(1, theta[k]/2)
-    # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], 0, theta_bar[k]/(2·theta[k])) - select([theta2[k] < 1e-06], first_bar[k], 0)/6 - select([theta2[k] < 1e-06], second_bar[k], 0)/24
+    # theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))
+    # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, theta_bar[k]/(2·theta[k]))
     for k in range(rows):
         v52 = theta2[k]
         v53 = v52 < 1e-06
         v54 = first_bar[k]
         v55 = theta[k]
         v56 = second_bar[k]
-        v57 = v54 if v53 else 0.0
-        v58 = v56 if v53 else 0.0
-        theta2_bar[k] = (
-            2.0 * (v57 / 120.0 + v58 / 720.0) * v52
-            + (
+        theta2_bar[k] = 2.0 * (
+            (v54 if v53 else 0.0) / 120.0 + (v56 if v53 else 0.0) / 720.0
+        ) * v52 + (
+            -(v54 / 6.0) - v56 / 24.0
+            if v53
+            else (
                 0.0
                 if v53
-                else (
-                    -((0.0 if v53 else v54) * theta_bar_spherical_bessel[k])
-                    - half[k] * (0.0 if v53 else v56) * _spherical_bessel_1(v55 / 2.0)
-                )
-                / (2.0 * v55)
+                else -(v54 * theta_bar_spherical_bessel[k])
+                - half[k] * v56 * _spherical_bessel_1(v55 / 2.0)
             )
-            - v57 / 6.0
-            - v58 / 24.0
+            / (2.0 * v55)
         )
     # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
     for l in range(3):
@@ -816,12 +816,13 @@ _residuals_grad_1_address = _address_of(_residuals_grad_1)
 
 
 @njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
     **_OPTIONS,
 )
 def _residuals_grad_1_blocks(
     address,
+    workers,
     blocks,
     tile,
     m,
@@ -881,72 +882,74 @@ def _residuals_grad_1_blocks(
     cameras_bar,
     points_bar,
 ):
-    for block in prange(blocks):
-        first = block * m // blocks
-        last = (block + 1) * m // blocks
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
-            _call_kernel(
-                address,
-                (
-                    rows,
-                    observed[start : start + rows],
-                    observed_packed[block],
-                    residuals_cotangent[start : start + rows],
-                    residuals_cotangent_packed[block],
-                    cameras,
-                    index1[start : start + rows],
-                    theta2[block],
-                    theta[block],
-                    half[block],
-                    first_[block],
-                    second[block],
-                    points,
-                    index2[start : start + rows],
-                    t27[block],
-                    t34[block],
-                    t41[block],
-                    rx[block],
-                    t50[block],
-                    t57[block],
-                    t64[block],
-                    t65[block],
-                    in_camera[block],
-                    image[block],
-                    radius2[block],
-                    t78[block],
-                    t79[block],
-                    residuals_packed[block],
-                    residuals[start : start + rows],
-                    scale_bar[block],
-                    t75_bar[block],
-                    radius2_bar[block],
-                    k2_bar[block],
-                    t72_bar[block],
-                    image_bar[block],
-                    t71_bar[block],
-                    in_camera_bar[block],
-                    t52_bar[block],
-                    t48_bar[block],
-                    t45_bar[block],
-                    rx_bar[block],
-                    t31_bar[block],
-                    t29_bar[block],
-                    t25_bar[block],
-                    t24_bar[block],
-                    t22_bar[block],
-                    t21_bar[block],
-                    second_bar[block],
-                    first_bar[block],
-                    theta_bar_spherical_bessel[block],
-                    theta2_bar[block],
-                    t2_bar[block],
-                    t1_bar[block],
-                    camera_bar[block],
-                    cameras_bar[block],
-                    points_bar[block],
-                ),
-            )
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * m // blocks
+            last = (block + 1) * m // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        rows,
+                        observed[start : start + rows],
+                        observed_packed[worker],
+                        residuals_cotangent[start : start + rows],
+                        residuals_cotangent_packed[worker],
+                        cameras,
+                        index1[start : start + rows],
+                        theta2[worker],
+                        theta[worker],
+                        half[worker],
+                        first_[worker],
+                        second[worker],
+                        points,
+                        index2[start : start + rows],
+                        t27[worker],
+                        t34[worker],
+                        t41[worker],
+                        rx[worker],
+                        t50[worker],
+                        t57[worker],
+                        t64[worker],
+                        t65[worker],
+                        in_camera[worker],
+                        image[worker],
+                        radius2[worker],
+                        t78[worker],
+                        t79[worker],
+                        residuals_packed[worker],
+                        residuals[start : start + rows],
+                        scale_bar[worker],
+                        t75_bar[worker],
+                        radius2_bar[worker],
+                        k2_bar[worker],
+                        t72_bar[worker],
+                        image_bar[worker],
+                        t71_bar[worker],
+                        in_camera_bar[worker],
+                        t52_bar[worker],
+                        t48_bar[worker],
+                        t45_bar[worker],
+                        rx_bar[worker],
+                        t31_bar[worker],
+                        t29_bar[worker],
+                        t25_bar[worker],
+                        t24_bar[worker],
+                        t22_bar[worker],
+                        t21_bar[worker],
+                        second_bar[worker],
+                        first_bar[worker],
+                        theta_bar_spherical_bessel[worker],
+                        theta2_bar[worker],
+                        t2_bar[worker],
+                        t1_bar[worker],
+                        camera_bar[worker],
+                        cameras_bar[block],
+                        points_bar[block],
+                    ),
+                )
 
 
 __name__ = _OWN_NAME
@@ -998,27 +1001,29 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     index1 = _check_index("residuals", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals", point_index, p, "point_index", "points", 0)
     tile = _count_rows(3 * 3 + 2 + 12)
-    blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, tile * (3 * 3 + 2 + 12))
+    blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, 0)
+    workers2 = min(blocks2, numba.get_num_threads())
     residuals = np.empty((m, 2), np.float64)
-    theta2_tile = np.empty((blocks2, tile), np.float64)
-    theta_tile = np.empty((blocks2, tile), np.float64)
-    first__tile = np.empty((blocks2, tile), np.float64)
-    second_tile = np.empty((blocks2, tile), np.float64)
-    t27_tile = np.empty((blocks2, tile), np.float64)
-    t34_tile = np.empty((blocks2, tile), np.float64)
-    t41_tile = np.empty((blocks2, tile), np.float64)
-    rx_tile = np.empty((blocks2, tile, 3), np.float64)
-    t50_tile = np.empty((blocks2, tile), np.float64)
-    t57_tile = np.empty((blocks2, tile), np.float64)
-    t64_tile = np.empty((blocks2, tile), np.float64)
-    t65_tile = np.empty((blocks2, tile, 3), np.float64)
-    in_camera_tile = np.empty((blocks2, tile, 3), np.float64)
-    image_tile = np.empty((blocks2, 2, tile), np.float64)
-    radius2_tile = np.empty((blocks2, tile), np.float64)
-    t79_tile = np.empty((blocks2, tile), np.float64)
+    theta2_tile = np.empty((workers2, tile), np.float64)
+    theta_tile = np.empty((workers2, tile), np.float64)
+    first__tile = np.empty((workers2, tile), np.float64)
+    second_tile = np.empty((workers2, tile), np.float64)
+    t27_tile = np.empty((workers2, tile), np.float64)
+    t34_tile = np.empty((workers2, tile), np.float64)
+    t41_tile = np.empty((workers2, tile), np.float64)
+    rx_tile = np.empty((workers2, tile, 3), np.float64)
+    t50_tile = np.empty((workers2, tile), np.float64)
+    t57_tile = np.empty((workers2, tile), np.float64)
+    t64_tile = np.empty((workers2, tile), np.float64)
+    t65_tile = np.empty((workers2, tile, 3), np.float64)
+    in_camera_tile = np.empty((workers2, tile, 3), np.float64)
+    image_tile = np.empty((workers2, 2, tile), np.float64)
+    radius2_tile = np.empty((workers2, tile), np.float64)
+    t79_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _residuals_1_blocks(
             _residuals_1_address,
+            workers2,
             blocks2,
             tile,
             m,
@@ -1082,63 +1087,61 @@ def _run_residuals_grad(
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
     tile = _count_rows(5 * 2 + 7 * 3 + 9 + 33)
-    blocks2 = _count_blocks(
-        m,
-        9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28,
-        tile * (5 * 2 + 7 * 3 + 9 + 33) + c * 9 + p * 3,
-    )
+    blocks2 = _count_blocks(m, 9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28, c * 9 + p * 3)
+    workers2 = min(blocks2, numba.get_num_threads())
     residuals = np.empty((m, 2), np.float64)
     cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
     points_bar_blocks = np.zeros((blocks2, p, 3), np.float64)
-    observed_packed_tile = np.empty((blocks2, 2, tile), np.float64)
-    residuals_cotangent_packed_tile = np.empty((blocks2, 2, tile), np.float64)
-    theta2_tile = np.empty((blocks2, tile), np.float64)
-    theta_tile = np.empty((blocks2, tile), np.float64)
-    half_tile = np.empty((blocks2, tile), np.float64)
-    first__tile = np.empty((blocks2, tile), np.float64)
-    second_tile = np.empty((blocks2, tile), np.float64)
-    t27_tile = np.empty((blocks2, tile), np.float64)
-    t34_tile = np.empty((blocks2, tile), np.float64)
-    t41_tile = np.empty((blocks2, tile), np.float64)
-    rx_tile = np.empty((blocks2, 3, tile), np.float64)
-    t50_tile = np.empty((blocks2, tile), np.float64)
-    t57_tile = np.empty((blocks2, tile), np.float64)
-    t64_tile = np.empty((blocks2, tile), np.float64)
-    t65_tile = np.empty((blocks2, 3, tile), np.float64)
-    in_camera_tile = np.empty((blocks2, 3, tile), np.float64)
-    image_tile = np.empty((blocks2, 2, tile), np.float64)
-    radius2_tile = np.empty((blocks2, tile), np.float64)
-    t78_tile = np.empty((blocks2, tile), np.float64)
-    t79_tile = np.empty((blocks2, tile), np.float64)
-    residuals_packed_tile = np.empty((blocks2, 2, tile), np.float64)
-    scale_bar_tile = np.empty((blocks2, tile), np.float64)
-    t75_bar_tile = np.empty((blocks2, tile), np.float64)
-    radius2_bar_tile = np.empty((blocks2, tile), np.float64)
-    k2_bar_tile = np.empty((blocks2, tile), np.float64)
-    t72_bar_tile = np.empty((blocks2, tile), np.float64)
-    image_bar_tile = np.empty((blocks2, 2, tile), np.float64)
-    t71_bar_tile = np.empty((blocks2, tile), np.float64)
-    in_camera_bar_tile = np.empty((blocks2, 3, tile), np.float64)
-    t52_bar_tile = np.empty((blocks2, tile), np.float64)
-    t48_bar_tile = np.empty((blocks2, tile), np.float64)
-    t45_bar_tile = np.empty((blocks2, tile), np.float64)
-    rx_bar_tile = np.empty((blocks2, 3, tile), np.float64)
-    t31_bar_tile = np.empty((blocks2, tile), np.float64)
-    t29_bar_tile = np.empty((blocks2, tile), np.float64)
-    t25_bar_tile = np.empty((blocks2, tile), np.float64)
-    t24_bar_tile = np.empty((blocks2, tile), np.float64)
-    t22_bar_tile = np.empty((blocks2, tile), np.float64)
-    t21_bar_tile = np.empty((blocks2, tile), np.float64)
-    second_bar_tile = np.empty((blocks2, tile), np.float64)
-    first_bar_tile = np.empty((blocks2, tile), np.float64)
-    theta_bar_spherical_bessel_tile = np.empty((blocks2, tile), np.float64)
-    theta2_bar_tile = np.empty((blocks2, tile), np.float64)
-    t2_bar_tile = np.empty((blocks2, 3, tile), np.float64)
-    t1_bar_tile = np.empty((blocks2, 3, tile), np.float64)
-    camera_bar_tile = np.empty((blocks2, 9, tile), np.float64)
+    observed_packed_tile = np.empty((workers2, 2, tile), np.float64)
+    residuals_cotangent_packed_tile = np.empty((workers2, 2, tile), np.float64)
+    theta2_tile = np.empty((workers2, tile), np.float64)
+    theta_tile = np.empty((workers2, tile), np.float64)
+    half_tile = np.empty((workers2, tile), np.float64)
+    first__tile = np.empty((workers2, tile), np.float64)
+    second_tile = np.empty((workers2, tile), np.float64)
+    t27_tile = np.empty((workers2, tile), np.float64)
+    t34_tile = np.empty((workers2, tile), np.float64)
+    t41_tile = np.empty((workers2, tile), np.float64)
+    rx_tile = np.empty((workers2, 3, tile), np.float64)
+    t50_tile = np.empty((workers2, tile), np.float64)
+    t57_tile = np.empty((workers2, tile), np.float64)
+    t64_tile = np.empty((workers2, tile), np.float64)
+    t65_tile = np.empty((workers2, 3, tile), np.float64)
+    in_camera_tile = np.empty((workers2, 3, tile), np.float64)
+    image_tile = np.empty((workers2, 2, tile), np.float64)
+    radius2_tile = np.empty((workers2, tile), np.float64)
+    t78_tile = np.empty((workers2, tile), np.float64)
+    t79_tile = np.empty((workers2, tile), np.float64)
+    residuals_packed_tile = np.empty((workers2, 2, tile), np.float64)
+    scale_bar_tile = np.empty((workers2, tile), np.float64)
+    t75_bar_tile = np.empty((workers2, tile), np.float64)
+    radius2_bar_tile = np.empty((workers2, tile), np.float64)
+    k2_bar_tile = np.empty((workers2, tile), np.float64)
+    t72_bar_tile = np.empty((workers2, tile), np.float64)
+    image_bar_tile = np.empty((workers2, 2, tile), np.float64)
+    t71_bar_tile = np.empty((workers2, tile), np.float64)
+    in_camera_bar_tile = np.empty((workers2, 3, tile), np.float64)
+    t52_bar_tile = np.empty((workers2, tile), np.float64)
+    t48_bar_tile = np.empty((workers2, tile), np.float64)
+    t45_bar_tile = np.empty((workers2, tile), np.float64)
+    rx_bar_tile = np.empty((workers2, 3, tile), np.float64)
+    t31_bar_tile = np.empty((workers2, tile), np.float64)
+    t29_bar_tile = np.empty((workers2, tile), np.float64)
+    t25_bar_tile = np.empty((workers2, tile), np.float64)
+    t24_bar_tile = np.empty((workers2, tile), np.float64)
+    t22_bar_tile = np.empty((workers2, tile), np.float64)
+    t21_bar_tile = np.empty((workers2, tile), np.float64)
+    second_bar_tile = np.empty((workers2, tile), np.float64)
+    first_bar_tile = np.empty((workers2, tile), np.float64)
+    theta_bar_spherical_bessel_tile = np.empty((workers2, tile), np.float64)
+    theta2_bar_tile = np.empty((workers2, tile), np.float64)
+    t2_bar_tile = np.empty((workers2, 3, tile), np.float64)
+    t1_bar_tile = np.empty((workers2, 3, tile), np.float64)
+    camera_bar_tile = np.empty((workers2, 9, tile), np.float64)
     if blocks2 > 1:
         _residuals_grad_1_blocks(
             _residuals_grad_1_address,
+            workers2,
             blocks2,
             tile,
             m,
@@ -1424,7 +1427,7 @@ def _count_rows(row_elements):
 def _count_blocks(samples, work, block_elements):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
-    by_memory = 16000000 // max(block_elements, 1)
+    by_memory = 2000000 // max(block_elements, 1)
     return max(1, min(16, by_work, by_memory, samples))
 
 
