@@ -26,9 +26,10 @@ from symgrad.differentiate.pattern import (
     dense_definition,
     diagonal_of,
 )
+from symgrad.differentiate.sparse_rows import join_rows
 from symgrad.errors import ModelError
 from symgrad.explain.matrix import matrix_text
-from symgrad.program import Definition, Program, dependencies, format_program, is_floating
+from symgrad.program import Definition, DType, Program, dependencies, format_program, is_floating
 from symgrad.schedule import freeze
 from symgrad.schedule.freeze import size_text
 from symgrad.settling import rename_reserved
@@ -287,20 +288,11 @@ def _jacobian(source: Source, product: Product) -> DerivedProduct:
         name = "jacobian" if len(found) == 1 else f"jacobian_{output}_{wrt}"
         sparse = product == "jacobian_sparse"
         patterns[output, wrt] = _choose(builder, jacobian, name, sparse=sparse)
-    names = [name for pattern in patterns.values() for name in pattern.outputs]
-    program = _finish(source, builder.program(dict.fromkeys(names)))
     kinds = [pattern.kind for pattern in patterns.values()]
     if product == "jacobian_sparse":
-        parts = [_structure(pattern) for pattern in patterns.values()]
-        result = f"Sparse.beside([{', '.join(parts)}])"
-        return DerivedProduct(
-            product,
-            program,
-            (),
-            result,
-            _classes([*kinds, "sparse"]),
-            ("compressed rows over " + ", ".join(source.wrt),),
-        )
+        return _compressed_rows(source, builder, list(patterns.values()), dtypes[outputs[0]])
+    names = [name for pattern in patterns.values() for name in pattern.outputs]
+    program = _finish(source, builder.program(dict.fromkeys(names)))
     rows = []
     for output in outputs:
         texts = [_structure(patterns[output, wrt]) for wrt in source.wrt]
@@ -313,6 +305,29 @@ def _jacobian(source: Source, product: Product) -> DerivedProduct:
         f"∂{output}/∂{wrt}: {describe(pattern)}" for (output, wrt), pattern in patterns.items()
     )
     return DerivedProduct(product, program, (), result, _classes(kinds), notes, tuple(names))
+
+
+def _compressed_rows(
+    source: Source, builder: JacobianBuilder, patterns: list[Pattern], dtype: DType
+) -> DerivedProduct:
+    """One sparse matrix over all arguments, assembled by the program itself where it can be."""
+    joined = join_rows(patterns, dtype, builder.fresh, builder.index.axes)
+    if joined is None:
+        names = [name for pattern in patterns for name in pattern.outputs]
+        parts = ", ".join(_structure(pattern) for pattern in patterns)
+        result = f"Sparse.beside([{parts}])"
+    else:
+        for definition in joined.definitions:
+            builder.define(definition)
+        names = [joined.data, joined.indices]
+        rows, columns = _shape(joined.rows), size_text(joined.columns)
+        count = size_text(sympy.Mul(*joined.rows))
+        ends = f"np.arange({count} + 1, dtype=np.int32) * {joined.width}"
+        arrays = f"{joined.data}.reshape(-1), {joined.indices}.reshape(-1)"
+        result = f"Sparse({arrays}, {ends}, {rows}, ({columns},))"
+    program = _finish(source, builder.program(dict.fromkeys(names)))
+    notes = ("compressed rows over " + ", ".join(source.wrt),)
+    return DerivedProduct("jacobian_sparse", program, (), result, _classes(["sparse"]), notes)
 
 
 def _cheaper_jacobians(
