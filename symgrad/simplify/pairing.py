@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import sympy
@@ -11,6 +12,8 @@ from symgrad.program.naming import FreshNames
 from symgrad.simplify.rewriting import with_definitions
 
 __all__ = ["pair_factors"]
+
+_LONG = 64  # what a symbolic length counts for, beside literal ones
 
 
 def pair_factors(program: Program) -> Program:
@@ -50,7 +53,7 @@ class _Pairer:
             return term
         changed = False
         while len(factors) > 2:
-            pair = _best_pair(factors, whole)
+            pair = _best_pair(factors, whole, self._volume(term))
             if pair is None:
                 break
             first, second = pair
@@ -58,6 +61,13 @@ class _Pairer:
             factors = [x for k, x in enumerate(factors) if k not in pair] + [product]
             changed = True
         return replace(term, body=sympy.Mul(*outside, *factors)) if changed else term
+
+    def _volume(self, term: Term) -> dict[sympy.Symbol, int]:
+        """The length of each loop, a symbolic one taken as long."""
+        return {
+            axis.index: int(axis.extent) if axis.extent.is_Integer else _LONG
+            for axis in (*self.definition.axes, *term.axes)
+        }
 
     def _define(self, term: Term, body: sympy.Expr) -> sympy.Expr:
         used = _indices(body)
@@ -92,14 +102,19 @@ def _is_plain(factor: sympy.Expr) -> bool:
     return isinstance(factor, Access) or (factor.is_Pow and isinstance(factor.base, Access))
 
 
-def _best_pair(factors: list[sympy.Expr], whole: frozenset[sympy.Symbol]) -> tuple[int, int] | None:
+def _best_pair(
+    factors: list[sympy.Expr],
+    whole: frozenset[sympy.Symbol],
+    lengths: dict[sympy.Symbol, int],
+) -> tuple[int, int] | None:
     """The pair whose product adds the fewest loops to its factors, and has fewer than all."""
     best: tuple[int, int, int, int] | None = None
     for second in range(len(factors)):
         for first in range(second):
             own = [_indices(factors[first]), _indices(factors[second])]
-            size = len(own[0] | own[1])
-            growth = size - max(map(len, own))  # a factor that another one covers goes first
-            if size < len(whole) and (best is None or (growth, size) < best[:2]):
+            loops = own[0] | own[1]
+            growth = len(loops) - max(map(len, own))  # a factor that another one covers goes first
+            size = math.prod(lengths[index] for index in loops)
+            if loops < whole and (best is None or (growth, size) < best[:2]):
                 best = (growth, size, first, second)
     return None if best is None else best[2:]
