@@ -36,7 +36,7 @@ from symgrad.settling import rename_reserved
 from symgrad.simplify import simplify
 from symgrad.simplify.inlining import inline_copies
 from symgrad.simplify.operations import operations_in
-from symgrad.simplify.peeling import MatrixProduct, peel_products
+from symgrad.simplify.peeling import MatrixProduct, TransposedSum, peel_products
 
 __all__ = [
     "PRODUCTS",
@@ -451,8 +451,15 @@ def _choose(
     return pattern
 
 
-def _product_line(product: MatrixProduct) -> str:
-    """A product of matrices by NumPy, its axes in the order of the formula."""
+def _product_line(product: MatrixProduct | TransposedSum) -> str:
+    """A product of matrices or a sum of transposed arrays by NumPy, in the formula's axes."""
+    if isinstance(product, TransposedSum):
+        parts = []
+        for factor, name, axes in product.parts:
+            plain = axes == tuple(range(len(axes)))
+            text = name if plain else f"{name}.transpose({axes!r})"
+            parts.append(text if factor == 1 else f"{factor!r} * {text}")
+        return f"{product.name} = {' + '.join(parts)}"
     text = f"np.tensordot({product.left}, {product.right}, {product.summed!r})"
     if product.order != tuple(range(len(product.order))):
         text = f"np.ascontiguousarray({text}.transpose({product.order!r}))"

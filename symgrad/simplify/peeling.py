@@ -11,7 +11,7 @@ from symgrad.program import Access, Axis, Definition, Program, dependencies, is_
 from symgrad.simplify.cleaning import remove_dead
 from symgrad.simplify.rewriting import with_definitions
 
-__all__ = ["MatrixProduct", "peel_products"]
+__all__ = ["MatrixProduct", "TransposedSum", "peel_products"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,31 @@ class MatrixProduct:
     order: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TransposedSum:
+    """`name = Σ factor·array.transpose(axes)`: A + A', which NumPy reads with few cache misses."""
+
+    name: str
+    parts: tuple[tuple[float, str, tuple[int, ...]], ...]
+
+
 def peel_products(
     program: Program, names: Iterable[str]
-) -> tuple[Program, tuple[MatrixProduct, ...]]:
+) -> tuple[Program, tuple[MatrixProduct | TransposedSum, ...]]:
     """H[j,k] = Σ_i A[i,j]·B[i,k] as a product of matrices, the program without it.
+
+    And H[j,k] = A[j,k] + A[k,j] as a sum of transposed arrays.
 
     Only outputs among `names` that nothing else reads, and whose free axes are of symbolic length
     on both sides: what is 3 long is faster in a loop.
     """
     wanted = set(names)
     read = {name for s in program.definitions for name in dependencies(s)}
-    products = []
+    products: list[MatrixProduct | TransposedSum] = []
     for statement in program.definitions:
         alone = statement.name in wanted and statement.name not in read
         if alone and isinstance(statement, Definition):
-            product = _matrix_product(program, statement)
+            product = _matrix_product(program, statement) or _transposed_sum(program, statement)
             if product is not None:
                 products.append(product)
     if not products:
@@ -51,9 +61,36 @@ def peel_products(
     defined = {s.name for s in program.definitions}
     outputs = [name for name in program.outputs if name not in peeled]
     for product in products:
-        outputs += [name for name in (product.left, product.right) if name in defined]
+        outputs += [name for name in _operands(product) if name in defined]
     kept = with_definitions(program, (s for s in program.definitions if s.name not in peeled))
     return remove_dead(replace(kept, outputs=tuple(dict.fromkeys(outputs)))), tuple(products)
+
+
+def _operands(product: MatrixProduct | TransposedSum) -> tuple[str, ...]:
+    if isinstance(product, MatrixProduct):
+        return (product.left, product.right)
+    return tuple(name for _, name, _ in product.parts)
+
+
+def _transposed_sum(program: Program, definition: Definition) -> TransposedSum | None:
+    """A sum of whole arrays, some of them transposed."""
+    if len(definition.terms) != 1 or definition.terms[0].axes or definition.terms[0].guards:
+        return None
+    dtypes, shapes = program.dtypes(), program.shapes()
+    extents = dict(zip(definition.indices, definition.shape, strict=True))
+    parts = []
+    for part in sympy.Add.make_args(definition.terms[0].body):
+        factor, access = part.as_coeff_Mul()
+        if not isinstance(access, Access) or set(access.subscripts) != set(definition.indices):
+            return None
+        whole = tuple(extents[index] for index in access.subscripts)
+        plain = whole == shapes[access.name] and dtypes[access.name] == definition.dtype
+        if not plain or len(access.subscripts) != len(definition.indices):
+            return None
+        axes = tuple(access.subscripts.index(index) for index in definition.indices)
+        parts.append((float(factor), access.name, axes))
+    turned = any(axes != tuple(range(len(axes))) for _, _, axes in parts)
+    return TransposedSum(definition.name, tuple(parts)) if turned and len(parts) > 1 else None
 
 
 def _matrix_product(program: Program, definition: Definition) -> MatrixProduct | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from symgrad.program import evaluate
-from symgrad.simplify.peeling import peel_products
+from symgrad.simplify.peeling import MatrixProduct, TransposedSum, peel_products
 from tests.support import captured, random_arguments
 
 
@@ -27,6 +27,7 @@ def test_the_product_of_what_is_left_is_the_output(
     rest, (product,) = peel_products(program, program.outputs)
     arguments = random_arguments(program, rng, n=3, m=2, j=4, k=5, l=2)
     values = {**arguments, **evaluate(rest, arguments)}
+    assert isinstance(product, MatrixProduct)
     found = np.tensordot(values[product.left], values[product.right], product.summed)
     expected = evaluate(program, arguments)[program.outputs[0]]
     np.testing.assert_allclose(found.transpose(product.order), expected, rtol=1e-13)
@@ -44,3 +45,19 @@ def test_the_product_of_what_is_left_is_the_output(
 def test_everything_else_stays(function: Any, shapes: dict[str, str]) -> None:
     program = captured(function, **shapes)
     assert peel_products(program, program.outputs) == (program, ())
+
+
+def test_sums_of_transposed_arrays(rng: np.random.Generator) -> None:
+    shapes = {"A": "f64[n, n]", "B": "f64[n, n]"}
+    program = captured(lambda A, B: 2 * A + B.T, **shapes)
+    names = program.outputs
+    from symgrad.simplify import simplify
+
+    rest, (total,) = peel_products(simplify(program).program, names)
+    assert isinstance(total, TransposedSum)
+    assert rest.definitions == ()
+    arguments = random_arguments(program, rng, n=3)
+    found = sum(c * arguments[name].transpose(axes) for c, name, axes in total.parts)
+    np.testing.assert_allclose(found, 2 * arguments["A"] + arguments["B"].T, rtol=1e-15)
+    same = simplify(captured(lambda A, B: A + B, **shapes)).program
+    assert peel_products(same, same.outputs) == (same, ())
