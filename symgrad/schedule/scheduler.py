@@ -113,12 +113,31 @@ class Scheduler:
         definitions = parts
         groups = fuse([(d, False) for d in definitions], None)
         context = NestContext(None, False, self.ranges)
-        kept = frozenset(d.name for d in definitions)
+        kept = self._kept_whole(groups)
+        produced = {d.name for d in definitions}
         nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
-        parameters = [self._parameter(name, "full", None) for name in arrays_of(definitions)]
+        parameters = [
+            self._parameter(name, "full", None)
+            for name in arrays_of(definitions)
+            if name in kept or name not in produced
+        ]
         kernel = Kernel(self._kernel_name(), False, self.program.sizes, tuple(parameters), nests)
-        outputs = tuple(self._buffer(d.name) for d in definitions)
+        outputs = tuple(self._buffer(d.name) for d in definitions if d.name in kept)
         self.steps.append(RunWhole(kernel, outputs))
+
+    def _kept_whole(self, groups: list[Group]) -> frozenset[str]:
+        """Values of a whole kernel that something outside of their own nest reads."""
+        produced = {name for group in groups for name in group.names()}
+        needed = set(self.program.outputs)
+        for statement in self.program.statements:
+            if not isinstance(statement, FrozenDefinition):
+                needed.add(statement.source)
+            elif statement.name not in produced:
+                needed.update(arrays_of([statement]))
+        for group in groups:
+            own = group.names() if group.loops is not None else set()
+            needed.update(n for n in arrays_of(d for d, _ in group.members) if n not in own)
+        return frozenset(needed & produced)
 
     # --- tiled steps -----------------------------------------------------------------------------
 
