@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_898c9038cfd8255e"
+__name__ = "symgrad_module_fc17d8f0f6d0143d"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -157,7 +157,7 @@ def _finite_or_zero(x):
 
 
 @njit(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])",
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])",
     **_OPTIONS,
 )
 def _log_posterior_1(
@@ -169,7 +169,6 @@ def _log_posterior_1(
     logsumexp1_peak,
     logsumexp1_total,
     logsumexp1_rest,
-    logsumexp1,
     t6,
     lower,
     frobenius,
@@ -194,7 +193,6 @@ def _log_posterior_1(
     # logsumexp1 = logsumexp_i (alpha[i])
     v2 = _log(logsumexp1_total[0])
     logsumexp1_rest[0] = v2
-    logsumexp1[0] = logsumexp1_peak[0] + v2
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
     for i in range(K):
         total2 = 0.0
@@ -398,7 +396,7 @@ def _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posteri
 
 
 @njit(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])",
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])",
     **_OPTIONS,
 )
 def _log_posterior_grad_1(
@@ -410,7 +408,6 @@ def _log_posterior_grad_1(
     logsumexp1_peak,
     logsumexp1_total,
     logsumexp1_rest,
-    logsumexp1,
     t6,
     lower,
     frobenius,
@@ -438,7 +435,6 @@ def _log_posterior_grad_1(
     # sum4_bar = -gamma^2/2
     v2 = _log(logsumexp1_total[0])
     logsumexp1_rest[0] = v2
-    logsumexp1[0] = logsumexp1_peak[0] + v2
     sum4_bar[0] = -(gamma * gamma / 2.0)
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
     for i in range(K):
@@ -794,7 +790,7 @@ def _log_posterior_grad_2_blocks(
 
 
 @njit(
-    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     **_OPTIONS,
 )
 def _log_posterior_grad_3(
@@ -811,7 +807,6 @@ def _log_posterior_grad_3(
     t3_bar_total,
     sum4_bar,
     t3,
-    t3_bar,
     alpha,
     logsumexp1_peak,
     logsumexp1_rest,
@@ -833,9 +828,9 @@ def _log_posterior_grad_3(
     for i in range(K):
         for k in range(d):
             v = t3[i, k]
-            v2 = t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v
-            t3_bar[i, k] = v2
-            q_bar[i, k] = v * v2 + m + log_normaliser_bar[i]
+            q_bar[i, k] = (
+                v * (t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v) + m + log_normaliser_bar[i]
+            )
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
     for i in range(K):
         alpha_bar[i] = (
@@ -916,7 +911,6 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp1_peak = np.empty((1,), np.float64)
     logsumexp1_total = np.empty((1,), np.float64)
     logsumexp1_rest = np.empty((1,), np.float64)
-    logsumexp1 = np.empty((1,), np.float64)
     t6 = np.empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
@@ -929,7 +923,6 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         logsumexp1_peak,
         logsumexp1_total,
         logsumexp1_rest,
-        logsumexp1,
         t6,
         lower,
         frobenius,
@@ -998,7 +991,6 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp1_peak = np.empty((1,), np.float64)
     logsumexp1_total = np.empty((1,), np.float64)
     logsumexp1_rest = np.empty((1,), np.float64)
-    logsumexp1 = np.empty((1,), np.float64)
     t6 = np.empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
@@ -1012,7 +1004,6 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
         logsumexp1_peak,
         logsumexp1_total,
         logsumexp1_rest,
-        logsumexp1,
         t6,
         lower,
         frobenius,
@@ -1105,7 +1096,6 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     lower_bar_total = _combine(lower_bar_total_blocks)
     log_posterior = np.empty((1,), np.float64)
     logsumexp1_bar = np.empty((1,), np.float64)
-    t3_bar = np.empty((K, d), np.float64)
     alpha_bar = np.empty((K,), np.float64)
     q_bar = np.empty((K, d), np.float64)
     lower_bar = np.empty((K, d, d), np.float64)
@@ -1123,7 +1113,6 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
         t3_bar_total,
         sum4_bar,
         t3,
-        t3_bar,
         alpha,
         logsumexp1_peak,
         logsumexp1_rest,
@@ -1274,6 +1263,8 @@ def _convert(function, name, value, array, dtype):
 
 def _number(function, name, value, dtype):
     """A 0-d argument as a number of its type, or an error that names it."""
+    if type(value) is float and dtype is np.float64:
+        return np.float64(value)
     array = np.asarray(value)
     if array.ndim:
         raise ValueError(f"{function}: argument '{name}' has shape {array.shape}, expected 0-d")

@@ -886,6 +886,8 @@ def _convert(function, name, value, array, dtype):
 
 def _number(function, name, value, dtype):
     """A 0-d argument as a number of its type, or an error that names it."""
+    if type(value) is float and dtype is np.float64:
+        return np.float64(value)
     array = np.asarray(value)
     if array.ndim:
         raise ValueError(f"{function}: argument '{name}' has shape {array.shape}, expected 0-d")
