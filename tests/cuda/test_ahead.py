@@ -25,6 +25,9 @@ from symgrad.errors import ModelError
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/model.py"))
+# Numba takes up to a minute for the kernels of these, for each capability again.
+LARGE = ("bundle_adjustment", "gmm", "matrix_factorisation", "mlp")
+EVERYTHING = bool(os.environ.get("SYMGRAD_ALL_CAPABILITIES"))
 
 
 def _has_toolchain() -> bool:
@@ -47,9 +50,10 @@ needs_toolchain = pytest.mark.skipif(
 def test_every_kernel_of_an_example_assembles_without_spills(name: str, tmp_path: Path) -> None:
     model = ROOT / "examples" / name / "model.py"
     path = compile_file(Request(model, output=tmp_path / "m.py", target="cuda")).path
-    reports = compile_ahead(path, (80, 90))
-    assert {r.capability for r in reports} == {80, 90}
-    assert len(reports) >= 8
+    capabilities = (90,) if name in LARGE and not EVERYTHING else (80, 90)
+    reports = compile_ahead(path, capabilities)
+    assert {r.capability for r in reports} == set(capabilities)
+    assert len(reports) >= 6 * len(capabilities)
     for report in reports:
         assert report.spilled == 0, report
         assert 0 < report.registers <= 255, report
