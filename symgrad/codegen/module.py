@@ -119,11 +119,11 @@ def _structures(functions: Sequence[FunctionCode]) -> list[str]:
 def _check_for_cuda(module: ModuleCode) -> None:
     for function in module.functions:
         where = f"{module.source}:{function.line}: '{function.name}'"
-        if function.derivatives:
-            names = ", ".join(d.product for d in function.derivatives)
+        names = ", ".join(d.product for d in function.derivatives if d.lines)
+        if names:
             raise ModelError(
-                f"{where}: the target cuda computes values, gradients and vector-Jacobian "
-                f"products, not {names}; use the target cpu"
+                f"{where}: {names} needs NumPy's linear algebra, which the target cuda has not; "
+                f"use the target cpu"
             )
         if any(argument.name == "stream" for argument in function.forward.arguments):
             raise ModelError(
@@ -247,7 +247,11 @@ def _function_values(
             *gradient.kernels,
             *(kernel for d in derivatives for kernel in d["kernels"]),
         ],
-        "signatures": [*forward.signatures, *gradient.signatures],
+        "signatures": [
+            *forward.signatures,
+            *gradient.signatures,
+            *(signature for d in derivatives for signature in d["signatures"]),
+        ],
         "forward_body": list(forward.body),
         "gradient_body": list(gradient.body),
         "lines": [
@@ -277,11 +281,17 @@ def _derivative_values(
 ) -> dict[str, Any]:
     """What the template needs to know of one product of a function."""
     printed = _print(derivative.program, target, helpers, options)
+    # Structures hold NumPy arrays, so what a GPU computed for them is copied to the host.
+    outputs = derivative.program.outputs if target == "cuda" else ()
+    fetched = [f"{name} = run.to_host({name})" for name in outputs]
+    if any("run.check_index(" in line for line in printed.body):
+        fetched.insert(0, "run.finish()")
     return {
         "product": derivative.product,
         "vectors": list(derivative.vectors),
         "kernels": list(printed.kernels),
-        "body": [*printed.body, *derivative.lines],
+        "signatures": list(printed.signatures),
+        "body": [*printed.body, *fetched, *derivative.lines],
         "result": derivative.result,
         "summary": _SUMMARIES.get(derivative.product, ""),
         "formulas": list(derivative.formulas),

@@ -33,7 +33,7 @@ EXAMPLES = {
 def example(name: str) -> Built:
     (marked,) = load_model(ROOT / "examples" / name / "model.py")
     model = capture(marked.function, wrt=marked.wrt, source=f"examples/{name}/model.py")
-    return Built(model, derive(model, (), Timings()))
+    return Built(model, derive(model, (), Timings(), products=marked.emit))
 
 
 def check_example(name: str, options: CudaOptions = SMALL) -> None:
@@ -183,6 +183,24 @@ def check_contractions() -> None:
         np.testing.assert_allclose(mine, exact, rtol=2e-5, atol=1e-4)
 
 
+def check_derivatives() -> None:
+    """A Hessian by its structure, computed by kernels and returned as NumPy arrays."""
+    rng = np.random.default_rng(9)
+    module = example("poisson")
+    python, plain = cuda_module(module), module.module("numpy")
+    arguments = random_arguments(module.model.program, rng, n=11, p=3)
+    found, known = python.loss_hessian(**arguments), plain.loss_hessian(**arguments)
+    vector = rng.normal(size=3)
+    compare("hessian", (np.asarray(found @ vector),), (np.asarray(known @ vector),))
+    model = capture(lambda x: np.sum(np.tanh(x) ** 3), shapes={"x": "f64[n]"}, wrt="x", name="f")
+    module = Built(model, derive(model, (), Timings(), products=("jvp", "hvp")))
+    python, plain = cuda_module(module), module.module("numpy")
+    x, direction = rng.normal(size=11), rng.normal(size=11)
+    compare("jvp", tuple(python.f_jvp(x, direction)), tuple(plain.f_jvp(x, direction)))
+    compare("hvp", (python.f_hvp(x, direction),), (plain.f_hvp(x, direction),))
+    _expect(ValueError, "'vector of x' has shape", python.f_hvp, x=x, vector=direction[:3])
+
+
 def check_self_check() -> None:
     """The module's own comparison with differences, at the launch sizes that are shipped."""
     module = build(lambda x: np.sum(np.exp(-x * x)), {"x": "f64[n]"})
@@ -223,6 +241,7 @@ def main() -> None:
                 "errors": check_errors,
                 "float32": check_float32,
                 "contractions": check_contractions,
+                "derivatives": check_derivatives,
                 "self check": check_self_check,
             }
     print(json.dumps(run_all(checks)))
