@@ -128,6 +128,11 @@ PROOFS = {
         -1e299,
         1e299,
     ),
+    "log of 3/2 + exp": Proof(
+        "logsumexp",
+        lambda x: np.log(1.5 + np.exp(x)),
+        lambda u: mpmath.log(1.5) + _softplus(u - mpmath.log(1.5)),
+    ),
     "log of axis product": Proof(
         "log of axis product",
         lambda x: np.log(np.prod(np.stack([x, x, 2 * x]), axis=0)),

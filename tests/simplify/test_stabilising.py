@@ -29,6 +29,7 @@ from tests.support import assert_same_values, build, captured, formulas
         (lambda x: np.exp(x) / np.sum(np.exp(x)), "logsumexp"),
         (lambda x: np.sqrt(np.sum(x * x)), "norm_i"),
         (lambda x: 1 / (2 + np.exp(-x)), "sigmoid"),
+        (lambda x: np.log(2 + np.exp(x)), "softplus"),
     ],
 )
 def test_naive_spellings(function: Callable[..., Any], name: str, rng: np.random.Generator) -> None:
@@ -42,7 +43,7 @@ def test_naive_spellings(function: Callable[..., Any], name: str, rng: np.random
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: np.log(2 + np.exp(x)),
+        lambda x: np.log(np.exp(x) - 2),
         lambda x: 1 / (np.exp(-x) - 2),
         lambda x: np.exp(x) - 2,
         lambda x: np.log(3 + x),
@@ -83,6 +84,12 @@ def test_softmax_along_the_other_axis_is_no_softmax(rng: np.random.Generator) ->
 
     before = captured(mixed, x="f64[n, n]")
     assert_same_values(before, stabilise(before)[0], rng, n=3)
+
+
+def test_products_with_logarithms_of_positive_values_are_left_alone() -> None:
+    """2 + x² cannot vanish, so the logarithm is finite and needs no selection."""
+    _, notes = stabilise(captured(lambda x: x * np.log(2 + x**2), x="f64[n]"))
+    assert not notes
 
 
 @pytest.mark.parametrize("at", [-800.0, -50.0, -1e-9, 0.0, 1e-9, 50.0, 800.0])

@@ -194,11 +194,19 @@ def _exponents_of(addend: sympy.Expr, views: Views) -> list[sympy.Expr] | None:
 
 
 def _add_logs(parts: list[sympy.Expr]) -> sympy.Expr:
-    rest = [part for part in parts if part != 0]
+    numbers = [part for part in parts if part.is_number]
+    rest = [part for part in parts if not part.is_number]
     total = rest[0]
     for part in rest[1:]:
         total = f.logaddexp(total, part)
-    return f.softplus(total) if len(rest) < len(parts) else total
+    if not numbers:
+        return total
+    if numbers == [0]:
+        return f.softplus(total)
+    # log(c + eᵘ) = log c + softplus(u − log c): as many functions as the naive spelling has
+    constant = sympy.Float(float(sympy.Add(*map(exp, numbers)))) if numbers[1:] else None
+    shift = sympy.Float(float(numbers[0] if constant is None else log(constant)))
+    return shift + f.softplus(total - shift)
 
 
 def _log_of_axis_product(node: sympy.Expr, views: Views) -> sympy.Expr | None:

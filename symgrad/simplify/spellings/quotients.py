@@ -175,6 +175,9 @@ def _product_with_log(node: sympy.Expr, views: Views) -> sympy.Expr | None:
             name = f.xlog1py
         else:
             continue
+        base = seen.args[0] if name is f.xlogy else 1 + seen.args[0]
+        if views.is_positive(base):
+            continue  # its logarithm is finite
         others = [x for x in node.args if x != factor]
         weight = [x for x in others if accesses(x) and not _is_divisor(x)]
         rest = [x for x in others if x not in weight]
@@ -224,7 +227,7 @@ QUOTIENT_RULES = (
     Rule(
         "xlogy",
         "x·log(y) → xlogy(x, y), x·log1p(y) → xlog1py(x, y): 0 where x = 0",
-        "x can be 0, and has no index that y lacks",
+        "x can be 0, y is not known to be positive, and x has no index that y lacks",
         _product_with_log,
     ),
 )

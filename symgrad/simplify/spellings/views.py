@@ -148,6 +148,16 @@ class Views:
             return all(self.is_nonnegative(branch) for branch in node.args[1:])
         return isinstance(node, _NEVER_NEGATIVE)
 
+    def is_positive(self, node: sympy.Expr) -> bool:
+        """Whether a value is above zero for every argument: a number and what is not negative."""
+        seen = self.see(node)
+        if seen.is_number:
+            return bool(seen.is_positive)
+        if seen.is_Add:
+            parts = self.flat_addends(seen)
+            return any(map(self.is_positive, parts)) and all(map(self.is_nonnegative, parts))
+        return isinstance(seen, (sympy.exp, sympy.cosh))
+
     def _sums_nonnegative(self, access: Access) -> bool:
         definition = self.known.get(access.name)
         if definition is None or not definition.terms:
