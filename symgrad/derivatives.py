@@ -30,13 +30,25 @@ from symgrad.differentiate.sparse_rows import join_rows
 from symgrad.errors import ModelError
 from symgrad.explain.matrix import matrix_text
 from symgrad.program import Definition, DType, Program, dependencies, format_program, is_floating
+from symgrad.result_text import (
+    blocks_text,
+    camel,
+    class_files,
+    describe,
+    element_text,
+    per_argument,
+    product_line,
+    returned_text,
+    shape_text,
+    structure_text,
+)
 from symgrad.schedule import freeze
 from symgrad.schedule.freeze import size_text
 from symgrad.settling import rename_reserved
 from symgrad.simplify import simplify
 from symgrad.simplify.inlining import inline_copies
 from symgrad.simplify.operations import operations_in
-from symgrad.simplify.peeling import MatrixProduct, TransposedSum, peel_products
+from symgrad.simplify.peeling import peel_products
 
 __all__ = [
     "PRODUCTS",
@@ -114,7 +126,7 @@ class DerivedProduct:
             self.product,
             frozen,
             self.vectors,
-            tuple(map(_product_line, products)),
+            tuple(map(product_line, products)),
             self.result,
             self.structures,
             tuple(self.formulas().splitlines()),
@@ -180,14 +192,16 @@ def _jvp(source: Source) -> DerivedProduct:
     program = _finish(source, raw)
     count = len(source.program.outputs)
     values, dots = program.outputs[:count], program.outputs[count:]
-    shown = [_returned(program, names, source.returns_tuple) for names in (values, dots)]
+    shown = [returned_text(program, names, source.returns_tuple) for names in (values, dots)]
     return DerivedProduct("jvp", program, vectors, f"{shown[0]}, {shown[1]}", (), ())
 
 
 def _hvp(source: Source) -> DerivedProduct:
     raw, vectors = product_program(source, "hvp")
     program = _finish(source, raw)
-    return DerivedProduct("hvp", program, vectors, _per_argument(source, program), (), ())
+    return DerivedProduct(
+        "hvp", program, vectors, per_argument(source.name, source.single_wrt, program), (), ()
+    )
 
 
 def product_program(source: Source, product: str) -> tuple[Program, tuple[str, ...]]:
@@ -237,7 +251,14 @@ def _hessian_diagonal(source: Source) -> DerivedProduct:
         builder.define(definition)
         names.append(definition.name)
     program = _finish(source, builder.program(names))
-    return DerivedProduct("hessian_diagonal", program, (), _per_argument(source, program), (), ())
+    return DerivedProduct(
+        "hessian_diagonal",
+        program,
+        (),
+        per_argument(source.name, source.single_wrt, program),
+        (),
+        (),
+    )
 
 
 # --- matrices -------------------------------------------------------------------------------------
@@ -262,18 +283,18 @@ def _hessian(source: Source, product: Product) -> DerivedProduct:
     extra = (*gradient.values, *gradient.adjoints) if product == "value_grad_hessian" else ()
     program = _finish(source, builder.program(dict.fromkeys((*extra, *outputs))))
     if source.single_wrt:
-        result = _structure(patterns[source.wrt[0], source.wrt[0]])
+        result = structure_text(patterns[source.wrt[0], source.wrt[0]])
     else:
-        result = _blocks(source.wrt, patterns)
+        result = blocks_text(source.wrt, patterns)
     if extra:
-        value = _element(program, gradient.values[0])
-        names = _per_argument(source, program, gradient.adjoints)
+        value = element_text(program, gradient.values[0])
+        names = per_argument(source.name, source.single_wrt, program, gradient.adjoints)
         result = f"{value}, {names}, {result}"
     notes = tuple(
         f"{_label(source, pair)}: {describe(pattern)}" for pair, pattern in patterns.items()
     )
     kinds = [pattern.kind for pattern in patterns.values()]
-    structures = _classes(kinds) + (() if source.single_wrt else ("blocks",))
+    structures = class_files(kinds) + (() if source.single_wrt else ("blocks",))
     return DerivedProduct(product, program, (), result, structures, notes, tuple(outputs))
 
 
@@ -295,16 +316,14 @@ def _jacobian(source: Source, product: Product) -> DerivedProduct:
     program = _finish(source, builder.program(dict.fromkeys(names)))
     rows = []
     for output in outputs:
-        texts = [_structure(patterns[output, wrt]) for wrt in source.wrt]
-        own = (
-            texts[0] if source.single_wrt else f"{_camel(source.name)}Jacobian({', '.join(texts)})"
-        )
+        texts = [structure_text(patterns[output, wrt]) for wrt in source.wrt]
+        own = texts[0] if source.single_wrt else f"{camel(source.name)}Jacobian({', '.join(texts)})"
         rows.append(own)
     result = f"({', '.join(rows)},)" if source.returns_tuple else rows[0]
     notes = tuple(
         f"∂{output}/∂{wrt}: {describe(pattern)}" for (output, wrt), pattern in patterns.items()
     )
-    return DerivedProduct(product, program, (), result, _classes(kinds), notes, tuple(names))
+    return DerivedProduct(product, program, (), result, class_files(kinds), notes, tuple(names))
 
 
 def _compressed_rows(
@@ -314,20 +333,20 @@ def _compressed_rows(
     joined = join_rows(patterns, dtype, builder.fresh, builder.index.axes)
     if joined is None:
         names = [name for pattern in patterns for name in pattern.outputs]
-        parts = ", ".join(_structure(pattern) for pattern in patterns)
+        parts = ", ".join(structure_text(pattern) for pattern in patterns)
         result = f"Sparse.beside([{parts}])"
     else:
         for definition in joined.definitions:
             builder.define(definition)
         names = [joined.data, joined.indices]
-        rows, columns = _shape(joined.rows), size_text(joined.columns)
+        rows, columns = shape_text(joined.rows), size_text(joined.columns)
         count = size_text(sympy.Mul(*joined.rows))
         ends = f"np.arange({count} + 1, dtype=np.int32) * {joined.width}"
         arrays = f"{joined.data}.reshape(-1), {joined.indices}.reshape(-1)"
         result = f"Sparse({arrays}, {ends}, {rows}, ({columns},))"
     program = _finish(source, builder.program(dict.fromkeys(names)))
     notes = ("compressed rows over " + ", ".join(source.wrt),)
-    return DerivedProduct("jacobian_sparse", program, (), result, _classes(["sparse"]), notes)
+    return DerivedProduct("jacobian_sparse", program, (), result, class_files(["sparse"]), notes)
 
 
 def _cheaper_jacobians(
@@ -451,133 +470,9 @@ def _choose(
     return pattern
 
 
-def _product_line(product: MatrixProduct | TransposedSum) -> str:
-    """A product of matrices or a sum of transposed arrays by NumPy, in the formula's axes."""
-    if isinstance(product, TransposedSum):
-        parts = []
-        for factor, name, axes in product.parts:
-            plain = axes == tuple(range(len(axes)))
-            text = name if plain else f"{name}.transpose({axes!r})"
-            parts.append(text if factor == 1 else f"{factor!r} * {text}")
-        return f"{product.name} = {' + '.join(parts)}"
-    text = f"np.tensordot({product.left}, {product.right}, {product.summed!r})"
-    if product.order != tuple(range(len(product.order))):
-        text = f"np.ascontiguousarray({text}.transpose({product.order!r}))"
-    return f"{product.name} = {text}"
-
-
-# --- results as text ------------------------------------------------------------------------------
-
-
-def _structure(pattern: Pattern) -> str:
-    """The call that makes the structure of its arrays."""
-    shape = _shape(pattern.rows)
-    first = pattern.values[0] if pattern.values else ""
-    if pattern.kind == "diagonal":
-        return f"Diagonal({first})"
-    if pattern.kind in ("block_diagonal", "kronecker"):
-        name = "BlockDiagonal" if pattern.kind == "block_diagonal" else "Kronecker"
-        return f"{name}({first}, {pattern.tied!r}, {shape})"
-    if pattern.kind == "banded":
-        return f"Banded(({', '.join(pattern.values)},), {pattern.offsets!r})"
-    if pattern.kind == "low_rank_plus":
-        rest = pattern.values[1:]
-        pairs = [f"({a}, {b})" for a, b in zip(rest[::2], rest[1::2], strict=True)]
-        return f"LowRankPlus(Diagonal({first}), [{', '.join(pairs)}])"
-    if pattern.kind == "sparse":
-        return _parts(pattern)
-    shaped = f"{first}.reshape(())" if not pattern.rows and not pattern.columns else first
-    return f"Dense({shaped}, {len(pattern.rows)})"
-
-
-def _parts(pattern: Pattern) -> str:
-    parts = []
-    rank = len(pattern.rows)
-    for part in pattern.parts:
-        pairs = zip(part.ties, part.tie_axes, strict=True)
-        ties = [_spread(tie, axes, rank) if tie else "None" for tie, axes in pairs]
-        inside = _spread(part.inside, part.inside_axes, rank) if part.inside else "None"
-        parts.append(f"({part.values}, ({', '.join(ties)},), {inside})")
-    rows, columns = _shape(pattern.rows), _shape(pattern.columns)
-    return f"Sparse.from_parts({rows}, {columns}, [{', '.join(parts)}])"
-
-
-def _spread(name: str, axes: tuple[int, ...], rank: int) -> str:
-    """An array over some of the row axes, with axes of length 1 for the others."""
-    if len(axes) == rank:
-        return name
-    if not axes:
-        return name
-    return f"{name}[{', '.join(':' if axis in axes else 'None' for axis in range(rank))}]"
-
-
-def _shape(extents: tuple[sympy.Expr, ...]) -> str:
-    texts = [size_text(extent) for extent in extents]
-    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
-
-
-def _element(program: Program, name: str) -> str:
-    """An array of the program as a result: 0-d ones are held as one element."""
-    return name if program.statement(name).shape else f"{name}[0]"
-
-
-def _returned(program: Program, names: Sequence[str], as_tuple: bool) -> str:
-    texts = [_element(program, name) for name in names]
-    return f"({', '.join(texts)},)" if as_tuple else (texts[0] if texts else "()")
-
-
-def _per_argument(source: Source, program: Program, names: Sequence[str] = ()) -> str:
-    """One array, or the named tuple of gradients."""
-    texts = []
-    for name in names or program.outputs:
-        texts.append(name if program.statement(name).shape else f"{name}.reshape(())")
-    if source.single_wrt:
-        return texts[0]
-    return f"{_camel(source.name)}Gradients({', '.join(texts)})"
-
-
-def _blocks(wrt: tuple[str, ...], patterns: dict[tuple[str, str], Pattern]) -> str:
-    entries = []
-    for (row, column), pattern in patterns.items():
-        name = f"block_{row}_{column}"
-        entries.append((row, column, name, _structure(pattern)))
-    table = []
-    for row, column, _, text in entries:
-        table.append(f'("{row}", "{column}"): {text}')
-    return f"Blocks.symmetric({wrt!r}, {{{', '.join(table)}}})"
-
-
 def _label(source: Source, pair: tuple[str, str]) -> str:
     return (
         f"∂²{source.name}/∂{pair[0]}²"
         if pair[0] == pair[1]
         else (f"∂²{source.name}/∂{pair[0]}∂{pair[1]}")
     )
-
-
-def describe(pattern: Pattern) -> str:
-    """The structure in words, for the formulas."""
-    if pattern.kind in ("block_diagonal", "kronecker"):
-        axes = ", ".join(size_text(pattern.rows[k]) for k in pattern.tied)
-        word = (
-            "block diagonal over" if pattern.kind == "block_diagonal" else "identity ⊗ block, over"
-        )
-        return f"{word} {axes}"
-    if pattern.kind == "banded":
-        return f"banded, diagonals {', '.join(map(str, pattern.offsets))}"
-    if pattern.kind == "low_rank_plus":
-        return f"diagonal plus rank {(len(pattern.values) - 1) // 2}"
-    if pattern.kind == "sparse":
-        return "sparse, compressed rows" if pattern.parts else "zero"
-    return pattern.kind
-
-
-def _classes(kinds: Iterable[str]) -> tuple[str, ...]:
-    """Files of `symgrad.structures` that these kinds need."""
-    needs = {"low_rank_plus": ("dense", "diagonal", "low_rank_plus"), "sparse": ("sparse",)}
-    found = {name for kind in kinds for name in needs.get(kind, (kind,))}
-    return tuple(sorted(found))
-
-
-def _camel(name: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
