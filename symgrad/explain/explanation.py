@@ -13,7 +13,7 @@ from symgrad.driver import Derived
 from symgrad.explain.cost import count_at, format_count, program_cost
 from symgrad.explain.index_layout import layout_domain, layout_left, layout_right
 from symgrad.explain.layout import Layout
-from symgrad.explain.matrix import matrix_lines
+from symgrad.explain.matrix import MOSTLY, matrix_lines
 from symgrad.explain.steps import Step
 from symgrad.explain.storage import placements
 from symgrad.program import Definition, Program, format_statement
@@ -117,8 +117,8 @@ def _index_formulas(program: Program) -> tuple[Formula, ...]:
     )
 
 
-def _matrix_formulas(program: Program) -> tuple[Formula, ...]:
-    lines = matrix_lines(program)
+def _matrix_formulas(program: Program, share: float) -> tuple[Formula, ...]:
+    lines = matrix_lines(program, share=share)
     width = min(24, max((len(line.text().partition(" = ")[0]) for line in lines), default=0))
     formulas = []
     for line in lines:
@@ -129,18 +129,28 @@ def _matrix_formulas(program: Program) -> tuple[Formula, ...]:
     return tuple(formulas)
 
 
-def derivative_sections(derived: Derived, notation: Notation | None) -> list[Section]:
-    """Value and derivatives, in one notation or both; a line without matrix form in indices."""
+def derivative_sections(
+    derived: Derived, notation: Notation | None, both: bool = True
+) -> list[Section]:
+    """Value and derivatives.
+
+    Args:
+        derived: a function with its derivatives.
+        notation: the one that is asked for; in matrix notation, a line without such a form has
+            indices. By default matrix notation stands where most lines have it.
+        both: without `notation`, write indices also where there is matrix notation.
+    """
     kind = "gradient" if derived.is_scalar else "vector-Jacobian product"
     title = f"value and {kind} by {', '.join(derived.model.wrt)}"
     programs: list[tuple[str, Program, tuple[str, ...]]] = [(title, derived.gradient.program, ())]
     programs += [(p.product.replace("_", " "), p.program, p.notes) for p in derived.products]
+    share = 0.0 if notation == "matrix" else MOSTLY
     sections: list[Section] = []
     for name, program, notes in programs:
-        matrix = _matrix_formulas(program) if notation != "index" else ()
+        matrix = _matrix_formulas(program, share) if notation != "index" else ()
         if matrix:
             sections.append(Section(f"{name}, matrix notation", matrix))
-        if notation != "matrix" or not matrix:
+        if not matrix or (both and notation is None):
             sections.append(Section(f"{name}, index notation", _index_formulas(program)))
         if notes:
             sections.append(Section(f"structure of {name}", notes=notes))

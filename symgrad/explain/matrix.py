@@ -44,12 +44,14 @@ from symgrad.program import (
     format_statement,
 )
 
-__all__ = ["Line", "agrees", "matrix_lines", "matrix_text"]
+__all__ = ["MOSTLY", "Line", "agrees", "matrix_lines", "matrix_text"]
 
 # A definition is put into what reads it while the whole has at most so many parts, and while the
 # parts that this repeats, in other lines, are at most so many.
 _LONGEST = 14
 _REPEATED = 6
+# Of the lines, where matrix notation is to be readable as a whole.
+MOSTLY = 2 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,7 @@ def matrix_text(program: Program, mostly: bool = False) -> tuple[str, ...]:
         program: a program or gradient program.
         mostly: print nothing unless two thirds of the lines have a matrix form.
     """
-    lines = matrix_lines(program, share=2 / 3 if mostly else 0.0)
+    lines = matrix_lines(program, share=MOSTLY if mostly else 0.0)
     pairs = [line.text().partition(" = ") for line in lines]
     width = min(24, max((len(left) for left, _, _ in pairs), default=0))
     return tuple(f"{left:<{width}} = {right}" for left, _, right in pairs)

@@ -13,7 +13,7 @@ def notebook_latex(derived: Derived) -> str:
     """Value and derivatives between dollar signs: matrix notation where there is one."""
     blocks = [
         f"$$\n{aligned(section.formulas)}\n$$"
-        for section in derivative_sections(derived, "matrix")
+        for section in derivative_sections(derived, None, both=False)
         if section.formulas
     ]
     return "\n\n".join(blocks)

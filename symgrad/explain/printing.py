@@ -175,7 +175,7 @@ def to_mathml(layout: Layout) -> str:
             return f"<munder>{kind}{shown}</mo>{_cell(below)}</munder>{_cell(body)}"
         case Cases(condition, value, otherwise):
             rows = (
-                f"<mtr><mtd>{to_mathml(value)}</mtd><mtd><mtext>if </mtext>"
+                f"<mtr><mtd>{to_mathml(value)}</mtd><mtd><mtext>if&#xa0;</mtext>"
                 f"{to_mathml(condition)}</mtd></mtr>"
                 f"<mtr><mtd>{to_mathml(otherwise)}</mtd><mtd><mtext>else</mtext></mtd></mtr>"
             )

@@ -78,7 +78,7 @@ def report_page(
         "version": __version__,
         "wrt": escape(", ".join(derived.model.wrt)),
         "model_source": highlight(_model_text(derived)),
-        "sections": [section_html(s) for s in derivative_sections(derived, "matrix")],
+        "sections": [section_html(s) for s in derivative_sections(derived, None, both=False)],
         "notes": [escape(note) for note in derived.notes],
         "graph": to_svg(drawing, label),
         "definitions": _definitions(derived, kernels),
