@@ -62,7 +62,9 @@ def matrix_value(matrix: Matrix, values: Mapping[str, Array], sizes: Mapping[str
             return plain.reshape((*plain.shape, 1, 1)[:2]) if plain.ndim < 2 else plain
         case Scalar(number):
             mapping = {s: sympy.Integer(sizes[s.name]) for s in number.free_symbols - set(_LIMITS)}
-            return np.array([[float(number.xreplace({**mapping, **_LIMITS}))]])
+            exact = sympy.N(number.xreplace({**mapping, **_LIMITS}))
+            # Not a real number: NaN, which agrees with no value of the program.
+            return np.array([[float(exact) if exact.is_extended_real else np.nan]])
         case Ones(extent):
             return np.ones((length(extent), 1))
         case Identity(extent):

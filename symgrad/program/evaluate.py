@@ -166,11 +166,11 @@ def bind_sizes(program: Program, arguments: Mapping[str, Any]) -> dict[str, int]
         unknown = [s for s in sorted(extent.free_symbols, key=str) if s.name not in sizes]
         if len(unknown) == 1:
             symbol = unknown[0]
-            known = {s: sizes[s.name] for s in extent.free_symbols if s.name in sizes}
-            slope = sympy.expand(extent).coeff(symbol, 1)
-            rest = sympy.expand(extent - slope * symbol).xreplace(
-                {s: sympy.Integer(v) for s, v in known.items()}
-            )
+            known = {
+                s: sympy.Integer(sizes[s.name]) for s in extent.free_symbols if s.name in sizes
+            }
+            slope = sympy.expand(extent).coeff(symbol, 1).xreplace(known)
+            rest = sympy.expand(extent.xreplace(known) - slope * symbol)
             sizes[symbol.name] = int((length - rest) / slope)
     return sizes
 
