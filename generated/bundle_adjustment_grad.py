@@ -1001,7 +1001,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     index1 = _check_index("residuals", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals", point_index, p, "point_index", "points", 0)
     tile = _count_rows(3 * 3 + 2 + 12)
-    blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, 0)
+    blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, 0, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     residuals = np.empty((m, 2), np.float64)
     theta2_tile = np.empty((workers2, tile), np.float64)
@@ -1087,7 +1087,7 @@ def _run_residuals_grad(
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
     tile = _count_rows(5 * 2 + 7 * 3 + 9 + 33)
-    blocks2 = _count_blocks(m, 9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28, c * 9 + p * 3)
+    blocks2 = _count_blocks(m, 9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     residuals = np.empty((m, 2), np.float64)
     cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
@@ -1424,11 +1424,11 @@ def _count_rows(row_elements):
     return max(72, min(1032, fitting))
 
 
-def _count_blocks(samples, work, block_elements):
+def _count_blocks(samples, work, block_elements, least_rows=1):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
     by_memory = 2000000 // max(block_elements, 1)
-    return max(1, min(16, by_work, by_memory, samples))
+    return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
 def _combine(partial):

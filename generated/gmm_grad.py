@@ -929,7 +929,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         sum5,
     )
     tile = _count_rows(d + 2 * K * d + K + 2)
-    blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1)
+    blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
@@ -1013,7 +1013,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     )
     tile = _count_rows(d + 4 * K * d + 2 * K + 3)
     blocks2 = _count_blocks(
-        n, d + 7 * K * d + 3 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d
+        n, d + 7 * K * d + 3 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
     workers2 = min(blocks2, numba.get_num_threads())
     log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
@@ -1315,11 +1315,11 @@ def _count_rows(row_elements):
     return max(72, min(1032, fitting))
 
 
-def _count_blocks(samples, work, block_elements):
+def _count_blocks(samples, work, block_elements, least_rows=1):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
     by_memory = 2000000 // max(block_elements, 1)
-    return max(1, min(16, by_work, by_memory, samples))
+    return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
 def _combine(partial):

@@ -691,7 +691,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
 
 def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     tile = _count_rows(r + 4 * p)
-    blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p)
+    blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     U_bar = np.empty((n, r), np.float64)
     t9_total_blocks = np.zeros((blocks2, 1), np.float64)
@@ -938,11 +938,11 @@ def _count_rows(row_elements):
     return max(72, min(1032, fitting))
 
 
-def _count_blocks(samples, work, block_elements):
+def _count_blocks(samples, work, block_elements, least_rows=1):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
     by_memory = 2000000 // max(block_elements, 1)
-    return max(1, min(16, by_work, by_memory, samples))
+    return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
 def _combine(partial):

@@ -939,7 +939,7 @@ def _check_loss(W1, b1, W2, b2, X, label):
 def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss", label, c, "label", "scores", 1)
     tile = _count_rows(d + 2 * h + c + 2)
-    blocks2 = _count_blocks(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1)
+    blocks2 = _count_blocks(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
@@ -1002,7 +1002,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
     tile = _count_rows(d + 4 * h + 2 * c + 3)
     blocks2 = _count_blocks(
-        n, d + h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c
+        n, d + h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c, 64
     )
     workers2 = min(blocks2, numba.get_num_threads())
     loss_blocks = np.zeros((blocks2, 1), np.float64)
@@ -1282,11 +1282,11 @@ def _count_rows(row_elements):
     return max(72, min(1032, fitting))
 
 
-def _count_blocks(samples, work, block_elements):
+def _count_blocks(samples, work, block_elements, least_rows=1):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
     by_memory = 2000000 // max(block_elements, 1)
-    return max(1, min(16, by_work, by_memory, samples))
+    return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
 def _combine(partial):

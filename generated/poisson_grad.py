@@ -962,11 +962,11 @@ def _count_rows(row_elements):
     return max(72, min(1032, fitting))
 
 
-def _count_blocks(samples, work, block_elements):
+def _count_blocks(samples, work, block_elements, least_rows=1):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
     by_work = samples * work // 200000
     by_memory = 2000000 // max(block_elements, 1)
-    return max(1, min(16, by_work, by_memory, samples))
+    return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
 def _combine(partial):

@@ -30,6 +30,9 @@ __all__ = [
     "shape_text",
 ]
 
+# Rows of a block where the innermost loops run over rows: shorter ones cost more than they do.
+_LEAST_ROWS = 64
+
 _DIVIDE = {"divide": Spelling("np.divide({0}, {1})", 8, (0, 0))}
 
 
@@ -160,9 +163,12 @@ class _HostPrinter:
         self._define_blocks(printed, sample, address)
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
         workers = self.allocate("workers")
+        counted = [sample, step.work, self._block_size(step)]
+        if any(len(b.shape) > 1 and b.shape[-1] == step.sample for b in step.scratch):
+            counted.append(str(_LEAST_ROWS))
         self.body += [
             f"{tile} = _count_rows({step.row_elements})",
-            f"{blocks} = _count_blocks({sample}, {step.work}, {self._block_size(step)})",
+            f"{blocks} = _count_blocks({', '.join(counted)})",
             f"{workers} = min({blocks}, numba.get_num_threads())",
         ]
         for buffer in step.outputs:

@@ -62,6 +62,15 @@ def test_every_innermost_loop_of_a_network_runs_over_the_tile() -> None:
     assert all(loop.tile for loop in loops)
 
 
+def test_blocks_have_rows_enough_for_loops_over_them() -> None:
+    text = build(network, NETWORK, wrt=("W", "V")).source()
+    assert ", 64)" in text[text.index("= _count_blocks(") :].partition("workers")[0]
+    module = build(network, NETWORK, wrt=("W", "V")).module("cpu")
+    assert module._count_blocks(128, 10**7, 1, 64) == 2
+    assert module._count_blocks(10, 10**7, 1, 64) == 1
+    assert module._count_blocks(10, 10**7, 1) == 10
+
+
 def test_rows_that_are_used_once_are_not_copied() -> None:
     step = tiled(lambda w, X: np.sum(np.tanh(X @ w)), {"w": "f64[d]", "X": "f64[n, d]"})
     assert not [b.name for b in step.scratch if b.name.endswith("_packed")]
