@@ -84,7 +84,8 @@ class Formula:
         """The formula over the names of NumPy, JAX or a stand-in for torch."""
         found: dict[str, Any] = {"np": namespace}
         exec(f"def formula(x, y):\n    return {self.text}", found)
-        return found["formula"]  # type: ignore[no-any-return]
+        formula: Callable[[Any, Any], Any] = found["formula"]
+        return formula
 
 
 def random_formula(rng: np.random.Generator) -> Formula:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -53,7 +53,13 @@ def installed(peer: str) -> bool:
 class Process:
     """The worker of one peer, held to as many processors as it has threads."""
 
-    def __init__(self, peer: str, threads: int, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        peer: str,
+        threads: int,
+        errors: IO[bytes],
+        environment: dict[str, str] | None = None,
+    ) -> None:
         count = str(threads)
         names = ("NUMBA", "OMP", "OPENBLAS", "MKL")
         own = {f"{name}_NUM_THREADS": count for name in names} | (environment or {})
@@ -63,7 +69,7 @@ class Process:
             if hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(0, allowed)
 
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
+        self.errors = errors
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker", peer, count],
             stdin=subprocess.PIPE,
@@ -98,7 +104,6 @@ class Process:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
-        self.errors.close()
 
 
 @contextlib.contextmanager
@@ -106,12 +111,13 @@ def processes(
     peers: Sequence[str], threads: int, environment: dict[str, str] | None = None
 ) -> Iterator[dict[str, Process]]:
     """A process for each installed peer, ended at the end."""
-    started = {peer: Process(peer, threads, environment) for peer in peers if installed(peer)}
-    try:
+    with contextlib.ExitStack() as stack:
+        started: dict[str, Process] = {}
+        for peer in filter(installed, peers):
+            errors = stack.enter_context(tempfile.TemporaryFile())
+            started[peer] = Process(peer, threads, errors, environment)
+            stack.callback(started[peer].close)
         yield started
-    finally:
-        for process in started.values():
-            process.close()
 
 
 def variants(program: BenchProgram, size: Size, peer: str, threads: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ Each figure comes from processes of its own. Kernels are compiled into an empty 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -162,7 +163,7 @@ def start(program: str) -> Start:
 
 def main() -> None:
     """Derives and loads one program, and prints the seconds of both."""
-    import numba  # noqa: F401 - its import is no part of compiling
+    importlib.import_module("numba")  # beforehand: its import is no part of compiling
 
     from bench.programs import PROGRAMS
     from symgrad.api import load

@@ -118,7 +118,7 @@ def _compile(
         linker = Linker(ObjectCode.from_ptx(text.encode()), options=options)
         binary = bytes(linker.link("cubin").code)
         log = linker.get_info_log()
-    except Exception as error:
+    except Exception as error:  # Numba, the linker and the driver raise types of their own
         raise CompileError(
             f"kernel {name} of '{module.__file__}' does not compile for compute capability "
             f"{capability}: {type(error).__name__}: {error}"

@@ -6,7 +6,6 @@ the compiler's. Leaves are named like the caller's variables.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ import sympy
 from symgrad.autograd.indexing import read
 from symgrad.autograd.nodes import Node, OperationNode
 from symgrad.autograd.rules import Unread
+from symgrad.autograd.signatures import with_parameters
 from symgrad.autograd.tensor import Tensor
 from symgrad.capture import ArgumentSpec, CapturedModel, capture
 from symgrad.capture.numbers import supported_dtype
@@ -115,11 +115,7 @@ class Lifted:
         def replayed(*arrays: Any) -> Any:
             return self._replay(arrays)
 
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        replayed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [inspect.Parameter(name, kind) for name in self.names]
-        )
-        return replayed
+        return with_parameters(replayed, self.names)
 
     def _replay(self, arrays: Sequence[Any]) -> Any:
         known: dict[int, Any] = {

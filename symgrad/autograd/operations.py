@@ -8,7 +8,6 @@ and the pattern of which lengths are 1 and which are equal, so one rule serves e
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.autograd.rules import Rule
+from symgrad.autograd.signatures import with_parameters
 from symgrad.autograd.spelling_ends import ENDS
 from symgrad.capture import capture
 from symgrad.program import Program
@@ -152,12 +152,10 @@ def forward_program(
     def lifted(*arrays: Any) -> Any:
         return operation.formula(*arrays, **static)
 
-    lifted.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-    )
+    function = with_parameters(lifted, names)
     examples = {name: _example(x, dtype) for name, x in zip(names, inputs, strict=True)}
     title = operation.name.partition("Backward")[0].lower()
-    return capture(lifted, examples=examples, wrt=None, name=title, source="autograd").program
+    return capture(function, examples=examples, wrt=None, name=title, source="autograd").program
 
 
 def _example(value: Any, dtype: np.dtype[Any]) -> np.ndarray:

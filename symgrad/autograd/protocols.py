@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from symgrad.autograd.modes import MODES
 from symgrad.errors import CaptureError
+
+if TYPE_CHECKING:
+    from symgrad.autograd.tensor import Tensor
 
 __all__ = ["PythonProtocols", "refuse_tracing"]
 
@@ -100,7 +103,7 @@ class PythonProtocols:
     def __repr__(self, *, tensor_contents: None = None) -> str:
         from symgrad.autograd.display import tensor_text
 
-        return tensor_text(self)  # type: ignore[arg-type]
+        return tensor_text(cast("Tensor", self))
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self._data.ndim == 0 else format(repr(self), spec)

@@ -13,7 +13,6 @@ so nothing recognised, where no gradient is required.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ import numpy as np
 from symgrad.autograd.nodes import Node, OperationNode
 from symgrad.autograd.rule_nodes import RuleNode
 from symgrad.autograd.rules import Rule
+from symgrad.autograd.signatures import with_parameters
 from symgrad.autograd.spelling_ends import DIFFERENT, ENDS, SUMS
 from symgrad.autograd.tensor import Tensor
 from symgrad.capture import capture
@@ -173,13 +173,10 @@ def _stable_rule(cone: _Cone) -> Rule | None:
     def lifted(*arrays: Any) -> Any:
         return cone.replay(arrays)
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    lifted.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, kind) for name in names]
-    )
+    function = with_parameters(lifted, names)
     examples = {name: array for name, (array, _, _) in zip(names, cone.leaves, strict=True)}
     try:
-        before = capture(lifted, examples=examples, wrt=None, name="f", source="graph").program
+        before = capture(function, examples=examples, wrt=None, name="f", source="graph").program
         after = simplify(before, inline=False).program
     except SymgradError:
         return None  # what cannot be captured stays as it was recorded

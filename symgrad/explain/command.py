@@ -18,7 +18,7 @@ from symgrad.compilation import Request, derive_file
 from symgrad.driver import Derived, Timings, emit
 from symgrad.errors import ModelError, OutputError
 from symgrad.explain.explanation import Explanation, explain
-from symgrad.explain.formats import FORMATS
+from symgrad.explain.formats import FORMATS, Format
 from symgrad.explain.report import report_page
 from symgrad.explain.steps import StepRecorder
 
@@ -141,8 +141,8 @@ def _explain(options: argparse.Namespace, request: Request) -> int:
     return 0
 
 
-def _print(explanation: Explanation, name: str) -> None:
-    text = FORMATS[name](explanation)  # type: ignore[index]
+def _print(explanation: Explanation, name: Format) -> None:
+    text = FORMATS[name](explanation)
     console = Console(highlight=False, soft_wrap=True)
     if name != "text" or not console.is_terminal:
         sys.stdout.write(text)
