@@ -62,7 +62,6 @@ def facts() -> dict[str, str]:
             packages.append(f"no {name}")
     return {
         "date": date.today().isoformat(),
-        "load": f"{os.getloadavg()[0]:.1f} processes wanted a core at the end of the run",
         "machine": f"{platform.machine()}, {processor()}, {len(cores())} cores",
         "software": f"Python {platform.python_version()}, {', '.join(packages)}",
     }

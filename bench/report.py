@@ -48,7 +48,8 @@ def verdicts(case: Case, row: Sequence[Measurement], threads: str) -> list[Verdi
     own = find(row, "symgrad:module")
     found = []
     for bar in case.bars if own else ():
-        rivals = [m for m in row if matches(bar, m) and not math.isnan(m.median)]
+        rivals = [m for m in row if matches(bar, m) and own and m.run == own.run]
+        rivals = [m for m in rivals if not math.isnan(m.median)]
         if bar.threads != threads or not rivals or own is None:
             continue
         rival = min(rivals, key=lambda m: m.median)
@@ -114,7 +115,16 @@ def program_table(results: Results, program: BenchProgram) -> list[str]:
             for verdict in verdicts(case, row, name):
                 notes.append(f"- {label(size)}, {threads} threads: {verdict.text()}")
         notes += checks(program, size, threads, row, results.machines)
-    return [*lines, *markdown(table), "", *notes, ""]
+    return [*lines, *markdown(table), "", load_line(results, program), *notes, ""]
+
+
+def load_line(results: Results, program: BenchProgram) -> str:
+    """How busy the machine was: what was measured beside other work is no verdict."""
+    loads = [m.load for m in results.measurements if m.program == program.name]
+    known = [load for load in loads if load is not None]
+    if len(known) < len(loads):
+        return "- some rows were measured while other work used the machine: repeat them"
+    return f"- processes that wanted a core: {min(known):.1f} to {max(known):.1f}"
 
 
 def cells(

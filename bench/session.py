@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -173,7 +174,8 @@ def measure(
                     "time", variant=variant, mode=mode, seconds=settings.seconds
                 )
                 times.setdefault((peer, variant, mode), []).extend(answer.get("times", []))
-    commit = describe_commit()
+    commit, moment = describe_commit(), datetime.now().isoformat(timespec="seconds")
+    load = round(os.getloadavg()[0], 1)
     found = []
     for (peer, variant), entry in entries.items():
         gradient = times.get((peer, variant, "gradient"), [])
@@ -186,6 +188,8 @@ def measure(
                 peer=peer,
                 variant=variant,
                 commit=commit,
+                moment=moment,
+                load=load,
                 first_call=entry.get("build", 0.0) + entry.get("first_call", 0.0),
                 error=errors[peer, variant],
                 calls=len(gradient),

@@ -97,7 +97,8 @@ class Measurement:
     """One variant of one peer at one size: seconds of a call over all rounds.
 
     `error` is the deviation from symgrad's result, `commit` the state of the source that was
-    measured, `extra_bytes` the peak of memory beyond inputs and outputs.
+    measured, `moment` when, `load` how many processes then wanted a core (None: not recorded),
+    `extra_bytes` the peak of memory beyond inputs and outputs.
     """
 
     program: str
@@ -106,6 +107,8 @@ class Measurement:
     peer: str
     variant: str
     commit: str = ""
+    moment: str = ""
+    load: float | None = None
     first_call: float = 0.0
     error: float = 0.0
     calls: int = 0
@@ -120,6 +123,11 @@ class Measurement:
     def column(self) -> str:
         """The peer and its variant."""
         return f"{self.peer}:{self.variant}"
+
+    @property
+    def run(self) -> tuple[str, str]:
+        """What measurements that may be compared have in common."""
+        return self.commit, self.moment
 
     @property
     def key(self) -> tuple[str, Size, int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,21 @@ def test_a_bar_is_held_against_the_best_of_its_peers() -> None:
 
 def test_no_bar_is_met_without_a_rival() -> None:
     assert verdicts(Case(SIZE, (Bar(("jax",), 2.0),)), ROW[:1], "all") == []
+
+
+def test_a_bar_compares_within_one_run_only() -> None:
+    case = Case(SIZE, (Bar(("jax",), 2.0),))
+    earlier = replace(entry("jax", "stable", 9e-3), moment="yesterday")
+    later = replace(entry("jax", "written", 3e-3), commit="another")
+    assert verdicts(case, [ROW[0], earlier, later], "all") == []
+    (verdict,) = verdicts(case, [ROW[0], earlier, ROW[1]], "all")
+    assert verdict.rival == "jax:written"
+
+
+def test_rows_of_a_busy_machine_say_so() -> None:
+    found = Results({}).merged([replace(m, load=1.5) for m in ROW])
+    assert "processes that wanted a core: 1.5 to 1.5" in document(found)
+    assert "other work used the machine" in document(Results({}).merged(ROW))
 
 
 def test_results_survive_the_file_and_are_replaced_one_by_one(tmp_path: Path) -> None:
