@@ -109,7 +109,7 @@ def is_kernel(name: str) -> bool:
 
 def instrumented_module(source: str) -> tuple[Any, list[Nest], np.ndarray]:
     """The instrumented module, its nests, and the array that their cycles are added to."""
-    from symgrad.api import import_file
+    from symgrad.modules import import_file
 
     text, nests = instrument(source)
     counts = np.zeros(len(nests) + 1, np.int64)

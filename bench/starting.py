@@ -166,9 +166,9 @@ def main() -> None:
     importlib.import_module("numba")  # beforehand: its import is no part of compiling
 
     from bench.programs import PROGRAMS
-    from symgrad.api import load
     from symgrad.capture import capture
     from symgrad.driver import Timings, derive, emit
+    from symgrad.modules import load
 
     model, timings = PROGRAMS[sys.argv[1]].model, Timings()
     begin = time.perf_counter()

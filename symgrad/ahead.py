@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-from symgrad.api import import_file
 from symgrad.compilation import Request, compile_file
 from symgrad.errors import CompileError, ModelError
+from symgrad.modules import import_file
 
 __all__ = ["KernelReport", "compile_ahead", "format_reports", "kernel_table", "parse_capabilities"]
 

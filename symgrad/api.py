@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import inspect
-import os
-import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import update_wrapper
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from symgrad.capture import CapturedModel, MarkedProgram, capture
-from symgrad.codegen import Target, write_atomically
+from symgrad.codegen import Target
 from symgrad.derivatives import PRODUCTS
-from symgrad.driver import Derived, Timings, derive
+from symgrad.driver import Timings, derive
 from symgrad.driver import emit as emit_text
-from symgrad.errors import ModelError
-from symgrad.explain.notebook import notebook_html, notebook_latex
+from symgrad.modules import Module, load
 from symgrad.nesting import is_nested, nested_call
 from symgrad.program import DType
 
@@ -34,7 +28,6 @@ __all__ = [
     "hessian",
     "hessian_diagonal",
     "hvp",
-    "import_file",
     "jacobian",
     "jacobian_sparse",
     "jvp",
@@ -44,40 +37,6 @@ __all__ = [
 ]
 
 Function = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Module:
-    """A compiled model: the generated module, its text and its formulas.
-
-    Attributes that are not its own are the generated module's: `module.loss_grad(...)`.
-    """
-
-    name: str
-    path: Path
-    source: str
-    formulas: str
-    notes: tuple[str, ...]
-    arguments: tuple[str, ...]
-    python: ModuleType
-    derived: Derived | None = field(default=None, repr=False, compare=False)
-
-    def _repr_latex_(self) -> str | None:
-        """Value and derivatives in LaTeX, for notebooks."""
-        return None if self.derived is None else notebook_latex(self.derived)
-
-    def _repr_html_(self) -> str | None:
-        """Value and derivatives as MathML, for notebooks."""
-        return None if self.derived is None else notebook_html(self.derived)
-
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(self.python, attribute)
-
-    def write(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the generated module to a file of its own."""
-        target = Path(path)
-        write_atomically(target, self.source)
-        return target
 
 
 def compile(
@@ -159,48 +118,6 @@ def _build(
 def _describe(target: Target, without: Collection[str]) -> str:
     left_out = f", without {', '.join(sorted(without))}" if without else ""
     return f"target {target}{left_out}"
-
-
-def load(derived: Derived, source: str) -> Module:
-    """The module of a text, imported from symgrad's cache folder."""
-    digest = hashlib.sha256(source.encode()).hexdigest()[:20]
-    path = cache_folder() / f"{derived.name}_{digest}.py"
-    if not path.exists():
-        write_atomically(path, source)
-    python = import_file(path)
-    arguments = tuple(argument.name for argument in derived.forward.arguments)
-    return Module(
-        derived.name,
-        path,
-        source,
-        derived.formulas(),
-        derived.notes,
-        arguments,
-        python,
-        derived,
-    )
-
-
-def cache_folder() -> Path:
-    """Where in-process modules are kept, so that a second process need not compile them."""
-    chosen = os.environ.get("SYMGRAD_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "symgrad"
-
-
-def import_file(path: Path) -> ModuleType:
-    """Imports a generated module from its file, under a name of its own."""
-    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
-    name = f"_symgrad_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ModelError(f"'{path}' is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 class _Compiled:

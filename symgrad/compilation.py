@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from symgrad.api import import_file
 from symgrad.capture import MarkedProgram, capture, load_function, load_model
 from symgrad.codegen import Target, write_atomically
 from symgrad.driver import Derived, Timings, derive, emit
 from symgrad.errors import CompileError, ModelError, OutputError
+from symgrad.modules import import_file
 from symgrad.program import DType
 from symgrad.simplify import Watch
 

@@ -11,15 +11,17 @@ value_grad_hessian                                 all three, sharing their sube
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import sympy
 
+from symgrad.accumulation import count_operations, reads_any, without_cotangents
 from symgrad.codegen.derivatives import DerivativeCode
 from symgrad.differentiate import Gradient, pull_back, push_forward
-from symgrad.differentiate.jacobian import Jacobian, JacobianBuilder, transpose_jacobian
+from symgrad.differentiate.entries import Jacobian, transpose_jacobian
+from symgrad.differentiate.jacobian import JacobianBuilder
 from symgrad.differentiate.pattern import (
     Pattern,
     choose_pattern,
@@ -29,7 +31,7 @@ from symgrad.differentiate.pattern import (
 from symgrad.differentiate.sparse_rows import join_rows
 from symgrad.errors import ModelError
 from symgrad.explain.matrix import matrix_text
-from symgrad.program import Definition, DType, Program, dependencies, format_program, is_floating
+from symgrad.program import DType, Program, format_program, is_floating
 from symgrad.result_text import (
     blocks_text,
     camel,
@@ -47,7 +49,6 @@ from symgrad.schedule.freeze import size_text
 from symgrad.settling import rename_reserved
 from symgrad.simplify import simplify
 from symgrad.simplify.inlining import inline_copies
-from symgrad.simplify.operations import operations_in
 from symgrad.simplify.peeling import peel_products
 
 __all__ = [
@@ -82,7 +83,6 @@ PRODUCTS: tuple[Product, ...] = (
 )
 _SCALAR_ONLY = ("hvp", "hessian", "hessian_diagonal", "value_grad_hessian")
 _ALWAYS = ("value_and_grad", "grad", "vjp")  # every module has them
-_NOMINAL_SIZE = 64  # sizes are symbols; costs of two ways are compared as if all were this
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,72 +367,14 @@ def _cheaper_jacobians(
             source.wrt, reverse.expand(cotangent, gradient.adjoints), strict=True
         ):
             by_reverse[output, wrt] = transpose_jacobian(jacobian)
-    costs = [_cost(b, f.values()) for b, f in ((forward, by_forward), (reverse, by_reverse))]
+    costs = [
+        count_operations(b, f.values()) for b, f in ((forward, by_forward), (reverse, by_reverse))
+    ]
     arguments = forward.base.arguments
-    if costs[1] < costs[0] and not _reads(reverse, by_reverse.values(), gradient.cotangents):
+    if costs[1] < costs[0] and not reads_any(reverse, by_reverse.values(), gradient.cotangents):
         reverse.base = replace(reverse.base, arguments=arguments)
-        return _without_cotangents(reverse, gradient.cotangents), by_reverse
+        return without_cotangents(reverse, gradient.cotangents), by_reverse
     return forward, by_forward
-
-
-def _reads(builder: JacobianBuilder, jacobians: Iterable[Jacobian], names: Collection[str]) -> bool:
-    """Whether Jacobians depend on any of these arguments."""
-    needed = _needed(builder, jacobians)
-    return any(name in needed for name in names)
-
-
-def _needed(builder: JacobianBuilder, jacobians: Iterable[Jacobian]) -> set[str]:
-    """Names of everything that the entries of Jacobians are computed from."""
-    needed: set[str] = set()
-    for jacobian in jacobians:
-        probe = Definition("probe", (), jacobian.dtype, tuple(e.term() for e in jacobian.entries))
-        needed.update(dependencies(probe))
-    for statement in reversed(builder.statements()):
-        if statement.name in needed:
-            needed.update(dependencies(statement))
-    return needed
-
-
-def _without_cotangents(builder: JacobianBuilder, cotangents: Sequence[str]) -> JacobianBuilder:
-    """The builder without the statements that a cotangent flows through: no Jacobian reads them."""
-    tainted = set(cotangents)
-    for statement in builder.statements():
-        if any(name in tainted for name in dependencies(statement)):
-            tainted.add(statement.name)
-    builder.drop(tainted)
-    return builder
-
-
-def _cost(builder: JacobianBuilder, jacobians: Iterable[Jacobian]) -> float:
-    """Scalar operations of all that Jacobians need, with every size at a nominal value."""
-    listed = list(jacobians)
-    needed = _needed(builder, listed)
-    total = 0.0
-    for statement in builder.statements():
-        if statement.name in needed and isinstance(statement, Definition):
-            total += _operations(statement)
-    for jacobian in listed:
-        axes = (*jacobian.rows, *jacobian.columns)
-        terms = tuple(entry.term() for entry in jacobian.entries)
-        total += _operations(Definition("probe", axes, jacobian.dtype, terms))
-    return total
-
-
-def _operations(definition: Definition) -> float:
-    total = 0.0
-    for term in definition.terms:
-        extents = [axis.extent for axis in (*definition.axes, *term.axes)]
-        ties = sum(guard.relation == "==" for guard in term.guards)
-        runs = float(_NOMINAL_SIZE) ** -ties
-        for extent in extents:
-            runs *= _nominal(extent)
-        total += runs * (1 + operations_in(term.body))
-    return total
-
-
-def _nominal(extent: sympy.Expr) -> float:
-    values = {symbol: sympy.Integer(_NOMINAL_SIZE) for symbol in extent.free_symbols}
-    return float(extent.xreplace(values))
 
 
 # --- programs -------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ import numba
 import numpy as np
 from scipy import special
 
-from symgrad.api import load
 from symgrad.capture import CapturedModel, capture
 from symgrad.codegen import Target
 from symgrad.driver import Derived, Timings, derive, emit
+from symgrad.modules import load
 from symgrad.program import (
     Program,
     evaluate,
@@ -213,8 +213,8 @@ C_MATH = SimpleNamespace(
 
 def compile_to_module(text: str, path: Path, **options: Any) -> ModuleType:
     """The generated module of a model file with this text, written to `path`'s folder."""
-    from symgrad.api import import_file
     from symgrad.compilation import Request, compile_file
+    from symgrad.modules import import_file
 
     path.write_text(text, encoding="utf-8")
     output = path.with_name(f"{path.stem}_grad.py")

@@ -43,7 +43,7 @@ class _Kernels:
     """The functions of a generated module: fused Numba kernels."""
 
     def __init__(self, derived: Derived, target: Target) -> None:
-        from symgrad.api import load
+        from symgrad.modules import load
 
         text = repr(derived.model.program) + repr(derived.model.wrt)
         source = emit(

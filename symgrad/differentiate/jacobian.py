@@ -14,19 +14,26 @@ never an array of rows × rows, and the Jacobian of a layer keeps the input as a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import sympy
 
+from symgrad.differentiate.entries import Entry, Jacobian
 from symgrad.differentiate.linearise import Partial, linearise
 from symgrad.differentiate.masks import mask_of, pull_selection
 from symgrad.differentiate.scalar import is_total
+from symgrad.differentiate.ties import (
+    components,
+    eliminate,
+    is_legal,
+    is_whole,
+    solve_ties,
+    touches,
+)
 from symgrad.errors import DifferentiationError
 from symgrad.program import (
     Access,
     Axis,
     Definition,
-    DType,
     Guard,
     IndexCheck,
     Program,
@@ -40,40 +47,12 @@ from symgrad.program import (
     verify,
 )
 from symgrad.program import functions as f
-from symgrad.program.affine import coefficient, extents_by_index, proves
+from symgrad.program.affine import extents_by_index, proves
 from symgrad.program.naming import FreshIndices, FreshNames
 
-__all__ = ["Entry", "Jacobian", "JacobianBuilder", "transpose_jacobian"]
+__all__ = ["JacobianBuilder"]
 
 _MOST_ENTRIES = 6  # of one array's Jacobian with the same guards; more are added into one
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """`[guards] · Π factors`: one part of a Jacobian, in row and column indices."""
-
-    guards: tuple[Guard, ...]
-    factors: tuple[sympy.Expr, ...]
-
-    @property
-    def body(self) -> sympy.Expr:
-        return sympy.Mul(*self.factors)
-
-    def term(self) -> Term:
-        """The entry as a term of a definition over rows and columns."""
-        return Term(self.body, (), "sum", self.guards)
-
-
-@dataclass(frozen=True, slots=True)
-class Jacobian:
-    """∂output[rows]/∂wrt[columns] = Σ entries."""
-
-    output: str
-    wrt: str
-    rows: tuple[Axis, ...]
-    columns: tuple[Axis, ...]
-    dtype: DType
-    entries: tuple[Entry, ...]
 
 
 class JacobianBuilder:
@@ -192,7 +171,7 @@ class _Sweep:
         mapping = dict(zip(self.indices[name], subscripts, strict=True))
         guards = tuple(guard.xreplace(mapping) for guard in entry.guards)
         factors = tuple(factor.xreplace(mapping) for factor in entry.factors)
-        legal = all(_is_legal(factor) for factor in factors) and all(map(_is_whole, guards))
+        legal = all(is_legal(factor) for factor in factors) and all(map(is_whole, guards))
         return Entry(guards, factors) if legal else None
 
     # --- statements ------------------------------------------------------------------------------
@@ -249,7 +228,7 @@ class _Sweep:
         if mask is not None:
             factors = self._masked(mask, factors)
         guards = (*partial.guards, *entry.guards)
-        solved = _eliminate(statement.axes + self.columns, partial.axes, guards, factors)
+        solved = eliminate(statement.axes + self.columns, partial.axes, guards, factors)
         if solved is None:
             return None
         loops, remaining, factors = solved
@@ -276,13 +255,13 @@ class _Sweep:
         factors: list[sympy.Expr],
     ) -> tuple[tuple[Guard, ...], list[sympy.Expr]]:
         """Σ_{r,s} a(r)·b(s)·c -> (Σ_r a)·(Σ_s b)·c: each sum a definition of its own."""
-        outside = [x for x in factors if not _touches(x, loops)]
-        kept = tuple(g for g in guards if not _touches(g, loops))
-        pending = [x for x in factors if _touches(x, loops)]
-        waiting = [g for g in guards if _touches(g, loops)]
-        for component in _components(loops, pending, waiting):
-            inner = [x for x in pending if _touches(x, component)]
-            inside = tuple(g for g in waiting if _touches(g, component))
+        outside = [x for x in factors if not touches(x, loops)]
+        kept = tuple(g for g in guards if not touches(g, loops))
+        pending = [x for x in factors if touches(x, loops)]
+        waiting = [g for g in guards if touches(g, loops)]
+        for component in components(loops, pending, waiting):
+            inner = [x for x in pending if touches(x, component)]
+            inside = tuple(g for g in waiting if touches(g, component))
             if not inner and not inside:
                 outside.extend(axis.extent for axis in component)
                 continue
@@ -294,7 +273,7 @@ class _Sweep:
         self, statement: Definition, guards: tuple[Guard, ...], factors: Sequence[sympy.Expr]
     ) -> Entry:
         """The entry with solved ties, columns written by what they equal, and plain factors."""
-        guards, factors = _solve_ties(guards, factors, self.columns)
+        guards, factors = solve_ties(guards, factors, self.columns)
         box = extents_by_index(statement.axes + self.columns)
         guards = tuple(g for g in guards if g.relation == "==" or proves(g, box) is not True)
         number = sympy.Mul(*(x for x in factors if not _indices(x) and not x.has(Access)))
@@ -412,23 +391,6 @@ class _Sweep:
         return found
 
 
-def transpose_jacobian(jacobian: Jacobian) -> Jacobian:
-    """The same with rows and columns exchanged: deltas are solved for the new columns."""
-    columns = jacobian.rows
-    entries = []
-    for entry in jacobian.entries:
-        guards, factors = _solve_ties(entry.guards, entry.factors, columns)
-        entries.append(Entry(guards, tuple(factors)))
-    return Jacobian(
-        jacobian.wrt,
-        jacobian.output,
-        jacobian.columns,
-        columns,
-        jacobian.dtype,
-        tuple(entries),
-    )
-
-
 # --- small tools ----------------------------------------------------------------------------------
 
 
@@ -450,131 +412,3 @@ def _select(mask: sympy.Expr, expression: sympy.Expr) -> sympy.Expr:
     if mask_of(expression) == mask:
         return expression
     return f.select(mask, expression, sympy.S.Zero)
-
-
-def _touches(part: sympy.Expr | Guard, loops: Sequence[Axis]) -> bool:
-    symbols = (
-        part.left.free_symbols | part.right.free_symbols
-        if isinstance(part, Guard)
-        else part.free_symbols
-    )
-    return any(axis.index in symbols for axis in loops)
-
-
-def _components(
-    loops: tuple[Axis, ...], factors: Sequence[sympy.Expr], guards: Sequence[Guard]
-) -> list[tuple[Axis, ...]]:
-    """Loops that occur together, directly or through others."""
-    components: list[tuple[Axis, ...]] = [(axis,) for axis in loops]
-    for part in (*factors, *guards):
-        touched = [c for c in components if _touches(part, c)]
-        if len(touched) > 1:
-            joined = tuple(axis for axis in loops if any(axis in c for c in touched))
-            components = [c for c in components if c not in touched]
-            components.append(joined)
-    return components
-
-
-def _is_legal(expression: sympy.Expr) -> bool:
-    return all(
-        isinstance(subscript, Access) or not subscript.has(Access)
-        for access in expression.atoms(Access)
-        for subscript in access.subscripts
-    )
-
-
-def _is_whole(guard: Guard) -> bool:
-    """Whether no side of a guard holds arithmetic on an array element."""
-    sides = (guard.left, guard.right)
-    return all((isinstance(s, Access) or not s.has(Access)) and _is_legal(s) for s in sides)
-
-
-def _eliminate(
-    outer: tuple[Axis, ...],
-    loops: tuple[Axis, ...],
-    guards: tuple[Guard, ...],
-    factors: list[sympy.Expr],
-) -> tuple[tuple[Axis, ...], tuple[Guard, ...], list[sympy.Expr]] | None:
-    """Σ_r [r = e] f(r) -> f(e), on the domain where e lies in the range of r."""
-    while True:
-        decided = _decide(guards, extents_by_index(outer + loops))
-        if decided is None:
-            return None
-        guards = decided
-        for guard in guards:
-            solved = _solve(guard, loops)
-            if solved is None:
-                continue
-            axis, value = solved
-            change = {axis.index: value}
-            others = tuple(g.xreplace(change) for g in guards if g != guard)
-            moved = [x.xreplace(change) for x in factors]
-            if value.has(Access) and not (
-                all(map(_is_legal, moved)) and all(map(_is_whole, others))
-            ):
-                continue
-            loops = tuple(a for a in loops if a != axis)
-            factors = moved
-            guards = others
-            if not isinstance(value, Access):
-                bounds = (Guard(sympy.S.Zero, "<=", value), Guard(value, "<", axis.extent))
-                guards = (*guards, *bounds)
-            break
-        else:
-            return loops, guards, factors
-
-
-def _decide(
-    guards: tuple[Guard, ...], box: dict[sympy.Symbol, sympy.Expr]
-) -> tuple[Guard, ...] | None:
-    """Guards that are not settled by the ranges of the indices; None if one never holds."""
-    kept: dict[Guard, None] = {}
-    for guard in guards:
-        verdict = proves(guard, box)
-        if verdict is False:
-            return None
-        if verdict is None:
-            kept.setdefault(guard)
-    return tuple(kept)
-
-
-def _solve(guard: Guard, loops: Iterable[Axis]) -> tuple[Axis, sympy.Expr] | None:
-    """The axis that an equality fixes, and the value it fixes it to."""
-    if guard.relation != "==":
-        return None
-    difference = guard.left - guard.right
-    for axis in loops:
-        slope = coefficient(difference, axis.index)
-        if slope not in (1, -1):
-            continue
-        rest = sympy.expand(-(difference - slope * axis.index) / slope)
-        whole = isinstance(rest, Access) or not rest.has(Access)
-        if whole and axis.index not in rest.free_symbols:
-            return axis, rest
-    return None
-
-
-def _solve_ties(
-    guards: tuple[Guard, ...], factors: Sequence[sympy.Expr], columns: tuple[Axis, ...]
-) -> tuple[tuple[Guard, ...], list[sympy.Expr]]:
-    """Equalities as `column == value`, with the value in place of the column everywhere else."""
-    pending = list(guards)
-    ties: list[Guard] = []
-    result = list(factors)
-    free = list(columns)
-    position = 0
-    while position < len(pending):
-        solved = _solve(pending[position], reversed(free))
-        if solved is not None:
-            axis, value = solved
-            change = {axis.index: value}
-            moved = [x.xreplace(change) for x in result]
-            others = [g.xreplace(change) for k, g in enumerate(pending) if k != position]
-            earlier = [Guard(g.left, "==", g.right.xreplace(change)) for g in ties]
-            if all(map(_is_legal, moved)) and all(map(_is_whole, (*others, *earlier))):
-                result, pending, position = moved, others, 0
-                free.remove(axis)
-                ties = [*earlier, Guard(axis.index, "==", value)]
-                continue
-        position += 1
-    return (*sorted(ties, key=lambda g: str(g.left)), *pending), result

@@ -17,7 +17,7 @@ from typing import Literal
 
 import sympy
 
-from symgrad.differentiate.jacobian import Entry, Jacobian
+from symgrad.differentiate.entries import Entry, Jacobian
 from symgrad.program import Axis, Definition, Guard, Term, is_index
 
 __all__ = ["Kind", "Pattern", "SparsePart", "choose_pattern", "dense_definition", "diagonal_of"]

@@ -12,7 +12,6 @@ from typing import Any
 from rich.console import Console
 
 from symgrad.ahead import kernel_table, parse_capabilities
-from symgrad.api import load
 from symgrad.codegen import write_atomically
 from symgrad.compilation import Request, derive_file
 from symgrad.driver import Derived, Timings, emit
@@ -21,6 +20,7 @@ from symgrad.explain.explanation import Explanation, explain
 from symgrad.explain.formats import FORMATS, Format
 from symgrad.explain.report import report_page
 from symgrad.explain.steps import StepRecorder
+from symgrad.modules import load
 
 __all__ = ["make_report", "register_explain", "register_report"]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.api import Module
 from symgrad.driver import Derived
 from symgrad.explain.sampling import random_arguments
+from symgrad.modules import Module
 from symgrad.program import (
     IndexCheck,
     Program,

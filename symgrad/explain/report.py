@@ -9,7 +9,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from symgrad.api import Module
 from symgrad.codegen.rendering import render
 from symgrad.driver import Derived
 from symgrad.errors import ModelError
@@ -29,6 +28,7 @@ from symgrad.explain.measurement import (
     measure_module,
 )
 from symgrad.explain.storage import placements
+from symgrad.modules import Module
 from symgrad.program import Statement, format_statement
 from symgrad.version import __version__
 

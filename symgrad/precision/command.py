@@ -6,10 +6,10 @@ import hashlib
 import re
 from pathlib import Path
 
-from symgrad.api import import_file
 from symgrad.compilation import Request, derive_file
 from symgrad.driver import Timings
 from symgrad.errors import ModelError
+from symgrad.modules import import_file
 from symgrad.precision.measure import accuracy_of
 from symgrad.precision.report import Accuracy
 

@@ -11,11 +11,11 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-from symgrad.api import load
 from symgrad.capture import MarkedProgram, capture
 from symgrad.codegen import Target
 from symgrad.differentiate import Gradient, pull_back
 from symgrad.driver import Derived, Timings, derive, emit
+from symgrad.modules import load
 from symgrad.precision.blame import blame
 from symgrad.precision.exact import evaluate_exactly
 from symgrad.precision.report import Accuracy, Loss

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from symgrad.api import load
+from symgrad.modules import load
 from symgrad.schedule.cuda_plan import CudaOptions
 from tests.operations import Operation, sample_arguments, size_names
 from tests.support import C_MATH, Built, assert_close, magnitude

@@ -19,9 +19,9 @@ from symgrad.ahead import (
     kernel_table,
     parse_capabilities,
 )
-from symgrad.api import import_file
 from symgrad.compilation import Request, compile_file
 from symgrad.errors import ModelError
+from symgrad.modules import import_file
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/model.py"))
