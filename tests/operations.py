@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import linalg, special
 
 from symgrad.capture import ArgumentSpec, parse_shape
 from symgrad.program import DType, evaluate_size, is_floating
@@ -1186,5 +1186,126 @@ def _recurrence(x: Any) -> Any:
 
 _op("assign:rows", _fill_rows, "f64[n]")
 _op("assign:recurrence", _recurrence, "f64[4]")
+
+# --- linear algebra ------------------------------------------------------------------------------
+
+
+def _regular(x: Any) -> Any:
+    """A matrix that is not symmetric and whose inverse is of order one."""
+    return 0.3 * x + 2 * np.eye(x.shape[-1])
+
+
+def _covariance(x: Any) -> Any:
+    """A symmetric positive definite matrix, by x of any batch."""
+    return 0.3 * x @ np.swapaxes(x, -1, -2) + 1.5 * np.eye(x.shape[-1])
+
+
+def _torch_regular(t: Any, x: Any) -> Any:
+    return 0.3 * x + 2 * t.eye(x.shape[-1], dtype=x.dtype)
+
+
+def _torch_covariance(t: Any, x: Any) -> Any:
+    return 0.3 * x @ x.mT + 1.5 * t.eye(x.shape[-1], dtype=x.dtype)
+
+
+_op(
+    "linalg.inv",
+    lambda x: np.linalg.inv(_regular(x)),
+    "f64[n, n] inner",
+    torch=lambda t, x: t.linalg.inv(_torch_regular(t, x)),
+)
+_op("linalg.inv:batch", lambda x: np.linalg.inv(_regular(x)), "f64[m, 3, 3] inner")
+_op(
+    "linalg.solve",
+    lambda x, b: np.linalg.solve(_regular(x), b),
+    "f64[n, n] inner",
+    "f64[n]",
+    torch=lambda t, x, b: t.linalg.solve(_torch_regular(t, x), b),
+)
+_op(
+    "linalg.solve:matrix",
+    lambda x, b: np.linalg.solve(_regular(x), b),
+    "f64[n, n] inner",
+    "f64[n, k]",
+    torch=lambda t, x, b: t.linalg.solve(_torch_regular(t, x), b),
+)
+_op(
+    "linalg.solve:transposed",
+    lambda x, b: np.linalg.solve(_regular(x).T, b),
+    "f64[n, n] inner",
+    "f64[n]",
+    torch=lambda t, x, b: t.linalg.solve(_torch_regular(t, x).T, b),
+)
+_op(
+    "linalg.solve:batch",
+    lambda x, b: np.linalg.solve(_regular(x), b),
+    "f64[m, n, n] inner",
+    "f64[m, n, 2]",
+)
+_op(
+    "linalg.solve:one_matrix",
+    lambda x, b: np.linalg.solve(_regular(x), b),
+    "f64[n, n] inner",
+    "f64[m, n, 2]",
+)
+_op(
+    "linalg.solve:one_vector",
+    lambda x, b: np.linalg.solve(_regular(x), b),
+    "f64[m, n, n] inner",
+    "f64[n]",
+)
+_op(
+    "linalg.det",
+    lambda x: np.linalg.det(_regular(x)),
+    "f64[3, 3] inner",
+    torch=lambda t, x: t.linalg.det(_torch_regular(t, x)),
+)
+_op("linalg.det:batch", lambda x: np.linalg.det(x), "f64[m, 2, 2]")
+_op(
+    "linalg.slogdet",
+    lambda x: tuple(np.linalg.slogdet(_regular(x))),
+    "f64[n, n] inner",
+)
+_op("linalg.slogdet:negative", lambda x: np.linalg.slogdet(-_regular(x))[1], "f64[3, 3] inner")
+_op(
+    "linalg.slogdet:batch",
+    lambda x: np.linalg.slogdet(_regular(x)).logabsdet,
+    "f64[m, n, n] inner",
+)
+_op(
+    "linalg.cholesky",
+    lambda x: np.linalg.cholesky(_covariance(x)),
+    "f64[n, n] inner",
+    torch=lambda t, x: t.linalg.cholesky(_torch_covariance(t, x)),
+)
+_op(
+    "linalg.cholesky:lower",
+    lambda x: np.linalg.cholesky(0.1 * x + 2 * np.eye(x.shape[0])),
+    "f64[n, n] inner",
+)
+_op(
+    "linalg.cholesky:upper",
+    lambda x: np.linalg.cholesky(_covariance(x), upper=True),
+    "f64[m, n, n] inner",
+)
+_op(
+    "linalg.solve_triangular",
+    lambda x, b: linalg.solve_triangular(_regular(x), b, lower=True),
+    "f64[n, n] inner",
+    "f64[n, k]",
+    torch=lambda t, x, b: t.linalg.solve_triangular(_torch_regular(t, x).tril(), b, upper=False),
+)
+_op(
+    "linalg.solve_triangular:upper",
+    lambda x, b: linalg.solve_triangular(_regular(x), b, trans=1),
+    "f64[n, n] inner",
+    "f64[n]",
+)
+_op(
+    "linalg.cho_solve",
+    lambda x, b: linalg.cho_solve(linalg.cho_factor(_covariance(x), lower=True), b),
+    "f64[n, n] inner",
+    "f64[n]",
+)
 
 OPERATIONS: tuple[Operation, ...] = tuple(_TABLE)

@@ -49,11 +49,6 @@ _METHODS: dict[str, Handler] = {}
 HINTS = {
     "sort": "sort before, or pass the order as an index array",
     "argsort": "pass the order as an index array",
-    "inv": "matrix inverses and factorisations are not captured: formulas with @ and np.einsum",
-    "solve": "matrix inverses and factorisations are not captured: formulas with @ and np.einsum",
-    "cholesky": "pass the factor as an argument",
-    "det": "matrix inverses and factorisations are not captured: formulas with @ and np.einsum",
-    "slogdet": "matrix inverses and factorisations are not captured: pass a triangular factor",
     "svd": "matrix factorisations are not captured: pass the factors as arguments",
     "eigh": "matrix factorisations are not captured: pass the factors as arguments",
     "nansum": "np.sum(np.where(np.isnan(x), 0, x))",

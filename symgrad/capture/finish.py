@@ -19,6 +19,7 @@ from symgrad.program import (
     Definition,
     Guard,
     IndexCheck,
+    MatrixOperation,
     Program,
     Reshape,
     Statement,
@@ -199,8 +200,12 @@ class _Finisher:
     def statement(self, statement: Statement) -> Statement:
         if isinstance(statement, Definition):
             return self.definition(statement)
-        name, source = self.names[statement.name], self._name(statement.source)
+        name = self.names[statement.name]
         shape = tuple(map(self.tracer.resolve, statement.shape))
+        if isinstance(statement, MatrixOperation):
+            operands = tuple(map(self._name, statement.operands))
+            return replace(statement, name=name, operands=operands, shape=shape)
+        source = self._name(statement.source)
         if isinstance(statement, Reshape):
             return replace(statement, name=name, source=source, shape=shape)
         assert isinstance(statement, IndexCheck)

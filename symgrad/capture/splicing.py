@@ -11,7 +11,7 @@ from sympy.core.symbol import Str
 from symgrad.capture.array import SymbolicArray
 from symgrad.capture.operands import as_array
 from symgrad.capture.tracer import Tracer, current_tracer, slot
-from symgrad.program import Axis, Definition, IndexCheck, Program, Reshape, Term
+from symgrad.program import Axis, Definition, IndexCheck, MatrixOperation, Program, Reshape, Term
 
 __all__ = ["splice"]
 
@@ -44,6 +44,8 @@ class _Splicer:
             elif isinstance(statement, Reshape):
                 source = self.names[statement.source]
                 name = self.tracer.reshape(statement.shape, statement.dtype, source)
+            elif isinstance(statement, MatrixOperation):
+                name = self._operation(statement)
             else:
                 name = self._check(statement)
             self.names[statement.name] = name
@@ -53,6 +55,17 @@ class _Splicer:
         return tuple(
             SymbolicArray(self.names[name], shapes[name], dtypes[name])
             for name in self.program.outputs
+        )
+
+    def _operation(self, statement: MatrixOperation) -> str:
+        return self.tracer.operate(
+            self.program.name,
+            statement.shape,
+            statement.dtype,
+            statement.routine,
+            tuple(self.names[name] for name in statement.operands),
+            statement.transposed,
+            statement.vector,
         )
 
     def _check(self, statement: IndexCheck) -> str:

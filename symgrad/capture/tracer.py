@@ -25,6 +25,8 @@ from symgrad.program import (
     Definition,
     DType,
     IndexCheck,
+    MatrixOperation,
+    MatrixRoutine,
     Origin,
     Reshape,
     Statement,
@@ -152,6 +154,23 @@ class Tracer:
         origin = self.code.origin()
         statement = IndexCheck(name, tuple(shape), dtype, source, extent, array, axis, origin)
         return self._append(name, "index", statement)
+
+    def operate(
+        self,
+        operation: str,
+        shape: Sequence[sympy.Expr],
+        dtype: DType,
+        routine: MatrixRoutine,
+        operands: tuple[str, ...],
+        transposed: bool,
+        vector: bool,
+    ) -> str:
+        """Append a matrix operation; returns its provisional name."""
+        name, origin = self._new_name(), self.code.origin()
+        statement = MatrixOperation(
+            name, tuple(shape), dtype, routine, operands, transposed, vector, origin
+        )
+        return self._append(name, operation, statement)
 
     def _new_name(self) -> str:
         return f"%{len(self.drafts)}"

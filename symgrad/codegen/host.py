@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text
 from symgrad.codegen.kernels import RESERVED, PrintedKernel, array_type, print_kernel, scalar_type
+from symgrad.codegen.linear_algebra import matrix_line
 from symgrad.codegen.spelling import NUMPY, Spelling
 from symgrad.schedule.frozen import FrozenDefinition, FrozenProgram, Operation
 from symgrad.schedule.loops import Parameter
@@ -14,6 +15,7 @@ from symgrad.schedule.plan import (
     Accumulator,
     Buffer,
     CheckIndex,
+    OperateOnMatrices,
     ReshapeArray,
     RunTiled,
     RunWhole,
@@ -25,6 +27,7 @@ __all__ = [
     "check_lines",
     "extent_checks",
     "print_schedule",
+    "ranks_of",
     "reshape_line",
     "scale_text",
     "shape_text",
@@ -77,6 +80,12 @@ def reshape_line(program: FrozenProgram, step: ReshapeArray) -> str:
     return f"{s.name} = np.reshape({s.source}, {shape_text(s.shape)}){copied}"
 
 
+def ranks_of(program: FrozenProgram) -> dict[str, int]:
+    """The number of axes of every array, by name."""
+    arrays = (*program.arguments, *program.constants, *program.statements)
+    return {array.name: len(array.shape) for array in arrays}
+
+
 def check_lines(program: FrozenProgram, step: CheckIndex) -> str:
     """`y = _check_index(…)`: wraps negative entries or raises IndexError."""
     s = step.statement
@@ -127,6 +136,9 @@ class _HostPrinter:
                 self._whole(step)
             elif isinstance(step, ReshapeArray):
                 self.body.append(reshape_line(self.program, step))
+            elif isinstance(step, OperateOnMatrices):
+                name, ranks = self.program.name, ranks_of(self.program)
+                self.body.append(matrix_line(step.statement, name, ranks, self.helpers))
             else:
                 self.body.append(check_lines(self.program, step))
         return PrintedProgram(tuple(self.kernels), tuple(self.body))

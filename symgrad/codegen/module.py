@@ -20,7 +20,7 @@ from symgrad.program.definitions import Constant
 from symgrad.schedule.cuda_plan import CudaOptions
 from symgrad.schedule.cuda_scheduler import schedule_cuda
 from symgrad.schedule.freeze_sizes import SizeRule
-from symgrad.schedule.frozen import FrozenIndexCheck, FrozenProgram
+from symgrad.schedule.frozen import FrozenIndexCheck, FrozenMatrixOperation, FrozenProgram
 from symgrad.schedule.plan import ScheduleOptions
 from symgrad.schedule.scheduler import schedule
 
@@ -119,6 +119,7 @@ def _structures(functions: Sequence[FunctionCode]) -> list[str]:
 def _check_for_cuda(module: ModuleCode) -> None:
     for function in module.functions:
         where = f"{module.source}:{function.line}: '{function.name}'"
+        _refuse_matrices(function, where)
         names = ", ".join(d.product for d in function.derivatives if d.lines)
         if names:
             raise ModelError(
@@ -129,6 +130,16 @@ def _check_for_cuda(module: ModuleCode) -> None:
             raise ModelError(
                 f"{where} has an argument 'stream', a keyword of every function of the target "
                 f"cuda; rename it"
+            )
+
+
+def _refuse_matrices(function: FunctionCode, where: str) -> None:
+    for statement in function.gradient.statements:
+        if isinstance(statement, FrozenMatrixOperation):
+            raise ModelError(
+                f"{where}: {statement.routine} of '{statement.operands[0]}' (line "
+                f"{statement.line}) needs NumPy's linear algebra, which the target cuda has not; "
+                f"use the target cpu"
             )
 
 

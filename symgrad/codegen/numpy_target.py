@@ -7,10 +7,12 @@ from symgrad.codegen.host import (
     PrintedProgram,
     check_lines,
     extent_checks,
+    ranks_of,
     reshape_line,
     shape_text,
 )
 from symgrad.codegen.kernels import RESERVED
+from symgrad.codegen.linear_algebra import matrix_line
 from symgrad.codegen.spelling import NUMPY
 from symgrad.schedule.frozen import (
     Affine,
@@ -18,6 +20,7 @@ from symgrad.schedule.frozen import (
     FrozenAxis,
     FrozenDefinition,
     FrozenIndexCheck,
+    FrozenMatrixOperation,
     FrozenProgram,
     FrozenReshape,
     FrozenTerm,
@@ -65,6 +68,10 @@ class _NumpyPrinter:
                 self.lines.append(reshape_line(self.program, ReshapeArray(statement)))
             elif isinstance(statement, FrozenIndexCheck):
                 self.lines.append(check_lines(self.program, CheckIndex(statement)))
+            elif isinstance(statement, FrozenMatrixOperation):
+                name, ranks = self.program.name, ranks_of(self.program)
+                self.lines.append(f"# {statement.formula}")
+                self.lines.append(matrix_line(statement, name, ranks, self.helpers))
             else:
                 self._definition(statement)
         return self.lines

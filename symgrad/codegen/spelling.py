@@ -252,5 +252,6 @@ HELPER_NEEDS: dict[str, tuple[str, ...]] = {
     "cuda/rint": ("cuda/floor",),
     "cuda/lanes_max": ("cuda/larger",),
     "cuda/lanes_min": ("cuda/smaller",),
+    "linear_algebra/solve_batch": ("linear_algebra/attempt",),
     **{f"cpu/{name}": _closure(name) for name in _CALLS},
 }

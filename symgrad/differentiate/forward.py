@@ -6,11 +6,13 @@ import sympy
 
 from symgrad.differentiate.linearise import linearise
 from symgrad.differentiate.masks import mask_of, pull_selection
+from symgrad.differentiate.matrices import MatrixRules
 from symgrad.program import (
     Access,
     Argument,
     Definition,
     IndexCheck,
+    MatrixOperation,
     Program,
     Reshape,
     Statement,
@@ -32,7 +34,9 @@ def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
     output for each floating output of the primal.
     """
     dtypes = program.dtypes()
+    shapes = program.shapes()
     fresh = FreshNames(program)
+    index = FreshIndices(program, "u")
     arguments = {a.name: a for a in program.arguments}
     tangents: dict[str, str] = {}
     added = []
@@ -44,6 +48,14 @@ def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
         definitions.append(statement)
         reached = any(name in tangents for name in dependencies(statement))
         if isinstance(statement, IndexCheck) or not is_floating(statement.dtype) or not reached:
+            continue
+        if isinstance(statement, MatrixOperation):
+            rules = MatrixRules(statement, shapes, fresh, index)
+            known = {n: tangents[n] for n in dependencies(statement) if n in tangents}
+            tangent = rules.push_forward(known)
+            definitions.extend(rules.statements)
+            if tangent is not None:
+                tangents[statement.name] = tangent
             continue
         name = fresh(f"{statement.name}_dot")
         if isinstance(statement, Reshape):

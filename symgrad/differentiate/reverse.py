@@ -8,6 +8,7 @@ import sympy
 
 from symgrad.differentiate.linearise import Partial, linearise
 from symgrad.differentiate.masks import combine_masks, mask_of, pull_selection
+from symgrad.differentiate.matrices import MatrixRules
 from symgrad.differentiate.softmax import Softmax, find_softmax
 from symgrad.differentiate.transpose import transpose
 from symgrad.errors import DifferentiationError
@@ -17,6 +18,7 @@ from symgrad.program import (
     Axis,
     Definition,
     IndexCheck,
+    MatrixOperation,
     Origin,
     Program,
     Reshape,
@@ -186,6 +188,12 @@ class _ReverseSweep:
             self.adjoints.append(back)
             indices = (axis.index for axis in self._axes(statement.source))
             self._contribute(statement.source, Term(Access(back.name, *indices)))
+            return
+        if isinstance(statement, MatrixOperation):
+            rules = MatrixRules(statement, self.shapes, self.fresh, self.index)
+            for name, term in rules.pull_back(adjoint.name, self.active, self._axes):
+                self._contribute(name, term)
+            self.adjoints.extend(rules.statements)
             return
         if isinstance(statement, IndexCheck):
             raise DifferentiationError(f"'{statement.name}' holds indices and has no derivative")

@@ -24,11 +24,13 @@ from symgrad.explain.layout import (
 )
 from symgrad.program import (
     INFINITY,
+    SOLVES,
     Access,
     Axis,
     Definition,
     Guard,
     IndexCheck,
+    MatrixOperation,
     Reshape,
     Statement,
     Term,
@@ -207,6 +209,8 @@ def layout_right(statement: Statement) -> Layout:
         return call("reshape", Variable(statement.source), shape)
     if isinstance(statement, IndexCheck):
         return call("index", Variable(statement.source), layout_expression(statement.extent))
+    if isinstance(statement, MatrixOperation):
+        return _matrix_operation(statement)
     row: list[Layout] = []
     for term in statement.terms:
         negative, shown = _term(term)
@@ -214,6 +218,28 @@ def layout_right(statement: Statement) -> Layout:
             row.append(Sign("−" if negative else "+", tight=not row))
         row.append(shown)
     return Row(tuple(row)) if row else Number("0")
+
+
+def _matrix_operation(statement: MatrixOperation) -> Layout:
+    """K⁻¹, K⁻¹·y, det(K) and so on."""
+    matrix, *others = (Variable(name) for name in statement.operands)
+    if statement.routine == "inverse":
+        return Scripts(matrix, above=Row((Sign("−", tight=True), Number("1"))))
+    if statement.routine == "cofactors":
+        return call("cof", matrix)
+    if statement.routine in ("log_determinant", "log_abs_determinant"):
+        inner = call("det", matrix)
+        absolute = statement.routine == "log_abs_determinant"
+        return call("log", Fenced(inner, "|", "|") if absolute else inner)
+    if statement.routine == "determinant_sign":
+        return call("sign", call("det", matrix))
+    if statement.routine in SOLVES:
+        triangle = {"solve_lower": "tril", "solve_upper": "triu"}.get(statement.routine)
+        inner = matrix if triangle is None else call(triangle, matrix)
+        turned = (Sign("⊤", tight=True),) if statement.transposed else ()
+        power = Row((Sign("−", tight=True), *(turned or (Number("1"),))))
+        return Product((Scripts(inner, above=power), *others))
+    return call({"determinant": "det", "cholesky": "chol"}[statement.routine], matrix)
 
 
 def _term(term: Term) -> tuple[bool, Layout]:

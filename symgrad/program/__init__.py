@@ -2,6 +2,7 @@
 
 from symgrad.program.definitions import (
     REDUCTIONS,
+    SOLVES,
     Argument,
     Axis,
     Constant,
@@ -9,6 +10,8 @@ from symgrad.program.definitions import (
     DType,
     Guard,
     IndexCheck,
+    MatrixOperation,
+    MatrixRoutine,
     Origin,
     Program,
     Reduction,
@@ -40,6 +43,7 @@ __all__ = [
     "INFINITY",
     "NOT_A_NUMBER",
     "REDUCTIONS",
+    "SOLVES",
     "Access",
     "Argument",
     "Axis",
@@ -48,6 +52,8 @@ __all__ = [
     "Definition",
     "Guard",
     "IndexCheck",
+    "MatrixOperation",
+    "MatrixRoutine",
     "Origin",
     "Program",
     "Reduction",

@@ -21,6 +21,7 @@ from symgrad.program.symbols import Access, accesses
 
 __all__ = [
     "REDUCTIONS",
+    "SOLVES",
     "Argument",
     "Axis",
     "Constant",
@@ -28,6 +29,8 @@ __all__ = [
     "Definition",
     "Guard",
     "IndexCheck",
+    "MatrixOperation",
+    "MatrixRoutine",
     "Origin",
     "Program",
     "Reduction",
@@ -170,7 +173,65 @@ class IndexCheck:
     origin: Origin | None = None
 
 
-Statement = Definition | Reshape | IndexCheck
+MatrixRoutine = Literal[
+    "inverse",
+    "solve",
+    "solve_lower",
+    "solve_upper",
+    "determinant",
+    "determinant_sign",
+    "log_determinant",
+    "log_abs_determinant",
+    "cofactors",
+    "cholesky",
+]
+SOLVES: tuple[MatrixRoutine, ...] = ("solve", "solve_lower", "solve_upper")
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixOperation:
+    """`name = routine(operands)`, a routine of linear algebra on whole matrices.
+
+    Matrices are on the last two axes, or vectors on the last one; axes before these count matrices
+    of a batch. Operands have the batch axes of the result, or none.
+
+        inverse              A⁻¹
+        solve                X with A·X = B; `solve_lower` and `solve_upper` read that triangle of A
+        determinant          det A
+        determinant_sign     −1, 0 or 1
+        log_determinant      log det A, NaN where det A < 0
+        log_abs_determinant  log |det A|
+        cofactors            ∂ det A/∂A, which is det(A)·A⁻ᵀ where A is regular
+        cholesky             lower triangular L with L·Lᵀ = A, of which the lower triangle is read
+
+    Attributes:
+        transposed: of a solve: Aᵀ·X = B, of the triangle that is read.
+        vector: of a solve: right side and result are vectors.
+    """
+
+    name: str
+    shape: tuple[sympy.Expr, ...]
+    dtype: DType
+    routine: MatrixRoutine
+    operands: tuple[str, ...]
+    transposed: bool = False
+    vector: bool = False
+    origin: Origin | None = None
+
+    @property
+    def core(self) -> int:
+        """How many of the last axes of the result are not batches."""
+        if self.routine in SOLVES:
+            return 1 if self.vector else 2
+        return 2 if self.routine in ("inverse", "cofactors", "cholesky") else 0
+
+    @property
+    def batch(self) -> tuple[sympy.Expr, ...]:
+        """The extents of the batch axes."""
+        return self.shape[: len(self.shape) - self.core]
+
+
+Statement = Definition | Reshape | IndexCheck | MatrixOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +318,8 @@ def term_accesses(term: Term) -> tuple[Access, ...]:
 
 def dependencies(statement: Statement) -> tuple[str, ...]:
     """Names that a statement reads, in order of first appearance."""
+    if isinstance(statement, MatrixOperation):
+        return tuple(dict.fromkeys(statement.operands))
     if not isinstance(statement, Definition):
         return (statement.source,)
     found: dict[str, None] = {}

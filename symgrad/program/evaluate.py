@@ -20,12 +20,14 @@ from symgrad.program.definitions import (
     Definition,
     Guard,
     IndexCheck,
+    MatrixOperation,
     Program,
     Reshape,
     Statement,
     Term,
     is_floating,
 )
+from symgrad.program.matrices import evaluate_matrix_operation
 from symgrad.program.symbols import INFINITY, NOT_A_NUMBER, Access
 
 __all__ = ["bind_sizes", "evaluate", "evaluate_size", "evaluate_statement"]
@@ -184,6 +186,7 @@ def evaluate(program: Program, arguments: Mapping[str, Any]) -> Values:
 
     Raises:
         IndexError: a data-dependent index lies outside its axis.
+        numpy.linalg.LinAlgError: a matrix is singular or not positive definite.
 
     >>> from symgrad.program import Argument, Definition, Program, Term, Access
     >>> x = Argument("x", (), "float64")
@@ -209,6 +212,9 @@ def evaluate_statement(statement: Statement, values: Values, sizes: Sizes) -> Ar
         return _check_index(
             statement, values[statement.source], evaluate_size(statement.extent, sizes)
         )
+    if isinstance(statement, MatrixOperation):
+        result = evaluate_matrix_operation(statement, tuple(values[n] for n in statement.operands))
+        return np.broadcast_to(result, shape)
     dtype = _dtype_like(statement, values)
     total = np.zeros(shape, dtype=dtype)
     for term in statement.terms:

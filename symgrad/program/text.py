@@ -9,6 +9,7 @@ from symgrad.program.definitions import (
     Definition,
     Guard,
     IndexCheck,
+    MatrixOperation,
     Program,
     Relation,
     Reshape,
@@ -227,6 +228,10 @@ def format_statement(statement: Statement) -> str:
     if isinstance(statement, IndexCheck):
         extent = format_expression(statement.extent)
         return f"{statement.name} = index({statement.source}, {extent})"
+    if isinstance(statement, MatrixOperation):
+        matrix, *others = statement.operands
+        first = f"transpose({matrix})" if statement.transposed else matrix
+        return f"{statement.name} = {statement.routine}({', '.join((first, *others))})"
     left = format_expression(statement.access)
     return f"{left} = {_format_terms(statement.terms)}"
 

@@ -8,6 +8,7 @@ from symgrad.errors import ProgramError
 from symgrad.program.definitions import (
     REDUCTIONS,
     Definition,
+    MatrixOperation,
     Program,
     Statement,
     Term,
@@ -40,6 +41,8 @@ def verify(program: Program) -> Program:
         if isinstance(statement, Definition):
             for term in statement.terms:
                 _verify_term(statement, term, shapes, sizes)
+        if isinstance(statement, MatrixOperation):
+            _verify_matrices(statement, shapes)
         known.add(statement.name)
     for name in program.outputs:
         if name not in known:
@@ -69,6 +72,22 @@ def _verify_term(
     for expression in term_expressions(term):
         for symbol in sorted(expression.free_symbols - allowed, key=str):
             _require(False, definition, f"symbol '{symbol}' is neither an index nor a size")
+
+
+def _verify_matrices(statement: MatrixOperation, shapes: dict[str, tuple[sympy.Expr, ...]]) -> None:
+    """Operands are matrices of the sizes that the result has, with its batch axes or none."""
+    matrix = shapes[statement.operands[0]]
+    square = len(matrix) >= 2 and sympy.expand(matrix[-1] - matrix[-2]) == 0
+    _require(square, statement, f"'{statement.operands[0]}' is not square")
+    cores = (2, statement.core)[: len(statement.operands)]
+    _require(len(cores) == len(statement.operands), statement, "it has too many operands")
+    for name, core in zip(statement.operands, cores, strict=True):
+        batch = shapes[name][: len(shapes[name]) - core]
+        _require(
+            batch in ((), statement.batch),
+            statement,
+            f"the batch axes of '{name}' are not those of the result",
+        )
 
 
 def _require(condition: bool, statement: Statement, reason: str) -> None:

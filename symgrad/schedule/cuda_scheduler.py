@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from symgrad.errors import CompileError
 from symgrad.schedule.cuda_apart import index_arrays, scatters, segment_names
 from symgrad.schedule.cuda_contractions import in_squares
 from symgrad.schedule.cuda_nests import accumulate_nest, element_nests, segment_arrays
@@ -21,7 +22,13 @@ from symgrad.schedule.cuda_plan import (
     RunTiles,
     ThreadNest,
 )
-from symgrad.schedule.frozen import FrozenAxis, FrozenDefinition, FrozenIndexCheck, FrozenProgram
+from symgrad.schedule.frozen import (
+    FrozenAxis,
+    FrozenDefinition,
+    FrozenIndexCheck,
+    FrozenProgram,
+    FrozenReshape,
+)
 from symgrad.schedule.fusion import FusedNest, Group, fuse
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.loops import Declare, Node, Parameter, View
@@ -98,8 +105,10 @@ class _CudaScheduler(Scheduler):
                 self.cuda_steps.append(RunGrid(self._grid(nest, [statement]), outputs))
         elif isinstance(statement, FrozenIndexCheck):
             self.cuda_steps.append(CheckIndex(statement))
-        else:
+        elif isinstance(statement, FrozenReshape):
             self.cuda_steps.append(ReshapeArray(statement))
+        else:
+            raise CompileError(f"{statement.formula}: the target cuda has no linear algebra")
 
     def _grid(self, nest: Nest, definitions: Sequence[FrozenDefinition]) -> CudaKernel:
         parameters = [self._parameter(name, "full", None) for name in arrays_of(definitions)]

@@ -14,6 +14,7 @@ from symgrad.program import (
     DType,
     Guard,
     IndexCheck,
+    MatrixOperation,
     Program,
     Reshape,
     Statement,
@@ -31,6 +32,7 @@ from symgrad.schedule.frozen import (
     FrozenDefinition,
     FrozenGuard,
     FrozenIndexCheck,
+    FrozenMatrixOperation,
     FrozenProgram,
     FrozenReshape,
     FrozenStatement,
@@ -118,6 +120,18 @@ def _freeze_statement(statement: Statement, dtypes: dict[str, DType]) -> FrozenS
             size_text(statement.extent),
             statement.array,
             statement.array_axis,
+            formula,
+            line,
+        )
+    if isinstance(statement, MatrixOperation):
+        return FrozenMatrixOperation(
+            statement.name,
+            tuple(size_text(e) for e in statement.shape),
+            statement.dtype,
+            statement.routine,
+            statement.operands,
+            statement.transposed,
+            statement.vector,
             formula,
             line,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symgrad.program.definitions import DType, Reduction, Relation
+from symgrad.program.definitions import DType, MatrixRoutine, Reduction, Relation
 
 __all__ = [
     "Affine",
@@ -19,6 +19,7 @@ __all__ = [
     "FrozenDefinition",
     "FrozenGuard",
     "FrozenIndexCheck",
+    "FrozenMatrixOperation",
     "FrozenProgram",
     "FrozenReshape",
     "FrozenStatement",
@@ -28,6 +29,7 @@ __all__ = [
     "elements_of",
     "indices_of",
     "rename_subscript",
+    "sources_of",
 ]
 
 
@@ -151,7 +153,22 @@ class FrozenIndexCheck:
     line: int = 0
 
 
-FrozenStatement = FrozenDefinition | FrozenReshape | FrozenIndexCheck
+@dataclass(frozen=True, slots=True)
+class FrozenMatrixOperation:
+    """`name = routine(operands)`, by NumPy on the host; see `MatrixOperation`."""
+
+    name: str
+    shape: tuple[str, ...]
+    dtype: DType
+    routine: MatrixRoutine
+    operands: tuple[str, ...]
+    transposed: bool
+    vector: bool
+    formula: str
+    line: int = 0
+
+
+FrozenStatement = FrozenDefinition | FrozenReshape | FrozenIndexCheck | FrozenMatrixOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +211,15 @@ def elements_of(term: FrozenTerm) -> Iterator[Element]:
         for side in (guard.left, guard.right):
             if isinstance(side, Element):
                 yield from _nested(side)
+
+
+def sources_of(
+    statement: FrozenReshape | FrozenIndexCheck | FrozenMatrixOperation,
+) -> tuple[str, ...]:
+    """Arrays that a statement without loops reads as a whole."""
+    if isinstance(statement, FrozenMatrixOperation):
+        return statement.operands
+    return (statement.source,)
 
 
 def _nested(element: Element) -> Iterator[Element]:

@@ -23,6 +23,7 @@ from symgrad.schedule.frozen import (
     Operation,
     elements_of,
     indices_of,
+    sources_of,
 )
 from symgrad.schedule.scans import find_scan
 from symgrad.schedule.terms import guard_solution
@@ -211,7 +212,8 @@ class _Placer:
                 for element in elements_of(term):
                     phase = max(phase, self._after(element, index, kind))
         else:
-            phase = self._after(Element(statement.source, ()), None, kind)
+            reads = (Element(name, ()) for name in sources_of(statement))
+            phase = max(self._after(element, None, kind) for element in reads)
         self.phases[name] = phase
 
     def _sample_index(

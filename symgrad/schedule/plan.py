@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from symgrad.program.definitions import DType, Reduction
 from symgrad.schedule.frozen import (
     FrozenIndexCheck,
+    FrozenMatrixOperation,
     FrozenProgram,
     FrozenReshape,
     Operation,
@@ -17,6 +18,7 @@ __all__ = [
     "Accumulator",
     "Buffer",
     "CheckIndex",
+    "OperateOnMatrices",
     "ReshapeArray",
     "RunTiled",
     "RunWhole",
@@ -106,7 +108,14 @@ class CheckIndex:
     statement: FrozenIndexCheck
 
 
-Step = RunTiled | RunWhole | ReshapeArray | CheckIndex
+@dataclass(frozen=True, slots=True)
+class OperateOnMatrices:
+    """Calls a routine of linear algebra."""
+
+    statement: FrozenMatrixOperation
+
+
+Step = RunTiled | RunWhole | ReshapeArray | CheckIndex | OperateOnMatrices
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from symgrad.schedule.frozen import (
     Element,
     FrozenDefinition,
     FrozenIndexCheck,
+    FrozenMatrixOperation,
     FrozenProgram,
     FrozenReshape,
     Operation,
     elements_of,
+    sources_of,
 )
 from symgrad.schedule.fusion import MOST_FUNCTIONS, Group, cut, fuse, group_nests
 from symgrad.schedule.guarding import NestContext
@@ -28,6 +30,7 @@ from symgrad.schedule.plan import (
     Accumulator,
     Buffer,
     CheckIndex,
+    OperateOnMatrices,
     ReshapeArray,
     RunTiled,
     RunWhole,
@@ -102,6 +105,8 @@ class Scheduler:
                 self.steps.append(ReshapeArray(statement))
             elif isinstance(statement, FrozenIndexCheck):
                 self.steps.append(CheckIndex(statement))
+            elif isinstance(statement, FrozenMatrixOperation):
+                self.steps.append(OperateOnMatrices(statement))
         self._whole_kernel(run)
 
     def _whole_kernel(self, definitions: list[FrozenDefinition]) -> None:
@@ -131,7 +136,7 @@ class Scheduler:
         needed = set(self.program.outputs)
         for statement in self.program.statements:
             if not isinstance(statement, FrozenDefinition):
-                needed.add(statement.source)
+                needed.update(sources_of(statement))
             elif statement.name not in produced:
                 needed.update(arrays_of([statement]))
         for group in groups:

@@ -8,10 +8,12 @@ from dataclasses import replace
 import sympy
 
 from symgrad.program import (
+    SOLVES,
     Access,
     Axis,
     Definition,
     IndexCheck,
+    MatrixOperation,
     Program,
     Reshape,
     Statement,
@@ -39,7 +41,7 @@ def drop_zeros(program: Program) -> Program:
     zeros: set[str] = set()
     kept: list[Statement] = []
     for statement in program.definitions:
-        if isinstance(statement, Reshape) and statement.source in zeros:
+        if _is_zero(statement, zeros):
             indices = [index_symbol(f"z{k}") for k in range(len(statement.shape))]
             axes = tuple(Axis(i, e) for i, e in zip(indices, statement.shape, strict=True))
             statement = Definition(statement.name, axes, statement.dtype, (), statement.origin)
@@ -53,6 +55,13 @@ def drop_zeros(program: Program) -> Program:
                 zeros.add(statement.name)
         kept.append(statement)
     return with_definitions(program, kept)
+
+
+def _is_zero(statement: Statement, zeros: set[str]) -> bool:
+    """Whether a statement that is no definition is 0 because of what it reads: solve(A, 0)."""
+    if isinstance(statement, MatrixOperation):
+        return statement.routine in SOLVES and statement.operands[1] in zeros
+    return isinstance(statement, Reshape) and statement.source in zeros
 
 
 def _read_zeros(term: Term, zeros: set[str]) -> Term:
@@ -121,6 +130,8 @@ def _key(statement: Statement) -> object:
         return ("reshape", statement.source, statement.shape)
     if isinstance(statement, IndexCheck):
         return ("index", statement.source, statement.extent)
+    if isinstance(statement, MatrixOperation):
+        return replace(statement, name="", origin=None)
     outer = {index: position for position, index in enumerate(statement.indices)}
     terms = []
     for term in statement.terms:

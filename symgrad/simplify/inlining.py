@@ -22,6 +22,7 @@ from symgrad.program import (
     Statement,
     Term,
     accesses,
+    dependencies,
     is_floating,
     is_index,
     term_accesses,
@@ -85,7 +86,8 @@ def _inline(program: Program, copies: bool) -> Program:
 
 def _collect_uses(program: Program) -> dict[str, list[_Use]]:
     uses: dict[str, list[_Use]] = defaultdict(list)
-    blocked = {s.source for s in program.definitions if not isinstance(s, Definition)}
+    others = [s for s in program.definitions if not isinstance(s, Definition)]
+    blocked = {name for statement in others for name in dependencies(statement)}
     for statement in program.definitions:
         if isinstance(statement, Definition):
             for term in statement.terms:

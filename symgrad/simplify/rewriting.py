@@ -13,6 +13,7 @@ from symgrad.program import (
     Definition,
     Guard,
     IndexCheck,
+    MatrixOperation,
     Program,
     Reshape,
     Statement,
@@ -96,6 +97,8 @@ def rename_access(statement: Statement, names: dict[str, str]) -> Statement:
         return replace(statement, source=names.get(statement.source, statement.source))
     if not any(name in names for name in dependencies(statement)):
         return statement
+    if isinstance(statement, MatrixOperation):
+        return replace(statement, operands=tuple(names.get(n, n) for n in statement.operands))
 
     def rule(access: Access) -> Access:
         return Access(names.get(access.name, access.name), *access.subscripts)

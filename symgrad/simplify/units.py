@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import sympy
 
-from symgrad.program import Access, Axis, Definition, Program, Statement, Term
+from symgrad.program import Access, Axis, Definition, Program, Statement, Term, dependencies
 from symgrad.program import functions as f
 from symgrad.simplify.rewriting import map_term, merge_terms, with_definitions
 
@@ -16,7 +16,9 @@ __all__ = ["drop_unit_axes"]
 def drop_unit_axes(program: Program) -> Program:
     """t[i,q] with q < 1 -> t[i], Σ_q [q < 1] f(q) -> f(0): outputs and sources keep their shape."""
     fixed = set(program.outputs)
-    fixed.update(s.source for s in program.definitions if not isinstance(s, Definition))
+    for statement in program.definitions:
+        if not isinstance(statement, Definition):
+            fixed.update(dependencies(statement))
     removed: dict[str, tuple[int, ...]] = {}
     kept: list[Statement] = []
     for statement in program.definitions:

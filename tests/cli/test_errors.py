@@ -228,9 +228,14 @@ OPERATIONS = [
     Case("sort", body("return np.sort(x)  # here"), ("np.sort: ", "an index array")),
     Case("fft", body("return np.fft.fft(x)  # here"), ("np.fft.fft: ", "cannot be captured")),
     Case(
+        "eigenvalues",
+        body("return np.linalg.eigh(A)  # here", arguments='A: Float64[Array, "n n"]'),
+        ("np.linalg.eigh: ", "cannot be captured", "factorisations are not captured"),
+    ),
+    Case(
         "solve",
-        body("return np.linalg.solve(A, A)  # here", arguments='A: Float64[Array, "n n"]'),
-        ("np.linalg.solve: ", "cannot be captured", "factorisations are not captured"),
+        body("return np.linalg.solve(A, A)  # here", arguments='A: Float64[Array, "n m"]'),
+        ("np.linalg.solve: ", "'A' has shape (n, m)", "only square matrices", "f64[n, n]"),
     ),
     Case(
         "gamma",
