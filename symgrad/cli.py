@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="overwrite a file that symgrad did not write"
     )
     compiling.add_argument(
-        "--no-warm", action="store_true", help="leave compilation to the first import"
+        "--no-warm", action="store_true", help="leave compilation to the first calls"
     )
     compiling.add_argument(
         "--cc",
@@ -212,7 +212,7 @@ def _compile(options: argparse.Namespace) -> int:
         raise ModelError("--cc is for --target cuda: the other targets have no kernels for a GPU")
     with console.status("deriving and emitting …"):
         compiled = compile_file(request)
-    kernels = compiled.text.count("@njit(\n") + compiled.text.count('@njit("')
+    kernels = compiled.text.count("@_kernel(")
     if kernels and not options.no_warm:
         with console.status(f"compiling {kernels} kernels …"), compiled.timings.stage("compile"):
             warm(compiled.path)

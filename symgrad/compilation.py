@@ -178,13 +178,14 @@ def check_output(path: Path, force: bool) -> None:
 
 
 def warm(path: Path) -> None:
-    """Imports the module once, which compiles its kernels into the cache beside it.
+    """Imports the module and compiles its kernels into the cache beside it.
 
     Raises:
         CompileError: a kernel does not compile: a defect of symgrad, not of the model.
     """
     try:
-        import_file(path)
+        for kernel in getattr(import_file(path), "_KERNELS", ()):
+            kernel.compiled()
     except Exception as error:
         raise CompileError(
             f"'{path}' was written, but its kernels do not compile; this is a defect of symgrad. "

@@ -51,15 +51,14 @@ class PrintedProgram:
     signatures: tuple[tuple[str, str], ...] = ()
 
 
-def print_schedule(schedule: Schedule, helpers: dict[str, None], options: str) -> PrintedProgram:
+def print_schedule(schedule: Schedule, helpers: dict[str, None]) -> PrintedProgram:
     """Numba kernels and the lines that call them.
 
     Args:
         schedule: what is printed.
         helpers: receives the names of the helper functions that the kernels call.
-        options: name of the dictionary of compiler options in the module.
     """
-    return _HostPrinter(schedule, helpers, options).run()
+    return _HostPrinter(schedule, helpers).run()
 
 
 def shape_text(shape: Iterable[str]) -> str:
@@ -117,11 +116,10 @@ def extent_checks(program: FrozenProgram) -> list[str]:
 
 
 class _HostPrinter:
-    def __init__(self, schedule: Schedule, helpers: dict[str, None], options: str) -> None:
+    def __init__(self, schedule: Schedule, helpers: dict[str, None]) -> None:
         self.schedule = schedule
         self.program = schedule.program
         self.helpers = helpers
-        self.options = options
         self.kernels: list[str] = []
         self.body: list[str] = extent_checks(self.program)
         taken = {*RESERVED, *self.program.sizes, *(s.name for s in self.program.statements)}
@@ -148,7 +146,7 @@ class _HostPrinter:
     def _define(self, printed: PrintedKernel) -> None:
         parameters = ", ".join(printed.parameter_names())
         lines = [
-            f'@njit("{printed.signature()}", **{self.options})',
+            f'@_kernel("{printed.signature()}")',
             f"def {printed.name}({parameters}):",
             *("    " + line for line in printed.lines or ["pass"]),
         ]
@@ -159,7 +157,7 @@ class _HostPrinter:
         self._define(printed)
         for buffer in step.outputs:
             self.body.append(_allocation(buffer.name, buffer.shape, buffer))
-        self.body.append(f"{printed.name}({', '.join(printed.parameter_names())})")
+        self.body.append(f"{printed.name}.call({', '.join(printed.parameter_names())})")
 
     def _tiled(self, step: RunTiled) -> None:
         printed = print_kernel(step.kernel, self.helpers)
@@ -171,8 +169,7 @@ class _HostPrinter:
         if not sample.isidentifier():
             sample = self.allocate("samples")
             self.body.append(f"{sample} = {_clamped(step.sample)}")
-        address = f"{printed.name}_address"
-        self._define_blocks(printed, sample, address)
+        self._define_blocks(printed, sample)
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
         workers = self.allocate("workers")
         counted = [sample, step.work, self._block_size(step)]
@@ -204,12 +201,12 @@ class _HostPrinter:
         sizes = _sizes_passed(sample, printed)
         self.body += [
             f"if {blocks} > 1:",
-            f"    {printed.name}_blocks("
-            f"{', '.join([address, workers, blocks, tile, *sizes, *arguments])})",
+            f"    {printed.name}_blocks.call("
+            f"{', '.join([f'{printed.name}.address()', workers, blocks, tile, *sizes, *arguments])})",
             "else:",
             f"    for start in range(0, {sample}, {tile}):",
             f"        rows = min({tile}, {sample} - start)",
-            f"        {printed.name}({', '.join(_tile_arguments(printed, names, '0', '0'))})",
+            f"        {printed.name}.call({', '.join(_tile_arguments(printed, names, '0', '0'))})",
         ]
         for accumulator in step.accumulators:
             name = accumulator.buffer.name
@@ -217,7 +214,7 @@ class _HostPrinter:
             if accumulator.reduction == "peak":
                 self.body.append(f"{name}[~np.isfinite({name})] = 0.0")
 
-    def _define_blocks(self, printed: PrintedKernel, sample: str, address: str) -> None:
+    def _define_blocks(self, printed: PrintedKernel, sample: str) -> None:
         """The thin parallel wrapper: a worker takes whole blocks, a block its tiles in order.
 
         Workers are as many as threads, and each has scratch of its own; partial sums belong to
@@ -232,10 +229,7 @@ class _HostPrinter:
         call = _tile_arguments(printed, own, "worker", "block")
         call = call if len(call) > 1 else [*call, ""]
         lines = [
-            f"{address} = _address_of({printed.name})",
-            "",
-            "",
-            f'@njit("void({", ".join(types)})", parallel=True, **{self.options})',
+            f'@_kernel("void({", ".join(types)})", parallel=True)',
             f"def {printed.name}_blocks("
             f"{', '.join(['address', 'workers', 'blocks', 'tile', *sizes, *names])}):",
             "    for worker in prange(workers):",

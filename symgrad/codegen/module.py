@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,8 @@ from symgrad.schedule.plan import ScheduleOptions
 from symgrad.schedule.scheduler import schedule
 
 __all__ = ["FunctionCode", "ModuleCode", "Target", "emit_module"]
+
+_KERNEL_NAME = re.compile(r"^@_kernel\(.*\)\ndef (\w+)\(", re.MULTILINE)
 
 Target = Literal["cpu", "numpy", "cuda"]
 
@@ -96,6 +99,8 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
     kernels = [*values["helpers"], *(kernel for f in functions for kernel in f["kernels"])]
     identity = hashlib.sha256("\n".join(kernels).encode()).hexdigest()[:16]
     template = "cuda.py.jinja" if module.target == "cuda" else "module.py.jinja"
+    names = [name for kernel in kernels for name in _KERNEL_NAME.findall(kernel)]
+    values["kernel_names"] = names
     text = render(template, {**values, "identity": identity})
     if module.target == "cuda":
         # Folders of kernels compiled ahead belong to one text of the module, the template's too.
@@ -103,7 +108,7 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         text = render(template, {**values, "identity": identity})
     imports = {
         "uses_math": "math." in text,
-        "uses_njit": "@njit" in text,
+        "uses_njit": "njit(" in text,
         "uses_prange": "prange(" in text,
         "uses_sys": "sys." in text,
     }
@@ -159,7 +164,7 @@ def _print(
         return print_numpy(program, helpers)
     if target == "cuda":
         return print_cuda(schedule_cuda(program, CudaOptions()), helpers)
-    return print_schedule(schedule(program, options), helpers, "_OPTIONS")
+    return print_schedule(schedule(program, options), helpers)
 
 
 def _function_values(
