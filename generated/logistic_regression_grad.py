@@ -41,17 +41,39 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_79e7f7bc61eb10a7"
+__name__ = "symgrad_module_fbd16f03ad2bb593"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -145,9 +167,8 @@ def _softplus(x):
 # --- kernels of loss ---------------------------------------------------------------------------
 
 
-@njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1])"
 )
 def _loss_1(rows, d, w, X, b, z, y, loss):
     # z[i] = Σ_j w[j]·X[i,j] + b
@@ -179,13 +200,9 @@ def _loss_1(rows, d, w, X, b, z, y, loss):
     loss[0] += loss_sum
 
 
-_loss_1_address = _address_of(_loss_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_1_blocks(address, workers, blocks, tile, n, d, w, X, b, z, y, loss):
     for worker in prange(workers):
@@ -210,9 +227,8 @@ def _loss_1_blocks(address, workers, blocks, tile, n, d, w, X, b, z, y, loss):
                 )
 
 
-@njit(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
     # z[i] = Σ_j w[j]·X[i,j] + b
@@ -269,13 +285,9 @@ def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
             w_bar[j] += z_bar_here * X[i, j]
 
 
-_loss_grad_1_address = _address_of(_loss_grad_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     address, workers, blocks, tile, n, d, w, X, b, z, y, loss, z_bar, w_bar, b_bar
@@ -307,6 +319,8 @@ def _loss_grad_1_blocks(
 
 
 __name__ = _OWN_NAME
+
+_KERNELS: tuple[_Kernel, ...] = _loss_1, _loss_1_blocks, _loss_grad_1, _loss_grad_1_blocks
 
 # --- loss --------------------------------------------------------------------------------------
 
@@ -344,13 +358,13 @@ def _run_loss(d, n, w, b, X, y):
     loss_blocks = np.zeros((blocks2, 1), np.float64)
     z_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks(
-            _loss_1_address, workers2, blocks2, tile, n, d, w, X, b, z_tile, y, loss_blocks
+        _loss_1_blocks.call(
+            _loss_1.address(), workers2, blocks2, tile, n, d, w, X, b, z_tile, y, loss_blocks
         )
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_1(
+            _loss_1.call(
                 rows,
                 d,
                 w,
@@ -374,8 +388,8 @@ def _run_loss_grad(d, n, w, b, X, y):
     z_tile = np.empty((workers2, tile), np.float64)
     z_bar_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _loss_grad_1_blocks(
-            _loss_grad_1_address,
+        _loss_grad_1_blocks.call(
+            _loss_grad_1.address(),
             workers2,
             blocks2,
             tile,
@@ -394,7 +408,7 @@ def _run_loss_grad(d, n, w, b, X, y):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_grad_1(
+            _loss_grad_1.call(
                 rows,
                 d,
                 n,

@@ -43,17 +43,39 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_96298a24c7059c2f"
+__name__ = "symgrad_module_b1465c5790808056"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -82,9 +104,8 @@ else:
 # --- kernels of loss ---------------------------------------------------------------------------
 
 
-@njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])"
 )
 def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
@@ -189,13 +210,9 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     loss_total[0] += total3
 
 
-_loss_1_address = _address_of(_loss_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_1_blocks(
     address, workers, blocks, tile, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total
@@ -225,9 +242,8 @@ def _loss_1_blocks(
                 )
 
 
-@njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1])"
 )
 def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
     # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
@@ -241,9 +257,8 @@ def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
     loss[0] = loss_total[0] + penalty * t9[0] / 2.0
 
 
-@njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], boolean[:, ::1], boolean[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], boolean[:, ::1], boolean[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])"
 )
 def _loss_grad_1(
     rows,
@@ -503,13 +518,9 @@ def _loss_grad_1(
             V_bar_total[k, j] += total3
 
 
-_loss_grad_1_address = _address_of(_loss_grad_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     address,
@@ -569,9 +580,8 @@ def _loss_grad_1_blocks(
                 )
 
 
-@njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1], float64[:, ::1], float64[:, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar):
     # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
@@ -590,6 +600,15 @@ def _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, 
 
 
 __name__ = _OWN_NAME
+
+_KERNELS: tuple[_Kernel, ...] = (
+    _loss_1,
+    _loss_1_blocks,
+    _loss_2,
+    _loss_grad_1,
+    _loss_grad_1_blocks,
+    _loss_grad_2,
+)
 
 # --- loss --------------------------------------------------------------------------------------
 
@@ -648,8 +667,8 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     loss_total_blocks = np.zeros((blocks2, 1), np.float64)
     t3_tile = np.empty((workers2, tile, p), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks(
-            _loss_1_address,
+        _loss_1_blocks.call(
+            _loss_1.address(),
             workers2,
             blocks2,
             tile,
@@ -668,7 +687,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_1(
+            _loss_1.call(
                 rows,
                 r,
                 p,
@@ -685,7 +704,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     loss_total = _combine(loss_total_blocks) * (0.5)
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
-    _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss)
+    _loss_2.call(r, p, t9_total, V, t9, loss_total, penalty, loss)
     return (loss[0],)
 
 
@@ -704,8 +723,8 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     t3_tile = np.empty((workers2, p, tile), np.float64)
     matmul1_bar_tile = np.empty((workers2, p, tile), np.float64)
     if blocks2 > 1:
-        _loss_grad_1_blocks(
-            _loss_grad_1_address,
+        _loss_grad_1_blocks.call(
+            _loss_grad_1.address(),
             workers2,
             blocks2,
             tile,
@@ -732,7 +751,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_grad_1(
+            _loss_grad_1.call(
                 rows,
                 r,
                 p,
@@ -760,7 +779,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
     V_bar = np.empty((p, r), np.float64)
-    _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar)
+    _loss_grad_2.call(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar)
     values = (loss[0],)
     return values, (
         U_bar,

@@ -53,17 +53,39 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_99c8f1ca7a6b8e5b"
+__name__ = "symgrad_module_afdb7d7322963a51"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -190,9 +212,8 @@ def _finite_or_zero(x):
 # --- kernels of loss ---------------------------------------------------------------------------
 
 
-@njit(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])"
 )
 def _loss_1(
     rows,
@@ -342,13 +363,9 @@ def _loss_1(
     loss[0] += loss_sum
 
 
-_loss_1_address = _address_of(_loss_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_1_blocks(
     address,
@@ -404,9 +421,8 @@ def _loss_1_blocks(
                 )
 
 
-@njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
 )
 def _loss_grad_1(
     rows,
@@ -808,13 +824,9 @@ def _loss_grad_1(
         b2_bar[l] += b2_bar_sum
 
 
-_loss_grad_1_address = _address_of(_loss_grad_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     address,
@@ -889,6 +901,8 @@ def _loss_grad_1_blocks(
 
 __name__ = _OWN_NAME
 
+_KERNELS: tuple[_Kernel, ...] = _loss_1, _loss_1_blocks, _loss_grad_1, _loss_grad_1_blocks
+
 # --- loss --------------------------------------------------------------------------------------
 
 
@@ -949,8 +963,8 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     logsumexp1_largest_tile = np.empty((workers2, tile), np.float64)
     logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks(
-            _loss_1_address,
+        _loss_1_blocks.call(
+            _loss_1.address(),
             workers2,
             blocks2,
             tile,
@@ -975,7 +989,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_1(
+            _loss_1.call(
                 rows,
                 d,
                 h,
@@ -1021,8 +1035,8 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     hidden_bar_tile = np.empty((workers2, h, tile), np.float64)
     t1_bar_tile = np.empty((workers2, h, tile), np.float64)
     if blocks2 > 1:
-        _loss_grad_1_blocks(
-            _loss_grad_1_address,
+        _loss_grad_1_blocks.call(
+            _loss_grad_1.address(),
             workers2,
             blocks2,
             tile,
@@ -1055,7 +1069,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_grad_1(
+            _loss_grad_1.call(
                 rows,
                 d,
                 h,

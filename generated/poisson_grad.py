@@ -49,17 +49,39 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_99cac6ec4f5648a2"
+__name__ = "symgrad_module_3c03b74a03c04d0f"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -227,9 +249,8 @@ def _gammaln(x):
 # --- kernels of loss ---------------------------------------------------------------------------
 
 
-@njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
@@ -264,13 +285,9 @@ def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
     loss[0] += loss_sum
 
 
-_loss_1_address = _address_of(_loss_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_1_blocks(address, workers, blocks, tile, n, p, beta, X, offset, eta, loss_exp, y, loss):
     for worker in prange(workers):
@@ -296,9 +313,8 @@ def _loss_1_blocks(address, workers, blocks, tile, n, p, beta, X, offset, eta, l
                 )
 
 
-@njit(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
@@ -353,13 +369,9 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, bet
             beta_bar[j] += matmul1_bar_here * X[i, j]
 
 
-_loss_grad_1_address = _address_of(_loss_grad_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     address, workers, blocks, tile, n, p, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar
@@ -390,9 +402,8 @@ def _loss_grad_1_blocks(
                 )
 
 
-@njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
@@ -489,13 +500,9 @@ def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
                 hessian[j, k] += X[i, k] * hessian_pair_here
 
 
-_loss_hessian_1_address = _address_of(_loss_hessian_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_hessian_1_blocks(
     address, workers, blocks, tile, n, p, beta, X, offset, eta, t1, hessian_pair, hessian
@@ -524,6 +531,15 @@ def _loss_hessian_1_blocks(
 
 
 __name__ = _OWN_NAME
+
+_KERNELS: tuple[_Kernel, ...] = (
+    _loss_1,
+    _loss_1_blocks,
+    _loss_grad_1,
+    _loss_grad_1_blocks,
+    _loss_hessian_1,
+    _loss_hessian_1_blocks,
+)
 
 # --- loss --------------------------------------------------------------------------------------
 
@@ -565,8 +581,8 @@ def _run_loss(p, n, beta, X, offset, y):
     eta_tile = np.empty((workers2, tile), np.float64)
     loss_exp_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks(
-            _loss_1_address,
+        _loss_1_blocks.call(
+            _loss_1.address(),
             workers2,
             blocks2,
             tile,
@@ -583,7 +599,7 @@ def _run_loss(p, n, beta, X, offset, y):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_1(
+            _loss_1.call(
                 rows,
                 p,
                 beta,
@@ -608,8 +624,8 @@ def _run_loss_grad(p, n, beta, X, offset, y):
     t1_tile = np.empty((workers2, tile), np.float64)
     matmul1_bar_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _loss_grad_1_blocks(
-            _loss_grad_1_address,
+        _loss_grad_1_blocks.call(
+            _loss_grad_1.address(),
             workers2,
             blocks2,
             tile,
@@ -628,7 +644,7 @@ def _run_loss_grad(p, n, beta, X, offset, y):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_grad_1(
+            _loss_grad_1.call(
                 rows,
                 p,
                 n,
@@ -726,8 +742,8 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
     t1_tile = np.empty((workers2, tile), np.float64)
     hessian_pair_tile = np.empty((workers2, tile, p), np.float64)
     if blocks2 > 1:
-        _loss_hessian_1_blocks(
-            _loss_hessian_1_address,
+        _loss_hessian_1_blocks.call(
+            _loss_hessian_1.address(),
             workers2,
             blocks2,
             tile,
@@ -744,7 +760,7 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_hessian_1(
+            _loss_hessian_1.call(
                 rows,
                 p,
                 beta,

@@ -198,11 +198,11 @@ class _HostPrinter:
         arrays = {p.view.name: p.view.array for p in printed.parameters}
         names = {name: {**parts, **tiles}.get(array, array) for name, array in arrays.items()}
         arguments = [names[p.view.name] for p in printed.parameters]
-        sizes = _sizes_passed(sample, printed)
+        address = f"{printed.name}.address()"
+        passed = [address, workers, blocks, tile, *_sizes_passed(sample, printed), *arguments]
         self.body += [
             f"if {blocks} > 1:",
-            f"    {printed.name}_blocks.call("
-            f"{', '.join([f'{printed.name}.address()', workers, blocks, tile, *sizes, *arguments])})",
+            f"    {printed.name}_blocks.call({', '.join(passed)})",
             "else:",
             f"    for start in range(0, {sample}, {tile}):",
             f"        rows = min({tile}, {sample} - start)",
