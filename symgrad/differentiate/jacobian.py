@@ -20,6 +20,7 @@ import sympy
 from symgrad.differentiate.entries import Entry, Jacobian
 from symgrad.differentiate.linearise import Partial, linearise
 from symgrad.differentiate.masks import mask_of, pull_selection
+from symgrad.differentiate.matrix_entries import expand_operation
 from symgrad.differentiate.scalar import is_total
 from symgrad.differentiate.ties import (
     components,
@@ -36,6 +37,7 @@ from symgrad.program import (
     Definition,
     Guard,
     IndexCheck,
+    MatrixOperation,
     Program,
     Reshape,
     Statement,
@@ -81,7 +83,7 @@ class JacobianBuilder:
             DifferentiationError: a statement that an output depends on has no derivative.
         """
         columns = self.index.axes(self.shapes[wrt])
-        sweep = _Sweep(self, wrt, columns, outputs)
+        sweep = Sweep(self, wrt, columns, outputs)
         sweep.run()
         found = []
         for name in outputs:
@@ -116,7 +118,7 @@ class JacobianBuilder:
         )
 
 
-class _Sweep:
+class Sweep:
     """One forward walk: the Jacobians of all arrays by one argument."""
 
     def __init__(
@@ -132,6 +134,7 @@ class _Sweep:
         self.needed = _needed(builder.base, outputs)
         self.indices: dict[str, tuple[sympy.Symbol, ...]] = {}
         self.entries: dict[str, tuple[Entry, ...]] = {}
+        self.anchors: dict[str, str] = {}  # of arrays that the program does not compute
 
     def run(self) -> None:
         own = self.builder.index.axes(self.builder.shapes[self.wrt])
@@ -147,9 +150,11 @@ class _Sweep:
             if not any(name in self.entries for name in dependencies(statement)):
                 continue
             if isinstance(statement, Definition):
-                self._definition(statement)
+                self.definition(statement)
             elif isinstance(statement, Reshape):
                 self._reshape(statement)
+            elif isinstance(statement, MatrixOperation):
+                expand_operation(self, statement)
             else:
                 kind = type(statement).__name__
                 raise DifferentiationError(f"'{statement.name}': {kind} has no Jacobian")
@@ -176,12 +181,12 @@ class _Sweep:
 
     # --- statements ------------------------------------------------------------------------------
 
-    def _definition(self, statement: Definition) -> None:
-        linear = linearise(
-            statement, self.builder.dtypes, frozenset(self.entries), self.builder.fresh
-        )
+    def definition(self, statement: Definition, active: frozenset[str] | None = None) -> None:
+        """The entries of a definition, from those of what it reads among the active arrays."""
+        active = frozenset(self.entries) if active is None else active
+        linear = linearise(statement, self.builder.dtypes, active, self.builder.fresh)
         for helper in linear.auxiliary:
-            self._add(statement.name, helper)
+            self.add(statement.name, helper)
         if not linear.partials:
             return
         found: list[Entry] = []
@@ -191,7 +196,7 @@ class _Sweep:
                 if product is not None:
                     found.append(product)
         self.indices[statement.name] = statement.indices
-        self.entries[statement.name] = tuple(self._merge(statement, found))
+        self.entries[statement.name] = tuple(self.merge(statement, found))
 
     def _reshape(self, statement: Reshape) -> None:
         """Same order of elements, other axes: units are re-indexed, anything else is stored."""
@@ -210,7 +215,7 @@ class _Sweep:
         definition = self._materialise(source, self.entries[source])
         name = self.builder.fresh(f"{statement.name}_by_{self.wrt}")
         extents = (*statement.shape, *(axis.extent for axis in self.columns))
-        self._add(
+        self.add(
             statement.name,
             Reshape(name, extents, statement.dtype, definition.name, statement.origin),
         )
@@ -291,7 +296,7 @@ class _Sweep:
 
     # --- sums of entries -------------------------------------------------------------------------
 
-    def _merge(self, statement: Definition, entries: list[Entry]) -> list[Entry]:
+    def merge(self, statement: Definition, entries: list[Entry]) -> list[Entry]:
         """f·a + f·b -> f·(a + b) where that needs no more loops than a or b do alone."""
         groups: dict[frozenset[Guard], list[Entry]] = {}
         for entry in entries:
@@ -345,7 +350,7 @@ class _Sweep:
             terms = (Term(sympy.Add(*(term.body for term in terms))),)
         name = self.builder.fresh(f"{statement.name}_by_{self.wrt}")
         definition = Definition(name, axes, statement.dtype, terms, statement.origin)
-        self._add(statement.name, definition)
+        self.add(statement.name, definition)
         if not all(self._is_finite(term.body) for term in terms):
             self.builder.unsafe.add(name)
         return definition.access
@@ -363,10 +368,19 @@ class _Sweep:
             tuple(entry.term() for entry in entries),
         )
         is_argument = name == self.wrt
-        self._add("" if is_argument else name, definition)
+        self.add("" if is_argument else name, definition)
         return definition
 
-    def _add(self, after: str, statement: Statement) -> None:
+    def stand_in(self, name: str, other: str, after: str) -> None:
+        """Lets a name have the entries of another array; what they need is added `after`."""
+        self.entries[name], self.indices[name] = self.entries[other], self.indices[other]
+        self.builder.dtypes[name] = self.builder.dtypes[other]
+        self.builder.shapes[name] = self.builder.shapes[other]
+        self.anchors[name] = after
+
+    def add(self, after: str, statement: Statement) -> None:
+        """Adds a statement to the program, behind one that it has."""
+        after = self.anchors.get(after, after)
         self.builder.added.setdefault(after, []).append(statement)
         self.builder.dtypes[statement.name] = statement.dtype
         self.builder.shapes[statement.name] = statement.shape

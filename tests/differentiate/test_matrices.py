@@ -11,6 +11,8 @@ from scipy import linalg
 
 from symgrad.capture import capture
 from symgrad.differentiate import pull_back, push_forward
+from symgrad.differentiate.jacobian import JacobianBuilder
+from symgrad.differentiate.pattern import dense_definition
 from symgrad.program import MatrixOperation, Program, evaluate
 from symgrad.simplify import simplify
 from tests.support import assert_close, build
@@ -156,6 +158,47 @@ def test_forward_over_reverse_is_symmetric(name: str, rng: np.random.Generator) 
     left = np.sum(u * evaluate(program, {**given, tangent: v})[program.outputs[-1]])
     right = np.sum(v * evaluate(program, {**given, tangent: u})[program.outputs[-1]])
     assert_close(np.asarray(left), np.asarray(right), 1e-10, what=name)
+
+
+def _dense(program: Program, pairs: list[tuple[str, str]]) -> tuple[Program, list[str]]:
+    """∂output/∂argument as plain arrays, simplified, by forward accumulation."""
+    builder = JacobianBuilder(program)
+    names = []
+    for output, argument in pairs:
+        (jacobian,) = builder.expand(argument, (output,))
+        names.append(builder.fresh(f"{output}_by_{argument}"))
+        builder.define(dense_definition(jacobian, names[-1]))
+    return simplify(builder.program(names), without={"stabilise"}).program, names
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", CASES)
+def test_whole_jacobians_and_hessians_equal_torch(name: str, rng: np.random.Generator) -> None:
+    torch = pytest.importorskip("torch")
+    arguments = arguments_of(name, rng)
+    tensors = tuple(torch.from_numpy(v.copy()) for v in arguments.values())
+    function, theirs, x, b = CASES[name]
+    program = program_of(name)
+    dense, names = _dense(program, [(program.outputs[0], "x"), (program.outputs[0], "b")])
+    values = evaluate(dense, arguments)
+    expected = torch.autograd.functional.jacobian(lambda *a: theirs(torch, *a), tensors)
+    for mine, wanted in zip(names, expected, strict=True):
+        wanted = wanted.numpy()
+        assert_close(values[mine], wanted, 1e-9, atol=1e-11 * np.max(np.abs(wanted)), what=name)
+
+    scalar = capture(
+        lambda x, b: np.sum(np.sin(function(x, b))), shapes={"x": x, "b": b}, name="f"
+    ).program
+    gradient = pull_back(scalar, ("x", "b"), unit_seed=True)
+    pairs = [(adjoint, by) for adjoint in gradient.adjoints for by in ("x", "b")]
+    dense, names = _dense(gradient.program, pairs)
+    values = evaluate(dense, arguments)
+    hessian = torch.autograd.functional.hessian(
+        lambda *a: torch.sin(theirs(torch, *a)).sum(), tensors
+    )
+    for mine, wanted in zip(names, [block for row in hessian for block in row], strict=True):
+        wanted = wanted.numpy()
+        assert_close(values[mine], wanted, 1e-9, atol=1e-11 * np.max(np.abs(wanted)), what=name)
 
 
 # --- singular matrices ---------------------------------------------------------------------------
