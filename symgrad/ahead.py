@@ -19,7 +19,14 @@ from symgrad.compilation import Request, compile_file
 from symgrad.errors import CompileError, ModelError
 from symgrad.modules import import_file
 
-__all__ = ["KernelReport", "compile_ahead", "format_reports", "kernel_table", "parse_capabilities"]
+__all__ = [
+    "KernelReport",
+    "compile_ahead",
+    "compile_kernel",
+    "format_reports",
+    "kernel_table",
+    "parse_capabilities",
+]
 
 _REGISTERS = re.compile(r"used (\d+) registers", re.IGNORECASE)
 _SPILLS = re.compile(r"(\d+) bytes spill (?:stores|loads)")
@@ -93,17 +100,21 @@ def compile_ahead(path: Path, capabilities: Sequence[int]) -> tuple[KernelReport
         folder.mkdir()
         for name, types in signatures.items():
             for number, signature in enumerate(types):
-                text, binary, report = _compile(module, name, signature, capability)
+                text, binary, report = compile_kernel(module, name, signature, capability)
                 (folder / f"{name}.{number}.ptx").write_text(text, encoding="utf-8")
                 (folder / f"{name}.{number}.cubin").write_bytes(binary)
                 reports.append(report)
     return tuple(reports)
 
 
-def _compile(
+def compile_kernel(
     module: ModuleType, name: str, signature: str, capability: int
 ) -> tuple[str, bytes, KernelReport]:
-    """The PTX of a kernel, what it assembles to, and the assembler's report."""
+    """The PTX of a kernel, what it assembles to, and the assembler's report.
+
+    Raises:
+        CompileError: the toolchain is missing, or the kernel does not compile.
+    """
     try:
         from cuda.core import Linker, LinkerOptions, ObjectCode
         from numba import cuda
