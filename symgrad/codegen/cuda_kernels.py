@@ -132,7 +132,7 @@ class _CudaPrinter(CudaSquares):
         own = self.sum_names[local]
         shared = f"shared_{partial_type(dtype)}"
         return [
-            f"{own} = _lanes_sum({shared}, {own}, _THREADS, 1)",
+            f"{own} = _lanes_sum({shared}, {own}, {self.thread}, _THREADS, 1)",
             f"if {self.thread} == 0:",
             f"    {self.views[name][0].name}[{self.block}, 0] = {own}",
         ]
@@ -164,11 +164,23 @@ class _CudaPrinter(CudaSquares):
         count = self._count(nest.axes, nest.tile)
         body = [line for node in nest.finish for line in self._node(node, 0)]
         if self.kernel.sample is None:
+            # Few threads of a grid have a second element, for which counting on would pay.
             header = f"for {self.element} in range(cuda.grid(1), {count}, cuda.gridsize(1)):"
+            body = [*self._decode(nest.axes, nest.tile, self.element, body), *body]
         else:
             header = f"for {self.element} in range({self.thread}, {count}, _THREADS):"
-        body = [*self._decode(nest.axes, nest.tile, self.element, body), *body]
+            before, body = self._with_indices(nest, self.thread, "_THREADS", body)
+            lines += before
         return [*lines, header, *("    " + line for line in body)]
+
+    def _with_indices(
+        self, nest: ThreadNest, first: str, step: str, body: list[str]
+    ) -> tuple[list[str], list[str]]:
+        """What stands before a loop over elements, and its body with the element's indices."""
+        counted = self._counted_on(nest.axes, nest.tile, first, step)
+        if counted is None:
+            return [], [*self._decode(nest.axes, nest.tile, self.element, body), *body]
+        return counted[0], [*body, *counted[1]]
 
     def _shared_nest(self, nest: ThreadNest, number: int) -> list[str]:
         """Elements whose sums several lanes share; every thread reaches every barrier."""
@@ -199,20 +211,23 @@ class _CudaPrinter(CudaSquares):
         self.divided = ("", "")
         finish = [line for node in nest.finish for line in self._node(node, 0)]
         nodes += [f"if {inside} and {self.lane} == 0:", *("    " + line for line in finish)]
-        body += [*self._decode(nest.axes, nest.tile, self.element, nodes), *nodes]
+        at = place if first == "0" else f"({first} + {place})"
+        before, nodes = self._with_indices(nest, at, step, nodes)
         header = f"for {base} in range({first}, {count}, {step}):"
-        return [*lines, header, *("    " + line for line in body)]
+        return [*lines, *before, header, *("    " + line for line in [*body, *nodes])]
 
     def _combination(self, combine: Combine, lanes: str, unit: str) -> str:
         self.helpers.setdefault(f"cuda/lanes_{combine.kind}")
         local = self._local(combine.local)
         shared = f"shared_{_shared_type(combine)}"
         if combine.position is None:
-            return f"{local} = _lanes_{combine.kind}({shared}, {local}, {lanes}, {unit})"
+            return (
+                f"{local} = _lanes_{combine.kind}({shared}, {local}, {self.lane}, {lanes}, {unit})"
+            )
         place = self._local(combine.position)
         return (
             f"{place} = _lanes_{combine.kind}({shared}, shared_int64, {local}, {place}, "
-            f"{lanes}, {unit})"
+            f"{self.lane}, {lanes}, {unit})"
         )
 
     def _clear_parts(self, nest: AccumulateNest, number: int) -> list[str]:

@@ -123,6 +123,44 @@ class CudaLoops(KernelPrinter):
         ]
         return needed
 
+    def _counted_on(
+        self, axes: tuple[FrozenAxis, ...], tile: str | None, first: str, step: str
+    ) -> tuple[list[str], list[str]] | None:
+        """Lines that set the indices of a thread's first element, and that count them on.
+
+        A step of the flat number is a step of each index, with carries: no division in the loop.
+        None where an extent is not known until the tile is.
+        """
+        if len(axes) < 2 or any(a.index == tile for a in axes[1:]):
+            return None
+        begin: list[str] = []
+        steps: list[str] = []
+        advance: list[str] = []
+        carries: list[str] = []
+        for axis, outer in zip(reversed(axes), reversed((None, *axes[:-1])), strict=True):
+            stride = self.allocate(f"{axis.index}_step")
+            advance.append(f"{axis.index} += {stride}")
+            if outer is None:
+                offset = f"{self.start} + " if axis.index == tile else ""
+                begin.append(f"{axis.index} = {offset}{first}")
+                steps.append(f"{stride} = {step}")
+                break
+            extent = axis.extent if axis.extent.isdigit() else f"max({axis.extent}, 1)"
+            begin.append(f"{axis.index} = {first} % {extent}")
+            steps.append(f"{stride} = {step} % {extent}")
+            first, step = f"{first} // {extent}", f"{step} // {extent}"
+            if outer is not axes[0]:
+                names = self.allocate(self.flat), self.allocate(self.flat)
+                begin.append(f"{names[0]} = {first}")
+                steps.append(f"{names[1]} = {step}")
+                first, step = names
+            carries += [
+                f"if {axis.index} >= {extent}:",
+                f"    {axis.index} -= {extent}",
+                f"    {outer.index} += 1",
+            ]
+        return [*begin, *steps], [*advance, *carries]
+
     def _loop(self, loop: Loop, depth: int) -> list[str]:
         pad = "    " * depth
         lower = [self._index(b.value) for b in loop.lower]
@@ -153,6 +191,7 @@ class CudaLoops(KernelPrinter):
         first, step = self.divided
         count = self._count(loop.axes, loop.tile)
         body = self._nodes(loop.body, 0)
+        before: list[str] = []
         if len(loop.axes) == 1 and loop.axes[0].index != loop.tile:
             header = f"for {loop.axes[0].index} in range({first}, {loop.axes[0].extent}, {step}):"
         elif len(loop.axes) == 1:
@@ -161,8 +200,13 @@ class CudaLoops(KernelPrinter):
         else:
             flat = self.allocate(self.flat)
             header = f"for {flat} in range({first}, {count}, {step}):"
-            body = [*self._decode(loop.axes, loop.tile, flat, body), *body]
-        return [pad + header, *(f"{pad}    {line}" for line in body)]
+            counted = self._counted_on(loop.axes, loop.tile, first, step)
+            if counted is None:
+                body = [*self._decode(loop.axes, loop.tile, flat, body), *body]
+            else:
+                before, body = counted[0], [*body, *counted[1]]
+        lines = [*before, header, *(f"    {line}" for line in body)]
+        return [pad + line for line in lines]
 
     def _segment(self, loop: Segment, depth: int) -> list[str]:
         pad = "    " * depth
@@ -197,13 +241,11 @@ class CudaLoops(KernelPrinter):
             texts.append(text)
         if role == "scratch":
             texts.insert(0, self.block)
-        return f"{view.name}[{', '.join(texts) or '0'}]"
+        return _element(view.name, texts or ["0"])
 
     def _accumulator(self, name: str, indices: tuple[str, ...]) -> str:
         groups = self.counted[-1].name if not self.divided[1] else self.divided[1]
-        return (
-            f"{name}[{', '.join([f'{self.block} * {groups} + {self.part}', *(indices or ('0',))])}]"
-        )
+        return _element(name, [f"{self.block} * {groups} + {self.part}", *(indices or ("0",))])
 
     def _index(self, affine: Affine) -> str:
         return affine_text(affine)
@@ -218,6 +260,12 @@ def _indices(nest: Nest) -> set[str]:
         else (*(n for r in nest.rounds for n in r.nodes), *nest.finish)
     )
     return indices_in(tuple(nodes)) | {a.index for a in nest.axes}
+
+
+def _element(name: str, subscripts: Sequence[str]) -> str:
+    """An element of an array; subscripts are passed as the unsigned numbers that they are."""
+    texts = (text if text.isdigit() else f"_at({text})" for text in subscripts)
+    return f"{name}[{', '.join(texts)}]"
 
 
 def _defined(line: str) -> str:

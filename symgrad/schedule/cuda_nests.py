@@ -20,6 +20,8 @@ from symgrad.schedule.frozen import (
     FrozenDefinition,
     FrozenGuard,
     FrozenTerm,
+    elements_of,
+    indices_of,
 )
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.loops import (
@@ -125,9 +127,19 @@ class _ElementBuilder(NestBuilder):
         return self._scan_nest(scan)
 
     def sums_neighbours(self) -> bool:
-        """Whether a summed index, and not one of the output's, runs along memory."""
+        """Whether a summed index runs along memory that is read once.
+
+        What every element of another axis reads again lies in the cache, in any order.
+        """
         term = next(t for t in self.definition.terms if t.axes)
-        return vector_axis(self.definition, term, self.tile_index) in {a.index for a in term.axes}
+        index = vector_axis(self.definition, term, self.tile_index)
+        if index not in {a.index for a in term.axes}:
+            return False
+        outputs = {a.index for a in self.definition.axes}
+        return any(
+            {*outputs, index} <= {i for s in element.subscripts for i in indices_of(s)}
+            for element in elements_of(term)
+        )
 
     def accumulation(self, tile_extent: str) -> tuple[Node, ...]:
         """For each term: a total over the tile's samples, added to the partial sum."""

@@ -78,8 +78,13 @@ class _CudaScheduler(Scheduler):
         self.listed: set[str] = set()
 
     def run_apart(self, program: FrozenProgram) -> frozenset[str]:
+        # What blocks find is added up, which an extreme over all samples cannot be.
         extremes = (
-            s.name for s in program.statements if isinstance(s, FrozenDefinition) and is_extreme(s)
+            s.name
+            for s in program.statements
+            if isinstance(s, FrozenDefinition)
+            and is_extreme(s)
+            and sample_axis(s.shape, self.sample) is None
         )
         return scatters(program) | frozenset(extremes)
 
