@@ -22,6 +22,8 @@ from symgrad.ahead import (
 from symgrad.compilation import Request, compile_file
 from symgrad.errors import ModelError
 from symgrad.modules import import_file
+from tests.cuda.sweep import Sweep
+from tests.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/model.py"))
@@ -63,6 +65,18 @@ def test_every_kernel_of_an_example_assembles_without_spills(name: str, tmp_path
             text = file.read_text(encoding="utf-8")
             assert f".target {'sm_80' if 'sm_80' in folder.name else 'sm_90'}" in text
             assert file.with_suffix(".cubin").stat().st_size > 1000
+
+
+@needs_toolchain
+@pytest.mark.slow
+def test_operations_assemble_without_spills() -> None:
+    """Some of the table for one card; with SYMGRAD_ALL_CAPABILITIES=1 all of it, for two."""
+    sweep = Sweep((80, 90) if EVERYTHING else (90,))
+    for operation in OPERATIONS if EVERYTHING else OPERATIONS[::20]:
+        sweep.run(operation)
+    assert len(sweep.reports) > 40, sweep.summary()
+    assert not sweep.failures, sweep.failures
+    assert sum(report.spilled for report in sweep.reports) == 0, sweep.summary()
 
 
 @needs_toolchain

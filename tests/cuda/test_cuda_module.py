@@ -116,6 +116,44 @@ def test_one_run_over_the_samples_forward_and_backward() -> None:
     assert "atomic" not in source
 
 
+def nearest_centre(C, X):
+    return np.sum(np.min(np.sum((X[:, None, :] - C) ** 2, axis=2), axis=1))
+
+
+@pytest.fixture(scope="module")
+def centres() -> str:
+    """The kernel of k-means, value and gradient."""
+    shapes = {"C": "f64[K, d]", "X": "f64[n, d]"}
+    source = build(nearest_centre, shapes, wrt="C").source("cuda")
+    return source.split("\ndef _f_grad_1(")[1].split("\n@cuda")[0].split("\n# Numba")[0]
+
+
+def test_the_extreme_of_a_row_stays_in_the_tile(centres: str) -> None:
+    """Distances to all centres are forgotten with their tile."""
+    assert "# sum1[j,i]" in centres and "min1_argmin[_at(block), _at(j - start)] =" in centres
+
+
+def test_elements_of_a_tile_are_found_without_division(centres: str) -> None:
+    (kernel,) = ast.parse("def kernel(" + centres).body
+    loops = [n for n in ast.walk(kernel) if isinstance(n, ast.For)]
+    elements = [n for n in loops if ast.unparse(n.target).startswith(("base", "element"))]
+    checked = 0
+    for loop in elements:
+        text = ast.unparse(loop)
+        if "_lanes_" in text and "j_step" in text:
+            checked += 1
+            assert "% max(K, 1)" not in text and "// max(K, 1)" not in text
+    assert checked == 1
+
+
+def test_lanes_are_neighbours_only_where_memory_is_read_once(centres: str) -> None:
+    """A row of X is read for every centre, so that a thread sums alone over d."""
+    first = centres.split("# sum1[j,i]")[1].split("cuda.syncthreads()")[0]
+    assert "lane = thread // slots" in first
+    second = centres.split("# min1[j]")[1].split("cuda.syncthreads()")[0]
+    assert "lane = thread % lanes2" in second
+
+
 def test_bytes_are_the_same_for_every_hash_seed() -> None:
     script = (
         "import sys; from tests.cuda.test_cuda_module import *; "
