@@ -47,7 +47,7 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]                             k < m, l < 3
     first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]                               k < m, l < 3
     theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))    k < m
-    theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, theta_bar[k]/(2·theta[k]))    k < m
+    theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, (theta_bar[k]/theta[k])/2)    k < m
     t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
     t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]    k < m, l < 3
     camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}    k < m, r < 9
@@ -79,39 +79,17 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_dcabb275fb78902c"
+__name__ = "symgrad_module_f64c88a20497c4a1"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-class _Kernel:
-    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
-
-    def __init__(self, function, signature, options):
-        self.function, self.signature, self.options = function, signature, options
-        self.call = function if numba.config.DISABLE_JIT else self._first_call
-
-    def compiled(self):
-        """The compiled function; the function itself if Numba's compiler is off."""
-        if self.call == self._first_call:
-            self.call = njit(self.signature, **self.options)(self.function)
-        return self.call
-
-    def _first_call(self, *arguments):
-        return self.compiled()(*arguments)
-
-    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-    def address(self):
-        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
-        kernel = self.compiled()
-        if kernel is self.function:
-            return kernel
-        (compiled,) = kernel.overloads.values()
-        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-
-
-def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
-    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 if numba.config.DISABLE_JIT:
@@ -222,8 +200,9 @@ def _spherical_bessel_1(x):
 # --- kernels of residuals ----------------------------------------------------------------------
 
 
-@_kernel(
-    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+@njit(
+    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
+    **_OPTIONS,
 )
 def _residuals_1(
     rows,
@@ -359,9 +338,13 @@ def _residuals_1(
             residuals[k, q] = t79[k] * image[q, k] - observed[k, q]
 
 
-@_kernel(
+_residuals_1_address = _address_of(_residuals_1)
+
+
+@njit(
     "void(int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
+    **_OPTIONS,
 )
 def _residuals_1_blocks(
     address,
@@ -429,8 +412,9 @@ def _residuals_1_blocks(
                 )
 
 
-@_kernel(
-    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+@njit(
+    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    **_OPTIONS,
 )
 def _residuals_grad_1(
     rows,
@@ -742,26 +726,22 @@ def _residuals_grad_1(
                 + in_camera_bar[l + 2, k] * rx[l + 2, k]
             )
     # theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))
-    # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, theta_bar[k]/(2·theta[k]))
+    # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, (theta_bar[k]/theta[k])/2)
     for k in range(rows):
         v52 = theta2[k]
         v53 = v52 < 1e-06
         v54 = first_bar[k]
         v55 = theta[k]
         v56 = second_bar[k]
+        v57 = (
+            0.0
+            if v53
+            else -(v54 * theta_bar_spherical_bessel[k])
+            - half[k] * v56 * _spherical_bessel_1(v55 / 2.0)
+        )
         theta2_bar[k] = 2.0 * (
             (v54 if v53 else 0.0) / 120.0 + (v56 if v53 else 0.0) / 720.0
-        ) * v52 + (
-            -(v54 / 6.0) - v56 / 24.0
-            if v53
-            else (
-                0.0
-                if v53
-                else -(v54 * theta_bar_spherical_bessel[k])
-                - half[k] * v56 * _spherical_bessel_1(v55 / 2.0)
-            )
-            / (2.0 * v55)
-        )
+        ) * v52 + (-(v54 / 6.0) - v56 / 24.0 if v53 else (0.0 if v57 == 0.0 else v57 / v55) / 2.0)
     # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
     for l in range(3):
         for k in range(rows):
@@ -828,9 +808,13 @@ def _residuals_grad_1(
             points_bar[j, l] += t2_bar[l, k]
 
 
-@_kernel(
+_residuals_grad_1_address = _address_of(_residuals_grad_1)
+
+
+@njit(
     "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
+    **_OPTIONS,
 )
 def _residuals_grad_1_blocks(
     address,
@@ -966,13 +950,6 @@ def _residuals_grad_1_blocks(
 
 __name__ = _OWN_NAME
 
-_KERNELS: tuple[_Kernel, ...] = (
-    _residuals_1,
-    _residuals_1_blocks,
-    _residuals_grad_1,
-    _residuals_grad_1_blocks,
-)
-
 # --- residuals ---------------------------------------------------------------------------------
 
 
@@ -1040,8 +1017,8 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     radius2_tile = np.empty((workers2, tile), np.float64)
     t79_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _residuals_1_blocks.call(
-            _residuals_1.address(),
+        _residuals_1_blocks(
+            _residuals_1_address,
             workers2,
             blocks2,
             tile,
@@ -1072,7 +1049,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     else:
         for start in range(0, m, tile):
             rows = min(tile, m - start)
-            _residuals_1.call(
+            _residuals_1(
                 rows,
                 cameras,
                 index1[start : start + rows],
@@ -1158,8 +1135,8 @@ def _run_residuals_grad(
     t1_bar_tile = np.empty((workers2, 3, tile), np.float64)
     camera_bar_tile = np.empty((workers2, 9, tile), np.float64)
     if blocks2 > 1:
-        _residuals_grad_1_blocks.call(
-            _residuals_grad_1.address(),
+        _residuals_grad_1_blocks(
+            _residuals_grad_1_address,
             workers2,
             blocks2,
             tile,
@@ -1223,7 +1200,7 @@ def _run_residuals_grad(
     else:
         for start in range(0, m, tile):
             rows = min(tile, m - start)
-            _residuals_grad_1.call(
+            _residuals_grad_1(
                 rows,
                 observed[start : start + rows],
                 observed_packed_tile[0],

@@ -24,7 +24,7 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
     centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_{l > k} lower[i,l,k]·t4_bar[j,i,l]    j < n, i < K, k < d, l < d
     alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]    i < K
     mu_bar[i,k] = -Σ_j centred_bar[j,i,k]                                       i < K, k < d, j < n
-    q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]                i < K, k < d
+    q_bar[i,k] = m + log_normaliser_bar[i] + t3[i,k]·t3_bar[i,k]                i < K, k < d
     lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}    i < K, k < d, l < d, j < n
 """
 
@@ -49,39 +49,17 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_6339d25734615cd7"
+__name__ = "symgrad_module_83f6bfb068e7f385"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-class _Kernel:
-    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
-
-    def __init__(self, function, signature, options):
-        self.function, self.signature, self.options = function, signature, options
-        self.call = function if numba.config.DISABLE_JIT else self._first_call
-
-    def compiled(self):
-        """The compiled function; the function itself if Numba's compiler is off."""
-        if self.call == self._first_call:
-            self.call = njit(self.signature, **self.options)(self.function)
-        return self.call
-
-    def _first_call(self, *arguments):
-        return self.compiled()(*arguments)
-
-    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-    def address(self):
-        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
-        kernel = self.compiled()
-        if kernel is self.function:
-            return kernel
-        (compiled,) = kernel.overloads.values()
-        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-
-
-def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
-    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 if numba.config.DISABLE_JIT:
@@ -178,8 +156,9 @@ def _finite_or_zero(x):
 # --- kernels of log_posterior ------------------------------------------------------------------
 
 
-@_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])"
+@njit(
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])",
+    **_OPTIONS,
 )
 def _log_posterior_1(
     K,
@@ -245,8 +224,9 @@ def _log_posterior_1(
     sum5[0] = total4
 
 
-@_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+@njit(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])",
+    **_OPTIONS,
 )
 def _log_posterior_2(
     rows,
@@ -351,9 +331,13 @@ def _log_posterior_2(
     log_posterior_total[0] += log_posterior_total_sum
 
 
-@_kernel(
+_log_posterior_2_address = _address_of(_log_posterior_2)
+
+
+@njit(
     "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
+    **_OPTIONS,
 )
 def _log_posterior_2_blocks(
     address,
@@ -405,14 +389,15 @@ def _log_posterior_2_blocks(
                 )
 
 
-@_kernel("void(float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])")
+@njit("void(float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])", **_OPTIONS)
 def _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior):
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior[0] = log_posterior_total[0] + m * sum5[0] - gamma * gamma * frobenius[0] / 2.0
 
 
-@_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])"
+@njit(
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])",
+    **_OPTIONS,
 )
 def _log_posterior_grad_1(
     K,
@@ -482,8 +467,9 @@ def _log_posterior_grad_1(
     sum5[0] = total4
 
 
-@_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])"
+@njit(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])",
+    **_OPTIONS,
 )
 def _log_posterior_grad_2(
     rows,
@@ -729,9 +715,13 @@ def _log_posterior_grad_2(
                 lower_bar_total[i, k, l] += total2
 
 
-@_kernel(
+_log_posterior_grad_2_address = _address_of(_log_posterior_grad_2)
+
+
+@njit(
     "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
+    **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
     address,
@@ -799,8 +789,9 @@ def _log_posterior_grad_2_blocks(
                 )
 
 
-@_kernel(
-    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])"
+@njit(
+    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    **_OPTIONS,
 )
 def _log_posterior_grad_3(
     K,
@@ -833,13 +824,12 @@ def _log_posterior_grad_3(
         total += log_normaliser_bar[i]
     logsumexp1_bar[0] = -total
     # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
-    # q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]
+    # q_bar[i,k] = m + log_normaliser_bar[i] + t3[i,k]·t3_bar[i,k]
     for i in range(K):
         for k in range(d):
             v = t3[i, k]
-            q_bar[i, k] = (
-                v * (t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v) + m + log_normaliser_bar[i]
-            )
+            v2 = t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v
+            q_bar[i, k] = m + log_normaliser_bar[i] + (0.0 if v2 == 0.0 else v * v2)
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
     for i in range(K):
         alpha_bar[i] = (
@@ -859,17 +849,6 @@ def _log_posterior_grad_3(
 
 
 __name__ = _OWN_NAME
-
-_KERNELS: tuple[_Kernel, ...] = (
-    _log_posterior_1,
-    _log_posterior_2,
-    _log_posterior_2_blocks,
-    _log_posterior_3,
-    _log_posterior_grad_1,
-    _log_posterior_grad_2,
-    _log_posterior_grad_2_blocks,
-    _log_posterior_grad_3,
-)
 
 # --- log_posterior -----------------------------------------------------------------------------
 
@@ -934,7 +913,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     t6 = np.empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
-    _log_posterior_1.call(
+    _log_posterior_1(
         K,
         d,
         q,
@@ -959,8 +938,8 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp2_largest_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _log_posterior_2_blocks.call(
-            _log_posterior_2.address(),
+        _log_posterior_2_blocks(
+            _log_posterior_2_address,
             workers2,
             blocks2,
             tile,
@@ -983,7 +962,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _log_posterior_2.call(
+            _log_posterior_2(
                 rows,
                 K,
                 d,
@@ -1002,7 +981,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_posterior = np.empty((1,), np.float64)
-    _log_posterior_3.call(log_posterior_total, m, sum5, gamma, frobenius, log_posterior)
+    _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior)
     return (log_posterior[0],)
 
 
@@ -1015,7 +994,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
     sum4_bar = np.empty((1,), np.float64)
-    _log_posterior_grad_1.call(
+    _log_posterior_grad_1(
         K,
         d,
         q,
@@ -1052,8 +1031,8 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     t4_bar_tile = np.empty((workers2, K, d, tile), np.float64)
     centred_bar_tile = np.empty((workers2, K, d, tile), np.float64)
     if blocks2 > 1:
-        _log_posterior_grad_2_blocks.call(
-            _log_posterior_grad_2.address(),
+        _log_posterior_grad_2_blocks(
+            _log_posterior_grad_2_address,
             workers2,
             blocks2,
             tile,
@@ -1084,7 +1063,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _log_posterior_grad_2.call(
+            _log_posterior_grad_2(
                 rows,
                 K,
                 d,
@@ -1119,7 +1098,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     alpha_bar = np.empty((K,), np.float64)
     q_bar = np.empty((K, d), np.float64)
     lower_bar = np.empty((K, d, d), np.float64)
-    _log_posterior_grad_3.call(
+    _log_posterior_grad_3(
         K,
         d,
         log_posterior_total,

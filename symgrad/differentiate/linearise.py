@@ -14,6 +14,7 @@ from symgrad.differentiate.scalar import (
     differentiate_quotient,
     differentiate_scalar,
     is_total,
+    may_vanish,
     reuse_value,
 )
 from symgrad.errors import DifferentiationError
@@ -38,7 +39,7 @@ class Partial:
     """`Σ_axes [guards] coefficient · dX[subscripts]`, a part of a definition's differential.
 
     `total` says that the coefficient is finite wherever the model's values are: then a zero
-    adjoint times it is zero.
+    adjoint times it is zero. `vanishing` says that it can be 0 by rounding.
     """
 
     access: Access
@@ -46,6 +47,7 @@ class Partial:
     axes: tuple[Axis, ...]
     guards: tuple[Guard, ...]
     total: bool
+    vanishing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +85,15 @@ def linearise(
         auxiliary.extend(helpers)
         for access in found:
             inner = differentiate_scalar(term.body, access)
-            total = is_total(outer * inner)
+            total, vanishing = is_total(outer * inner), may_vanish(outer * inner)
             if _stores_its_body(definition, term, dtypes):
                 quotient = differentiate_quotient(term.body, access, definition.access)
                 inner = inner if quotient is None else quotient
                 inner = reuse_value(inner, term.body, definition.access)
             if inner != 0:
-                partials.append(Partial(access, outer * inner, term.axes, guards, total))
+                partials.append(
+                    Partial(access, outer * inner, term.axes, guards, total, vanishing)
+                )
     return Linearisation(tuple(partials), tuple(auxiliary))
 
 

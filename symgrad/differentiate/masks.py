@@ -13,7 +13,7 @@ import sympy
 
 from symgrad.program import functions as f
 
-__all__ = ["combine_masks", "mask_of", "pull_selection"]
+__all__ = ["absorbing", "combine_masks", "mask_of", "pull_selection"]
 
 _CONDITIONS = (
     f.less,
@@ -56,6 +56,22 @@ def pull_selection(expression: sympy.Expr) -> sympy.Expr:
         rest = pull_selection(sympy.Mul(*others))
         return f.select(condition, a * rest, b * rest)
     return expression
+
+
+def absorbing(adjoint: sympy.Expr, coefficient: sympy.Expr) -> sympy.Expr:
+    """adjoint·coefficient, and 0 where the adjoint is 0, although the coefficient is infinite.
+
+    The outer derivative of tanh(exp(x)) underflows where the inner one overflows.
+    """
+    factors = sympy.Mul.make_args(coefficient)
+    for position, factor in enumerate(factors):
+        if isinstance(factor, f.select) and sympy.S.Zero in factor.args[1:]:
+            condition, a, b = factor.args
+            rest = sympy.Mul(*factors[:position], *factors[position + 1 :])
+            branches = (absorbing(adjoint, x * rest) if x != 0 else x for x in (a, b))
+            return f.select(condition, *branches)
+    number, rest = coefficient.as_coeff_Mul()
+    return number * f.absorbing_product(adjoint, rest)
 
 
 def combine_masks(masks: Iterable[sympy.Expr | None]) -> sympy.Expr | None:

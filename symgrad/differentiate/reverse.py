@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import sympy
 
 from symgrad.differentiate.linearise import Partial, linearise
-from symgrad.differentiate.masks import combine_masks, mask_of, pull_selection
+from symgrad.differentiate.masks import absorbing, combine_masks, mask_of, pull_selection
 from symgrad.differentiate.matrices import MatrixRules
+from symgrad.differentiate.scalar import can_overflow
 from symgrad.differentiate.softmax import Softmax, find_softmax
 from symgrad.differentiate.transpose import transpose
 from symgrad.errors import DifferentiationError
@@ -77,6 +78,8 @@ class _ReverseSweep:
         }
         self.contributions: dict[str, list[tuple[Term, sympy.Expr | None]]] = {}
         self.masks: dict[str, sympy.Expr | None] = {}
+        self.overflowing = _overflowing(program)
+        self.vanishing: set[str] = set()  # arrays of which the adjoint can be 0 by rounding
         self.auxiliary: dict[str, tuple[Definition, ...]] = {}
         self.adjoints: list[Statement] = []
 
@@ -188,11 +191,15 @@ class _ReverseSweep:
             self.adjoints.append(back)
             indices = (axis.index for axis in self._axes(statement.source))
             self._contribute(statement.source, Term(Access(back.name, *indices)))
+            if statement.name in self.vanishing:
+                self.vanishing.add(statement.source)
             return
         if isinstance(statement, MatrixOperation):
             rules = MatrixRules(statement, self.shapes, self.fresh, self.index)
             for name, term in rules.pull_back(adjoint.name, self.active, self._axes):
                 self._contribute(name, term)
+                if statement.name in self.vanishing:
+                    self.vanishing.add(name)
             self.adjoints.extend(rules.statements)
             return
         if isinstance(statement, IndexCheck):
@@ -205,7 +212,11 @@ class _ReverseSweep:
         if softmax is not None:
             adjoint = self._shift_adjoint(statement, adjoint, softmax)
         for partial in linear.partials:
-            self._transpose(statement, adjoint, partial)
+            infinite = partial.access.name in self.overflowing and partial.coefficient.has(
+                partial.access
+            )
+            bounded = softmax is not None or (partial.total and not infinite)
+            self._transpose(statement, adjoint, partial, bounded)
 
     def _shift_adjoint(
         self, statement: Definition, adjoint: Definition, softmax: Softmax
@@ -222,7 +233,9 @@ class _ReverseSweep:
         self.adjoints.append(shifted)
         return shifted
 
-    def _transpose(self, definition: Definition, adjoint: Definition, partial: Partial) -> None:
+    def _transpose(
+        self, definition: Definition, adjoint: Definition, partial: Partial, bounded: bool
+    ) -> None:
         loops = definition.axes + partial.axes
         target = self._axes(partial.access.name)
         kept = _matched_loops(partial.access, loops, target)
@@ -230,7 +243,14 @@ class _ReverseSweep:
         indices = tuple(renamed[index] for index in definition.indices)
         changes = {old: new for old, new in renamed.items() if old != new}
         coefficient = partial.coefficient.xreplace(changes) if changes else partial.coefficient
-        body = pull_selection(Access(adjoint.name, *indices) * coefficient)
+        read = Access(adjoint.name, *indices)
+        vanishing = definition.name in self.vanishing
+        if vanishing or partial.vanishing:
+            self.vanishing.add(partial.access.name)
+        if vanishing and not bounded and not partial.axes:
+            body = absorbing(read, coefficient)
+        else:
+            body = pull_selection(read * coefficient)
         mask = self.masks[adjoint.name]
         if mask is not None:
             mask = mask.xreplace(dict(zip(adjoint.indices, indices, strict=True)))
@@ -279,6 +299,18 @@ def _matched_loops(
         if extents.get(subscript) == axis.extent and subscript not in matched:
             matched[subscript] = axis.index
     return matched
+
+
+def _overflowing(program: Program) -> frozenset[str]:
+    """Arrays that can be infinite although the arguments are finite, by exponentials and powers."""
+    found: set[str] = set()
+    for statement in program.definitions:
+        if isinstance(statement, Reshape) and statement.source in found:
+            found.add(statement.name)
+        if isinstance(statement, Definition) and is_floating(statement.dtype):
+            if any(can_overflow(term.body, found) for term in statement.terms if not term.axes):
+                found.add(statement.name)
+    return frozenset(found)
 
 
 def _active(program: Program, wrt: tuple[str, ...]) -> frozenset[str]:

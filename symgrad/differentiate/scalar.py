@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sympy
 
 from symgrad.program import Access, accesses
 from symgrad.program import functions as f
+from symgrad.program.piecewise import ConstantFunction
 
-__all__ = ["differentiate_quotient", "differentiate_scalar", "is_total", "reuse_value"]
+__all__ = [
+    "can_overflow",
+    "differentiate_quotient",
+    "differentiate_scalar",
+    "is_total",
+    "may_vanish",
+    "reuse_value",
+]
 
 # Functions that are finite wherever their argument is.
 _TOTAL_FUNCTIONS = (
@@ -38,6 +48,33 @@ _TOTAL_FUNCTIONS = (
     f.clip,
     f.select,
 )
+
+_BOUNDED_FUNCTIONS = (
+    sympy.sin,
+    sympy.cos,
+    sympy.tanh,
+    sympy.atan,
+    sympy.erf,
+    sympy.erfc,
+    f.sigmoid,
+    f.ndtr,
+    f.sinc,
+    f.spherical_bessel,
+)
+_VANISHING_FUNCTIONS = (
+    sympy.exp,
+    sympy.tanh,
+    sympy.erf,
+    sympy.erfc,
+    f.erfcx,
+    f.exp2,
+    f.expm1,
+    f.ndtr,
+    f.power,
+    f.sigmoid,
+    f.softplus,
+)
+_GROWING_FUNCTIONS = (sympy.exp, sympy.sinh, sympy.cosh, f.exp2, f.expm1, f.power)
 
 
 def differentiate_scalar(body: sympy.Expr, access: Access) -> sympy.Expr:
@@ -130,5 +167,48 @@ def is_total(expression: sympy.Expr) -> bool:
     if expression.is_Pow:
         exponent = expression.exp
         return bool(exponent.is_Integer and exponent > 0) and is_total(expression.base)
+    if isinstance(expression, sympy.exp):
+        return _is_never_positive(expression.args[0])
     known = isinstance(expression, _TOTAL_FUNCTIONS)
     return known and all(is_total(part) for part in expression.args)
+
+
+def _is_never_positive(exponent: sympy.Expr) -> bool:
+    """-c·u² and -c·|u|, of which exp is at most 1."""
+    number, rest = exponent.as_coeff_Mul()
+    return bool(number.is_negative) and all(
+        (factor.is_Pow and factor.exp.is_Integer and factor.exp % 2 == 0 and factor.exp > 0)
+        or isinstance(factor, (f.absolute, sympy.Abs))
+        for factor in sympy.Mul.make_args(rest)
+    )
+
+
+def can_overflow(expression: sympy.Expr, overflowing: Collection[str]) -> bool:
+    """Whether a body is infinite for some ordinary arguments: exponentials and poles.
+
+    `overflowing` names arrays that can be infinite. Products of arrays count as finite.
+    """
+    if isinstance(expression, Access):
+        return expression.name in overflowing
+    if expression.is_Mul and sum(factor.has(Access) for factor in expression.args) > 1:
+        return False
+    if expression.is_Atom or isinstance(expression, (*_BOUNDED_FUNCTIONS, ConstantFunction)):
+        return False
+    if expression.is_Pow:
+        return expression.exp.is_negative or can_overflow(expression.base, overflowing)
+    if isinstance(expression, sympy.exp) and _is_never_positive(expression.args[0]):
+        return False
+    if isinstance(expression, f.select):
+        return False  # what keeps a pole away
+    if isinstance(expression, _GROWING_FUNCTIONS):
+        return True
+    return any(can_overflow(part, overflowing) for part in expression.args)
+
+
+def may_vanish(coefficient: sympy.Expr) -> bool:
+    """Whether a factor can underflow or be saturated to 0, where an exact one would not be 0."""
+    return any(
+        (node.is_Pow and not 0 < node.exp < 2) or isinstance(node, _VANISHING_FUNCTIONS)
+        for node in sympy.preorder_traversal(coefficient)
+        if node.has(Access)
+    )

@@ -98,6 +98,8 @@ def _layout(expression: sympy.Expr) -> tuple[Layout, int]:
         return _product(expression)
     if expression.is_Pow:
         return _power(expression)
+    if isinstance(expression, f.absorbing_product):
+        return _layout(sympy.Mul(*expression.args))
     return _call(expression)
 
 

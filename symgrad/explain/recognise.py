@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import sympy
@@ -64,6 +64,14 @@ class Form:
     nonzero: tuple[Matrix, ...] = ()
 
 
+def _with_plain_products(statement: Statement) -> Statement:
+    """The statement with a·b where it has 0 for a = 0 and an infinite b."""
+    if not isinstance(statement, Definition):
+        return statement
+    terms = (replace(t, body=t.body.replace(f.absorbing_product, sympy.Mul)) for t in statement.terms)
+    return replace(statement, terms=tuple(terms))
+
+
 def matrix_forms(program: Program) -> dict[str, Form]:
     """The matrix expression of every statement that has one, by name, in the program's order."""
     shapes = program.shapes()
@@ -71,7 +79,7 @@ def matrix_forms(program: Program) -> dict[str, Form]:
     reader = _Reader(shapes, checked)
     found: dict[str, Form] = {}
     statements = {s.name: s for s in program.definitions}
-    for statement in program.definitions:
+    for statement in map(_with_plain_products, program.definitions):
         reader.zeros.clear()
         with contextlib.suppress(NoMatrixForm):
             matrix = reader.statement(statement, statements)

@@ -121,6 +121,10 @@ def _exceeds(a: Number, b: Number) -> Number:
     return mp.mpf(1) if a > b else mp.mpf(1) / 2 if a == b else mp.mpf(0)
 
 
+def _absorbing_product(a: Number, b: Number) -> Number:
+    return mp.mpf(0) if a == 0 else a * b
+
+
 _largest, _smallest = _extreme(max), _extreme(min)
 
 EXACT_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Number]] = {
@@ -160,6 +164,7 @@ EXACT_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Number]] = {
     f.exceeds: _exceeds,
     f.heaviside: lambda x, h: mp.mpf(0) if x < 0 else mp.mpf(1) if x > 0 else h,
     f.absolute: abs,
+    f.absorbing_product: _absorbing_product,
     f.maximum: _largest,
     f.minimum: _smallest,
     f.clip: lambda x, lower, upper: _smallest(_largest(x, lower), upper),

@@ -101,6 +101,7 @@ SCALAR_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Any]] = {
     f.exceeds: _exceeds,
     f.heaviside: np.heaviside,
     f.absolute: np.abs,
+    f.absorbing_product: lambda a, b: np.where(np.equal(a, 0), 0.0, a * b),
     f.maximum: np.maximum,
     f.minimum: np.minimum,
     f.clip: lambda x, lower, upper: np.minimum(np.maximum(x, lower), upper),

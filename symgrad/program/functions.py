@@ -44,6 +44,7 @@ from symgrad.program.symbols import NOT_A_NUMBER
 __all__ = [
     "ScalarFunction",
     "absolute",
+    "absorbing_product",
     "cast_integer",
     "cbrt",
     "ceil",
@@ -91,6 +92,25 @@ __all__ = [
     "xlog1py",
     "xlogy",
 ]
+
+
+# --- products ----------------------------------------------------------------------------------
+
+
+class absorbing_product(ScalarFunction):
+    """a·b, and 0 where a = 0, also if b is infinite.
+
+    For an adjoint a that can underflow to 0 and a derivative b that can overflow.
+    """
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        return a * b if a.is_Number or b.is_Number else None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return self.args[2 - argindex]
 
 
 # --- powers and roots --------------------------------------------------------------------------

@@ -79,6 +79,8 @@ def _format(expression: sympy.Expr) -> tuple[str, int]:
         return _format_product(expression)
     if expression.is_Pow:
         return _format_power(expression)
+    if isinstance(expression, f.absorbing_product):
+        return _format(sympy.Mul(*expression.args))
     return _format_call(expression)
 
 

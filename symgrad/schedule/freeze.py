@@ -419,6 +419,12 @@ class _Freezer:
         square = self.emit("multiply", (half, half))
         return self.emit("multiply", (square, number)) if exponent % 2 else square
 
+    def _absorbing_product(self, a: sympy.Expr, b: sympy.Expr) -> int:
+        """a·b, but 0 where a is 0, whatever b is."""
+        zero = self.emit("constant", (), self.number_type, 0)
+        vanishes = self.emit("equal", (self.visit_number(a), zero), "bool")
+        return self.emit("select", (vanishes, zero, self.visit_number(a * b)))
+
     def _call(self, node: sympy.Expr) -> int:
         if isinstance(node, (sympy.Mod, sympy.Min, sympy.Max, sympy.floor, sympy.ceiling)):
             return self.emit("size", (), self.number_type, size_text(node))
@@ -428,6 +434,8 @@ class _Freezer:
         if isinstance(node, f.spherical_bessel):
             order, x = node.args
             return self.emit("spherical_bessel", (self.visit_number(x),), value=int(order))
+        if isinstance(node, f.absorbing_product):
+            return self._absorbing_product(*node.args)
         name = _SYMPY_NAMES.get(type(node))
         if name is None and isinstance(node, f.ScalarFunction):
             name = type(node).__name__

@@ -22,6 +22,7 @@ _CHEAP_FUNCTIONS = (
     f.is_nan,
     f.signum,
     f.absolute,
+    f.absorbing_product,
     f.maximum,
     f.minimum,
     f.clip,

@@ -19,6 +19,7 @@ x, y, z = Access("x"), Access("y"), Access("z")
 # A body for every function, and where its arguments are drawn from.
 BODIES: dict[str, tuple[sympy.Expr, tuple[float, float]]] = {
     "select": (f.select(f.less(y, z), x * y, x**3), (-1, 1)),
+    "absorbing_product": (f.absorbing_product(x * y, z + x), (0.3, 1)),
     "heaviside": (f.heaviside(x, y), (0.3, 1)),
     "absolute": (f.absolute(-x * y), (0.3, 1)),
     "maximum": (f.maximum(x, y + 1), (0.1, 0.9)),

@@ -63,15 +63,22 @@ def _hyperbolic(node: sympy.Expr, views: Views) -> sympy.Expr | None:
         for other, second, opposite in scaled[position + 1 :]:
             if abs(number) != abs(second):
                 continue
-            first, negated = views.spell_out(exponent), views.spell_out(opposite)
-            if first != -negated:
+            if not _are_opposite(exponent, opposite, views):
                 continue
-            if first.could_extract_minus_sign():
+            if views.spell_out(exponent).could_extract_minus_sign():
                 number, second, exponent = second, number, opposite
             rest = sympy.Add(*(p for p in node.args if p not in (part, other)))
             name = sympy.cosh if number == second else sympy.sinh
             return 2 * number * name(exponent) + rest
     return None
+
+
+def _are_opposite(u: sympy.Expr, v: sympy.Expr, views: Views) -> bool:
+    """Whether u = −v, by numbers in front of the same expression or written out."""
+    (first, inner), (second, other) = views.scaled(u), views.scaled(v)
+    if first == -second and views.spell_out(inner) == views.spell_out(other):
+        return True
+    return bool(views.spell_out(u) == -views.spell_out(v))
 
 
 def _softplus_of_opposite(node: sympy.Expr, views: Views) -> sympy.Expr | None:

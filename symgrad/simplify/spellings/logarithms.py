@@ -53,6 +53,21 @@ def _log_of_function(seen: sympy.Expr) -> sympy.Expr | None:
     return None
 
 
+def _exp_of_log(node: sympy.Expr, views: Views) -> sympy.Expr | None:
+    """exp(log(u)) = u and its like; u ≥ 0 has to be known, since log(u) has no other u."""
+    if not isinstance(node, (exp, f.expm1)):
+        return None
+    constant = 1 if isinstance(node, exp) else 0
+    seen = views.see(node.args[0])
+    if isinstance(seen, f.softplus):
+        return constant + exp(seen.args[0])
+    if isinstance(seen, log) and views.is_nonnegative(seen.args[0]):
+        return constant - 1 + seen.args[0]
+    if isinstance(seen, f.log1p) and views.is_nonnegative(seen.args[0]):
+        return constant + seen.args[0]
+    return None
+
+
 def _log_of_product(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     argument = _argument(node)
     if argument is None:
@@ -159,7 +174,7 @@ def _log_of_sum(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     found = logsumexp_of(argument, views)
     if found is not None:
         return found[0]
-    parts = log_form(argument, views)
+    parts = log_form(argument, views) or _logs_of_addends(argument, views)
     return None if parts is None or len(parts) < 2 else _add_logs(parts)
 
 
@@ -179,6 +194,24 @@ def log_form(node: sympy.Expr, views: Views) -> list[sympy.Expr] | None:
         parts.extend(found)
         exponentials += 1
     return parts if exponentials else None
+
+
+def _logs_of_addends(node: sympy.Expr, views: Views) -> list[sympy.Expr] | None:
+    """log_form, and log(c) for addends c ≥ 0 that are no exponentials."""
+    parts: list[sympy.Expr] = []
+    rest: list[sympy.Expr] = []
+    for addend in views.flat_addends(node):
+        found = None if addend.is_Number else _exponents_of(addend, views)
+        if found is not None:
+            parts.extend(found)
+        elif views.is_nonnegative(addend):
+            rest.append(addend)
+        else:
+            return None
+    if not parts or not rest:
+        return None
+    constant, others = sympy.Add(*rest).as_coeff_Add()
+    return [*parts, f.log1p(others) if constant == 1 else log(constant + others)]
 
 
 def _exponents_of(addend: sympy.Expr, views: Views) -> list[sympy.Expr] | None:
@@ -232,6 +265,12 @@ _PLAIN = (_log_of_exp, _log_of_named, _log_near_one, _log_of_difference, _log_of
 LOGARITHM_RULES = (
     Rule("log of exp", "log(eᵘ) → u", "always", _log_of_exp),
     Rule(
+        "exp of log",
+        "exp(log(u)) → u, exp(log1p(u)) → 1 + u, exp(softplus(u)) → 1 + eᵘ; expm1 likewise less 1",
+        "u ≥ 0 where a logarithm stands",
+        _exp_of_log,
+    ),
+    Rule(
         "log of probability",
         "log(sigmoid(u)) → −softplus(−u), log(ndtr(u)) → log_ndtr(u), log(erfc(u)) → log_ndtr("
         "−√2·u) + log 2 in the tail, log(cosh(u)) → |u| + log1p(exp(−2|u|)) − log 2 where |u| > 1",
@@ -249,7 +288,8 @@ LOGARITHM_RULES = (
     ),
     Rule(
         "logsumexp",
-        "log Σ c·eᵘ → logsumexp(u) + log c, log(eᵃ + eᵇ) → logaddexp(a, b)",
+        "log Σ c·eᵘ → logsumexp(u) + log c, log(eᵃ + eᵇ) → logaddexp(a, b), "
+        "log(eᵃ + b) → logaddexp(a, log(b)) for b ≥ 0",
         "c > 0 is free of the summed indices",
         _log_of_sum,
     ),

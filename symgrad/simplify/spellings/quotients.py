@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy import exp
 
-from symgrad.program import accesses
+from symgrad.program import Access, accesses
 from symgrad.program import functions as f
 from symgrad.simplify.spellings.logarithms import log_form, logsumexp_of
 from symgrad.simplify.spellings.rule import Rule
@@ -131,6 +131,16 @@ def _tanh_angle(top: sympy.Expr, bottom: sympy.Expr, views: Views) -> sympy.Expr
     return None
 
 
+def _power_of_exp(node: sympy.Expr, views: Views) -> sympy.Expr | None:
+    """1/eᵘ = e⁻ᵘ and sqrt(eᵘ) = exp(u/2), which reach further than the exponential does."""
+    if not node.is_Pow or not isinstance(node.base, Access) or not node.exp.is_Number:
+        return None
+    exponent = views.exponent(node.base)
+    if exponent is None or (node.exp.is_Integer and node.exp > 0):
+        return None
+    return exp(node.exp * exponent)
+
+
 def _sinc(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     above, below = _split(node, views)
     for position, base in enumerate(below):
@@ -217,6 +227,12 @@ QUOTIENT_RULES = (
         "eᵘ/Σ eᵘ → exp(u − logsumexp(u))",
         "the exponential above is one of the summands below",
         _softmax,
+    ),
+    Rule(
+        "power of exp",
+        "1/eᵘ → e⁻ᵘ, sqrt(eᵘ) → exp(u/2)",
+        "the exponential is a definition, and the exponent a number that is no count",
+        _power_of_exp,
     ),
     Rule(
         "sinc",

@@ -31,8 +31,10 @@ def _norm(base: sympy.Expr, views: Views) -> sympy.Expr | None:
         return _axis_norm(*found, views)
     parts = views.flat_addends(base)
     roots = [_root_of(part, views) for part in parts]
-    if len(parts) < 2 or any(root is None for root in roots):
+    if any(root is None for root in roots):
         return None
+    if len(parts) == 1:
+        return f.absolute(roots[0])
     if len(parts) == 2:
         return f.hypot(*roots)
     return f.norm_root(base) if not any(part.is_Number for part in parts) else None
@@ -43,8 +45,9 @@ def _root_of(part: sympy.Expr, views: Views) -> sympy.Expr | None:
     seen = views.see(part)
     if seen.is_number:
         return sympy.sqrt(seen) if seen.is_positive else None
-    if seen.is_Pow and seen.exp == 2:
-        return seen.base
+    number, square = views.scaled(part)
+    if number.is_positive and square.is_Pow and square.exp == 2:
+        return sympy.sqrt(number) * square.base
     if seen.is_Mul and all(_is_square(factor) for factor in seen.args):
         return sympy.Mul(*(sympy.sqrt(x) if x.is_number else x.base for x in seen.args))
     return None
