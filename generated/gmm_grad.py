@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_83f6bfb068e7f385"
+__name__ = "symgrad_module_f8290b25af3fa95f"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -389,10 +389,10 @@ def _log_posterior_2_blocks(
                 )
 
 
-@njit("void(float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])", **_OPTIONS)
-def _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior):
+@njit("void(float64[::1], float64, float64[::1], float64[::1], float64, float64[::1])", **_OPTIONS)
+def _log_posterior_3(log_posterior_total, m, sum5, frobenius, gamma, log_posterior):
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
-    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - gamma * gamma * frobenius[0] / 2.0
+    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - frobenius[0] * gamma * gamma / 2.0
 
 
 @njit(
@@ -790,7 +790,7 @@ def _log_posterior_grad_2_blocks(
 
 
 @njit(
-    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, float64[::1], float64, float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     **_OPTIONS,
 )
 def _log_posterior_grad_3(
@@ -799,8 +799,8 @@ def _log_posterior_grad_3(
     log_posterior_total,
     m,
     sum5,
-    gamma,
     frobenius,
+    gamma,
     log_posterior,
     log_normaliser_bar,
     logsumexp1_bar,
@@ -817,7 +817,7 @@ def _log_posterior_grad_3(
     lower_bar,
 ):
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
-    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - gamma * gamma * frobenius[0] / 2.0
+    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - frobenius[0] * gamma * gamma / 2.0
     # logsumexp1_bar = -Σ_i log_normaliser_bar[i]
     total = 0.0
     for i in range(K):
@@ -981,7 +981,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_posterior = np.empty((1,), np.float64)
-    _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior)
+    _log_posterior_3(log_posterior_total, m, sum5, frobenius, gamma, log_posterior)
     return (log_posterior[0],)
 
 
@@ -1104,8 +1104,8 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
         log_posterior_total,
         m,
         sum5,
-        gamma,
         frobenius,
+        gamma,
         log_posterior,
         log_normaliser_bar,
         logsumexp1_bar,

@@ -91,9 +91,7 @@ def linearise(
                 inner = inner if quotient is None else quotient
                 inner = reuse_value(inner, term.body, definition.access)
             if inner != 0:
-                partials.append(
-                    Partial(access, outer * inner, term.axes, guards, total, vanishing)
-                )
+                partials.append(Partial(access, outer * inner, term.axes, guards, total, vanishing))
     return Linearisation(tuple(partials), tuple(auxiliary))
 
 

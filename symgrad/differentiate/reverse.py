@@ -305,11 +305,13 @@ def _overflowing(program: Program) -> frozenset[str]:
     """Arrays that can be infinite although the arguments are finite, by exponentials and powers."""
     found: set[str] = set()
     for statement in program.definitions:
-        if isinstance(statement, Reshape) and statement.source in found:
+        if isinstance(statement, Reshape):
+            infinite = statement.source in found
+        else:
+            terms = statement.terms if isinstance(statement, Definition) else ()
+            infinite = any(can_overflow(term.body, found) for term in terms if not term.axes)
+        if infinite:
             found.add(statement.name)
-        if isinstance(statement, Definition) and is_floating(statement.dtype):
-            if any(can_overflow(term.body, found) for term in statement.terms if not term.axes):
-                found.add(statement.name)
     return frozenset(found)
 
 

@@ -68,7 +68,9 @@ def _with_plain_products(statement: Statement) -> Statement:
     """The statement with a·b where it has 0 for a = 0 and an infinite b."""
     if not isinstance(statement, Definition):
         return statement
-    terms = (replace(t, body=t.body.replace(f.absorbing_product, sympy.Mul)) for t in statement.terms)
+    terms = (
+        replace(t, body=t.body.replace(f.absorbing_product, sympy.Mul)) for t in statement.terms
+    )
     return replace(statement, terms=tuple(terms))
 
 

@@ -268,6 +268,10 @@ def _parenthesised(expression: sympy.Expr, level: int) -> str:
     return text if own >= level else f"({text})"
 
 
+def _is_square_of_element(factor: sympy.Expr) -> bool:
+    return bool(factor.is_Pow and factor.exp == 2 and isinstance(factor.base, Access))
+
+
 class _Freezer:
     """Value numbering of one body: equal operations get one number."""
 
@@ -378,13 +382,19 @@ class _Freezer:
             return self.emit("negate", (self.visit_number(-node),))
         above: list[int] = []
         below: list[int] = []
+        squares = [factor for factor in node.args if _is_square_of_element(factor)]
         for factor in node.args:
+            if len(squares) == 1 and factor in squares:
+                continue
             if factor.is_Pow and factor.exp.is_Number and factor.exp < 0:
                 below.append(self.visit_number(factor.base ** (-factor.exp)))
             elif factor.is_Rational and factor.p == 1:
                 below.append(self.visit_number(sympy.Integer(factor.q)))
             else:
                 above.append(self.visit_number(factor))
+        if len(squares) == 1:
+            # (ȳ·v)·v stays in range where v² alone overflows, as in the derivative of 1/x.
+            above += [self.visit_number(squares[0].base)] * 2
         top = self._chain(above) if above else self.visit_number(sympy.S.One)
         return self.emit("divide", (top, self._chain(below))) if below else top
 

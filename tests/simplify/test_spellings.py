@@ -236,6 +236,37 @@ PROOFS = {
         lambda u: mpmath.sin(u) / u if u else mp.mpf(1),
     ),
     "xlogy": Proof("xlogy", lambda x: x * np.log(x), lambda u: u * mpmath.log(u), 1e-300, 1e290),
+    "arcsinh": Proof(
+        "arcsinh", lambda x: np.log(x + np.sqrt(1 + x**2)), mpmath.asinh, -1e299, 1e299
+    ),
+    "arcsinh of the opposite": Proof(
+        "arcsinh",
+        lambda x: np.log(np.sqrt(1 + x**2) - x),
+        lambda u: -mpmath.asinh(u),
+        -1e299,
+        1e299,
+    ),
+    "root of one square": Proof(
+        "norm", lambda x: np.sqrt(x**2 + x**2), lambda u: mpmath.sqrt(2) * abs(u), -1e299, 1e299
+    ),
+    "exp of softplus": Proof(
+        "exp of log", lambda x: np.exp(np.log(1 + np.exp(x))) - 1, lambda u: mpmath.exp(u)
+    ),
+    "exp of log1p": Proof(
+        "exp of log", lambda x: np.exp(np.log(1 + x**2)) - 1, lambda u: u * u, -1e150, 1e150
+    ),
+    "inverse of a softmax": Proof(
+        "power of exp",
+        lambda x: 1 / (np.exp(x) / (1 + np.exp(x) + np.exp(2 * x))),
+        lambda u: mpmath.exp(-u) + 1 + mpmath.exp(u),
+        -1e299,
+        1e299,
+    ),
+    "hyperbolic sine of a choice": Proof(
+        "hyperbolic",
+        lambda x: (np.exp(np.where(x > 0, x, x / 2)) - np.exp(-np.where(x > 0, x, x / 2))) / 2,
+        lambda u: mpmath.sinh(u if u > 0 else u / 2),
+    ),
     "known sign": Proof(
         "known sign",
         lambda x: np.abs(np.exp(x)) + np.maximum(x**2, 0),

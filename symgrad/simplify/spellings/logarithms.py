@@ -174,7 +174,7 @@ def _log_of_sum(node: sympy.Expr, views: Views) -> sympy.Expr | None:
     found = logsumexp_of(argument, views)
     if found is not None:
         return found[0]
-    parts = log_form(argument, views) or _logs_of_addends(argument, views)
+    parts = log_form(argument, views)
     return None if parts is None or len(parts) < 2 else _add_logs(parts)
 
 
@@ -194,24 +194,6 @@ def log_form(node: sympy.Expr, views: Views) -> list[sympy.Expr] | None:
         parts.extend(found)
         exponentials += 1
     return parts if exponentials else None
-
-
-def _logs_of_addends(node: sympy.Expr, views: Views) -> list[sympy.Expr] | None:
-    """log_form, and log(c) for addends c ≥ 0 that are no exponentials."""
-    parts: list[sympy.Expr] = []
-    rest: list[sympy.Expr] = []
-    for addend in views.flat_addends(node):
-        found = None if addend.is_Number else _exponents_of(addend, views)
-        if found is not None:
-            parts.extend(found)
-        elif views.is_nonnegative(addend):
-            rest.append(addend)
-        else:
-            return None
-    if not parts or not rest:
-        return None
-    constant, others = sympy.Add(*rest).as_coeff_Add()
-    return [*parts, f.log1p(others) if constant == 1 else log(constant + others)]
 
 
 def _exponents_of(addend: sympy.Expr, views: Views) -> list[sympy.Expr] | None:
@@ -288,8 +270,7 @@ LOGARITHM_RULES = (
     ),
     Rule(
         "logsumexp",
-        "log Σ c·eᵘ → logsumexp(u) + log c, log(eᵃ + eᵇ) → logaddexp(a, b), "
-        "log(eᵃ + b) → logaddexp(a, log(b)) for b ≥ 0",
+        "log Σ c·eᵘ → logsumexp(u) + log c, log(eᵃ + eᵇ) → logaddexp(a, b)",
         "c > 0 is free of the summed indices",
         _log_of_sum,
     ),

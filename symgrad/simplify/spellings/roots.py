@@ -117,7 +117,30 @@ def _against_rest(
     return f.select(f.less(0, subtracted), stable, root - subtracted)
 
 
+def _log_of_root_sum(node: sympy.Expr, views: Views) -> sympy.Expr | None:
+    """log(sqrt(1 + u²) ± u) = ±arcsinh(u)."""
+    if not isinstance(node, sympy.log):
+        return None
+    seen = views.see(node.args[0])
+    if isinstance(seen, f.select):  # as the difference of roots leaves it
+        seen = seen.args[2]
+    if not seen.is_Add or len(seen.args) != 2:
+        return None
+    for root, other in (seen.args, seen.args[::-1]):
+        square = _radicand(root, views)
+        number, u = views.scaled(other)
+        if square is not None and abs(number) == 1 and square == 1 + views.spell_out(u) ** 2:
+            return number * sympy.asinh(u)
+    return None
+
+
 ROOT_RULES = (
+    Rule(
+        "arcsinh",
+        "log(sqrt(1 + u²) + u) → arcsinh(u), log(sqrt(1 + u²) − u) → −arcsinh(u)",
+        "always",
+        _log_of_root_sum,
+    ),
     Rule(
         "norm",
         "sqrt(c·Σ u²) → sqrt(c)·norm(u), sqrt(a² + b²) → hypot(a, b); likewise below a fraction",
