@@ -79,17 +79,39 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_f64c88a20497c4a1"
+__name__ = "symgrad_module_85d654799201e875"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -200,9 +222,8 @@ def _spherical_bessel_1(x):
 # --- kernels of residuals ----------------------------------------------------------------------
 
 
-@njit(
-    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_1(
     rows,
@@ -338,13 +359,9 @@ def _residuals_1(
             residuals[k, q] = t79[k] * image[q, k] - observed[k, q]
 
 
-_residuals_1_address = _address_of(_residuals_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _residuals_1_blocks(
     address,
@@ -412,9 +429,8 @@ def _residuals_1_blocks(
                 )
 
 
-@njit(
-    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_grad_1(
     rows,
@@ -808,13 +824,9 @@ def _residuals_grad_1(
             points_bar[j, l] += t2_bar[l, k]
 
 
-_residuals_grad_1_address = _address_of(_residuals_grad_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _residuals_grad_1_blocks(
     address,
@@ -950,6 +962,13 @@ def _residuals_grad_1_blocks(
 
 __name__ = _OWN_NAME
 
+_KERNELS: tuple[_Kernel, ...] = (
+    _residuals_1,
+    _residuals_1_blocks,
+    _residuals_grad_1,
+    _residuals_grad_1_blocks,
+)
+
 # --- residuals ---------------------------------------------------------------------------------
 
 
@@ -1017,8 +1036,8 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     radius2_tile = np.empty((workers2, tile), np.float64)
     t79_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _residuals_1_blocks(
-            _residuals_1_address,
+        _residuals_1_blocks.call(
+            _residuals_1.address(),
             workers2,
             blocks2,
             tile,
@@ -1049,7 +1068,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     else:
         for start in range(0, m, tile):
             rows = min(tile, m - start)
-            _residuals_1(
+            _residuals_1.call(
                 rows,
                 cameras,
                 index1[start : start + rows],
@@ -1135,8 +1154,8 @@ def _run_residuals_grad(
     t1_bar_tile = np.empty((workers2, 3, tile), np.float64)
     camera_bar_tile = np.empty((workers2, 9, tile), np.float64)
     if blocks2 > 1:
-        _residuals_grad_1_blocks(
-            _residuals_grad_1_address,
+        _residuals_grad_1_blocks.call(
+            _residuals_grad_1.address(),
             workers2,
             blocks2,
             tile,
@@ -1200,7 +1219,7 @@ def _run_residuals_grad(
     else:
         for start in range(0, m, tile):
             rows = min(tile, m - start)
-            _residuals_grad_1(
+            _residuals_grad_1.call(
                 rows,
                 observed[start : start + rows],
                 observed_packed_tile[0],

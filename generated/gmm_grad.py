@@ -49,17 +49,39 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_f8290b25af3fa95f"
+__name__ = "symgrad_module_945982bae6541e86"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -156,9 +178,8 @@ def _finite_or_zero(x):
 # --- kernels of log_posterior ------------------------------------------------------------------
 
 
-@njit(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])"
 )
 def _log_posterior_1(
     K,
@@ -224,9 +245,8 @@ def _log_posterior_1(
     sum5[0] = total4
 
 
-@njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
 )
 def _log_posterior_2(
     rows,
@@ -331,13 +351,9 @@ def _log_posterior_2(
     log_posterior_total[0] += log_posterior_total_sum
 
 
-_log_posterior_2_address = _address_of(_log_posterior_2)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _log_posterior_2_blocks(
     address,
@@ -389,15 +405,14 @@ def _log_posterior_2_blocks(
                 )
 
 
-@njit("void(float64[::1], float64, float64[::1], float64[::1], float64, float64[::1])", **_OPTIONS)
+@_kernel("void(float64[::1], float64, float64[::1], float64[::1], float64, float64[::1])")
 def _log_posterior_3(log_posterior_total, m, sum5, frobenius, gamma, log_posterior):
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior[0] = log_posterior_total[0] + m * sum5[0] - frobenius[0] * gamma * gamma / 2.0
 
 
-@njit(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])"
 )
 def _log_posterior_grad_1(
     K,
@@ -467,9 +482,8 @@ def _log_posterior_grad_1(
     sum5[0] = total4
 
 
-@njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])"
 )
 def _log_posterior_grad_2(
     rows,
@@ -715,13 +729,9 @@ def _log_posterior_grad_2(
                 lower_bar_total[i, k, l] += total2
 
 
-_log_posterior_grad_2_address = _address_of(_log_posterior_grad_2)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
     address,
@@ -789,9 +799,8 @@ def _log_posterior_grad_2_blocks(
                 )
 
 
-@njit(
-    "void(int64, int64, float64[::1], float64, float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[::1], float64, float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])"
 )
 def _log_posterior_grad_3(
     K,
@@ -849,6 +858,17 @@ def _log_posterior_grad_3(
 
 
 __name__ = _OWN_NAME
+
+_KERNELS: tuple[_Kernel, ...] = (
+    _log_posterior_1,
+    _log_posterior_2,
+    _log_posterior_2_blocks,
+    _log_posterior_3,
+    _log_posterior_grad_1,
+    _log_posterior_grad_2,
+    _log_posterior_grad_2_blocks,
+    _log_posterior_grad_3,
+)
 
 # --- log_posterior -----------------------------------------------------------------------------
 
@@ -913,7 +933,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     t6 = np.empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
-    _log_posterior_1(
+    _log_posterior_1.call(
         K,
         d,
         q,
@@ -938,8 +958,8 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp2_largest_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _log_posterior_2_blocks(
-            _log_posterior_2_address,
+        _log_posterior_2_blocks.call(
+            _log_posterior_2.address(),
             workers2,
             blocks2,
             tile,
@@ -962,7 +982,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _log_posterior_2(
+            _log_posterior_2.call(
                 rows,
                 K,
                 d,
@@ -981,7 +1001,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_posterior = np.empty((1,), np.float64)
-    _log_posterior_3(log_posterior_total, m, sum5, frobenius, gamma, log_posterior)
+    _log_posterior_3.call(log_posterior_total, m, sum5, frobenius, gamma, log_posterior)
     return (log_posterior[0],)
 
 
@@ -994,7 +1014,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
     sum4_bar = np.empty((1,), np.float64)
-    _log_posterior_grad_1(
+    _log_posterior_grad_1.call(
         K,
         d,
         q,
@@ -1031,8 +1051,8 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     t4_bar_tile = np.empty((workers2, K, d, tile), np.float64)
     centred_bar_tile = np.empty((workers2, K, d, tile), np.float64)
     if blocks2 > 1:
-        _log_posterior_grad_2_blocks(
-            _log_posterior_grad_2_address,
+        _log_posterior_grad_2_blocks.call(
+            _log_posterior_grad_2.address(),
             workers2,
             blocks2,
             tile,
@@ -1063,7 +1083,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _log_posterior_grad_2(
+            _log_posterior_grad_2.call(
                 rows,
                 K,
                 d,
@@ -1098,7 +1118,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     alpha_bar = np.empty((K,), np.float64)
     q_bar = np.empty((K, d), np.float64)
     lower_bar = np.empty((K, d, d), np.float64)
-    _log_posterior_grad_3(
+    _log_posterior_grad_3.call(
         K,
         d,
         log_posterior_total,
