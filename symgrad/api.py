@@ -15,11 +15,12 @@ import numpy as np
 from symgrad.capture import CapturedModel, MarkedProgram, capture
 from symgrad.codegen import Target
 from symgrad.derivatives import PRODUCTS
-from symgrad.driver import Timings, derive
+from symgrad.driver import Timings, cuda_options, derive
 from symgrad.driver import emit as emit_text
 from symgrad.modules import Module, load
 from symgrad.nesting import is_nested, nested_call
 from symgrad.program import DType
+from symgrad.schedule.cuda_plan import CudaOptions
 
 __all__ = [
     "Module",
@@ -49,6 +50,8 @@ def compile(
     without: Collection[str] = (),
     emit: Collection[str] = (),
     order: int | None = None,
+    atomics: bool = False,
+    cublas: bool = False,
 ) -> Module:
     """The generated module of a function: what `symgrad compile` writes, imported here.
 
@@ -63,9 +66,13 @@ def compile(
         emit: further functions: `"jvp"`, `"hvp"`, `"hessian"`, `"hessian_diagonal"`,
             `"value_grad_hessian"`, `"jacobian"`, `"jacobian_sparse"`.
         order: 2 emits what second order methods need; by default that of the mark.
+        atomics: for the target cuda: sums over the values of an index array are added by atomics,
+            without sorting it; their last bits may then differ from call to call.
+        cublas: for the target cuda: large products of matrices are left to cuBLAS, through CuPy.
 
     Raises:
-        ModelError: annotations are missing or wrong, or `wrt` does not fit.
+        ModelError: annotations are missing or wrong, `wrt` does not fit, or an option is for
+            another target.
         CaptureError: an operation cannot be captured.
 
     >>> import numpy as np, symgrad
@@ -78,7 +85,8 @@ def compile(
     model = capture(plain, wrt=marked_wrt if wrt is None else wrt, shapes=shapes, dtype=dtype)
     marked = function if isinstance(function, MarkedProgram) else MarkedProgram(plain)
     chosen = marked.order if order is None else order
-    return _build(model, plain, target, without, (*marked.emit, *emit), chosen)
+    cuda = cuda_options(target, atomics, cublas)
+    return _build(model, plain, target, without, (*marked.emit, *emit), chosen, cuda)
 
 
 def _unwrap(
@@ -96,6 +104,7 @@ def _build(
     without: Collection[str],
     products: tuple[str, ...] = (),
     order: int = 1,
+    cuda: CudaOptions | None = None,
 ) -> Module:
     timings = Timings()
     derived = derive(model, without, timings, products=products, order=order)
@@ -109,15 +118,18 @@ def _build(
         source=model.source,
         digest=digest,
         target=target,
-        options=_describe(target, without),
+        options=_describe(target, without, cuda),
         timings=timings,
+        cuda=cuda,
     )
     return load(derived, source)
 
 
-def _describe(target: Target, without: Collection[str]) -> str:
-    left_out = f", without {', '.join(sorted(without))}" if without else ""
-    return f"target {target}{left_out}"
+def _describe(target: Target, without: Collection[str], cuda: CudaOptions | None) -> str:
+    parts = [f"target {target}"]
+    parts.extend(n for n in ("atomics", "cublas") if cuda is not None and getattr(cuda, n))
+    parts.extend([f"without {', '.join(sorted(without))}"] if without else [])
+    return ", ".join(parts)
 
 
 class _Compiled:

@@ -95,6 +95,17 @@ def _parser() -> argparse.ArgumentParser:
         help="compile CUDA kernels ahead of time for these compute capabilities, and report their "
         "registers; needs no GPU",
     )
+    compiling.add_argument(
+        "--atomics",
+        action="store_true",
+        help="with --target cuda: add sums over the values of an index array by atomics, without "
+        "sorting it; the last bits may then differ from call to call",
+    )
+    compiling.add_argument(
+        "--cublas",
+        action="store_true",
+        help="with --target cuda: leave large products of matrices to cuBLAS; calls need CuPy",
+    )
     compiling.add_argument("--timings", action="store_true", help="seconds of each stage and pass")
     compiling.add_argument("--quiet", action="store_true", help="print nothing but errors")
     compiling.set_defaults(run=_compile)
@@ -169,6 +180,8 @@ def _request(options: argparse.Namespace) -> Request:
         force=getattr(options, "force", False),
         emit=tuple(name.strip() for name in options.emit.split(",") if name.strip()),
         order=options.order,
+        atomics=getattr(options, "atomics", False),
+        cublas=getattr(options, "cublas", False),
     )
 
 

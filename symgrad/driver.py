@@ -15,6 +15,7 @@ from symgrad.errors import ModelError
 from symgrad.explain.matrix import matrix_text
 from symgrad.program import Program, dependencies, format_program, is_floating
 from symgrad.schedule import freeze
+from symgrad.schedule.cuda_plan import CudaOptions
 from symgrad.schedule.freeze_sizes import freeze_requirements, freeze_sizes
 from symgrad.settling import rename_reserved, settle_names
 from symgrad.simplify import PassReport, Watch, count_operations, simplify
@@ -187,13 +188,28 @@ def emit(
     target: Target,
     options: str,
     timings: Timings,
+    cuda: CudaOptions | None = None,
 ) -> str:
-    """The text of the module that holds these functions."""
+    """The text of the module that holds these functions; `cuda` is for the target of that name."""
     with timings.stage("freeze"):
         functions = tuple(_function_code(d) for d in derived)
     with timings.stage("schedule and print"):
-        module = ModuleCode(source, digest, __version__, options, target, functions)
+        module = ModuleCode(
+            source, digest, __version__, options, target, functions, cuda or CudaOptions()
+        )
         return emit_module(module)
+
+
+def cuda_options(target: Target, atomics: bool, cublas: bool) -> CudaOptions:
+    """The options of the target cuda.
+
+    Raises:
+        ModelError: an option is given for another target.
+    """
+    for name, given in (("atomics", atomics), ("cublas", cublas)):
+        if given and target != "cuda":
+            raise ModelError(f"{name} is an option of the target cuda, not of the target {target}")
+    return CudaOptions(atomics=atomics, cublas=cublas)
 
 
 def _function_code(derived: Derived) -> FunctionCode:

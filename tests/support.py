@@ -28,6 +28,7 @@ from symgrad.program import (
     verify,
 )
 from symgrad.schedule import ScheduleOptions
+from symgrad.schedule.cuda_plan import CudaOptions
 
 __all__ = [
     "C_MATH",
@@ -80,7 +81,7 @@ class Built:
         dtypes = self.model.program.dtypes()
         return tuple(is_floating(dtypes[name]) for name in self.model.program.outputs)
 
-    def source(self, target: Target = "cpu") -> str:
+    def source(self, target: Target = "cpu", cuda: CudaOptions | None = None) -> str:
         """The text of the generated module."""
         chosen = self.options or ScheduleOptions()
         with patch("symgrad.codegen.module.ScheduleOptions", lambda: chosen):
@@ -91,6 +92,7 @@ class Built:
                 target=target,
                 options="",
                 timings=Timings(),
+                cuda=cuda,
             )
 
     def in_small_tiles(self) -> Built:

@@ -17,6 +17,7 @@ from symgrad.schedule.cuda_plan import (
     CudaSchedule,
     ListSegments,
     RunGrid,
+    RunProduct,
     RunTiles,
     ThreadNest,
 )
@@ -50,6 +51,8 @@ class _CudaHost:
                 self._tiles(step)
             elif isinstance(step, RunGrid):
                 self._grid(step)
+            elif isinstance(step, RunProduct):
+                self._matrix_product(step)
             elif isinstance(step, ListSegments):
                 first, order = segment_names(step.array)
                 self.body.append(
@@ -89,12 +92,33 @@ class _CudaHost:
                 work = f"{elements} * {name}"
         self._launch(printed, f"_count_blocks({work})", names)
 
+    def _matrix_product(self, step: RunProduct) -> None:
+        """A large product is left to cuBLAS, another one is computed by the kernel."""
+        start = len(self.body)
+        self._grid(step.launch)
+        arrays = len(step.launch.outputs)
+        allocations, kernel = self.body[start : start + arrays], self.body[start + arrays :]
+        lines, scale = scale_text(step.scale, self.allocate) if step.scale else ([], "1.0")
+        (target,) = step.launch.outputs
+        factors = ", ".join(
+            f"{self._given(name)}, {turned}"
+            for name, turned in zip((step.left, step.right), step.turned, strict=True)
+        )
+        self.body[start:] = [
+            *allocations,
+            f"if {_product_of(step.extents)} >= _LEAST_PRODUCT:",
+            *("    " + line for line in lines),
+            f"    run.multiply({factors}, {target.name}, {scale})",
+            "else:",
+            *("    " + line for line in kernel),
+        ]
+
     def _tiles(self, step: RunTiles) -> None:
         printed = print_cuda_kernel(step.kernel, self.helpers)
         self.kernels.append(printed)
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
         sample = clamped(step.sample)
-        sizes = [_product_of(a.buffer.shape) for a in step.accumulators if a.grouped]
+        sizes = [_product_of(a.buffer.shape) for a in step.accumulators if a.owner == "group"]
         self.body += [
             f"{tile} = _count_rows({sample}, {step.row_elements})",
             f"{blocks} = _count_tiles({sample}, {tile}, {' + '.join(sizes) or '0'})",
@@ -112,13 +136,16 @@ class _CudaHost:
             extents = [blocks, *buffer.shape]
             extents[1 + buffer.shape.index(step.sample)] = tile
             names[buffer.name] = self.allocate(f"{buffer.name}_tile")
-            self._scratch(names[buffer.name], shape_text(extents), buffer.dtype)
+            self._allocate("scratch", names[buffer.name], shape_text(extents), buffer.dtype)
         for accumulator in step.accumulators:
             buffer = accumulator.buffer
-            count = f"{blocks} * {groups[buffer.name]}" if accumulator.grouped else blocks
+            count = {"block": blocks, "all": "1"}.get(accumulator.owner)
+            if count is None:
+                count = f"{blocks} * {groups[buffer.name]}"
             names[buffer.name] = self.allocate(f"{buffer.name}_parts")
             shape = shape_text((count, *(buffer.shape or ("1",))))
-            self._scratch(names[buffer.name], shape, partial_type(buffer.dtype))
+            method = "zeros" if accumulator.owner == "all" else "scratch"
+            self._allocate(method, names[buffer.name], shape, partial_type(buffer.dtype))
         self._launch(printed, blocks, names)
         for accumulator in step.accumulators:
             self._combine(accumulator, names[accumulator.buffer.name])
@@ -185,9 +212,6 @@ class _CudaHost:
     def _array(self, buffer: Buffer) -> None:
         method = "output" if buffer.name in self.program.outputs else "scratch"
         self._allocate(method, buffer.name, shape_text(buffer.shape), buffer.dtype)
-
-    def _scratch(self, name: str, shape: str, dtype: DType) -> None:
-        self._allocate("scratch", name, shape, dtype)
 
     def _allocate(self, method: str, name: str, shape: str, dtype: DType) -> None:
         self.body.append(f'{name} = run.{method}("{name}", {shape}, np.{numpy_type(dtype)})')

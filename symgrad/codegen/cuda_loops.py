@@ -13,7 +13,7 @@ from symgrad.program.definitions import DType
 from symgrad.schedule.cuda_apart import segment_names
 from symgrad.schedule.cuda_plan import AccumulateNest, ContractNest, CudaKernel, Nest
 from symgrad.schedule.frozen import Affine, Element, FrozenAxis
-from symgrad.schedule.loops import FlatLoop, Loop, Parameter, Segment
+from symgrad.schedule.loops import FlatLoop, Loop, Parameter, Segment, Store
 
 __all__ = ["CudaLoops", "CudaParameter", "clamped", "factor", "grouped", "partial_type"]
 
@@ -242,6 +242,14 @@ class CudaLoops(KernelPrinter):
         if role == "scratch":
             texts.insert(0, self.block)
         return _element(view.name, texts or ["0"])
+
+    def _store(self, store: Store, text: str) -> str:
+        if not store.atomic:
+            return super()._store(store, text)
+        assert isinstance(store.target, Element)
+        view = self.views[store.target.array][0]
+        places = ", ".join(["0", *(self._subscript(s) for s in store.target.subscripts)])
+        return f"cuda.atomic.add({view.name}, ({places}), {text})"
 
     def _accumulator(self, name: str, indices: tuple[str, ...]) -> str:
         groups = self.counted[-1].name if not self.divided[1] else self.divided[1]

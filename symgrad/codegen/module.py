@@ -6,7 +6,7 @@ import hashlib
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from symgrad.codegen.cuda_host import print_cuda
@@ -30,6 +30,7 @@ __all__ = ["FunctionCode", "ModuleCode", "Target", "emit_module"]
 _KERNEL_NAME = re.compile(r"^@_kernel\(.*\)\ndef (\w+)\(", re.MULTILINE)
 
 Target = Literal["cpu", "numpy", "cuda"]
+Options = ScheduleOptions | CudaOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,12 @@ class ModuleCode:
     options: str
     target: Target
     functions: tuple[FunctionCode, ...]
+    cuda: CudaOptions = field(default_factory=CudaOptions)
 
 
 def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> str:
     """The text of the generated module, formatted; equal to the byte for equal input."""
-    chosen = options or ScheduleOptions()
+    chosen = module.cuda if module.target == "cuda" else options or ScheduleOptions()
     if module.target == "cuda":
         _check_for_cuda(module)
     helpers: dict[str, None] = {"cuda/lanes_sum": None} if module.target == "cuda" else {}
@@ -82,12 +84,14 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "target": module.target,
         "functions": functions,
         "helpers": _helper_sources(helpers, module.target),
-        "schedule": asdict(CudaOptions() if module.target == "cuda" else chosen),
+        "schedule": asdict(chosen),
         "needs_blocks": any("_count_blocks(" in line for f in functions for line in f["lines"]),
         "needs_integers": any(
             "_combine_integers" in line for f in functions for line in f["lines"]
         ),
         "needs_squares": any("left_strip" in k for f in functions for k in f["kernels"]),
+        "needs_atomics": any("cuda.atomic." in k for f in functions for k in f["kernels"]),
+        "needs_products": any("run.multiply(" in line for f in functions for line in f["lines"]),
         "needs_segments": any("run.segments(" in line for f in functions for line in f["lines"]),
         "needs_check_index": any("check_index(" in line for f in functions for line in f["lines"]),
         "needs_gather": any("_gather(" in line for f in functions for line in f["lines"]),
@@ -158,17 +162,17 @@ def _helper_sources(helpers: dict[str, None], target: Target) -> list[str]:
 
 
 def _print(
-    program: FrozenProgram, target: Target, helpers: dict[str, None], options: ScheduleOptions
+    program: FrozenProgram, target: Target, helpers: dict[str, None], options: Options
 ) -> PrintedProgram:
     if target == "numpy":
         return print_numpy(program, helpers)
-    if target == "cuda":
-        return print_cuda(schedule_cuda(program, CudaOptions()), helpers)
+    if isinstance(options, CudaOptions):
+        return print_cuda(schedule_cuda(program, options), helpers)
     return print_schedule(schedule(program, options), helpers)
 
 
 def _function_values(
-    function: FunctionCode, target: Target, helpers: dict[str, None], options: ScheduleOptions
+    function: FunctionCode, target: Target, helpers: dict[str, None], options: Options
 ) -> dict[str, Any]:
     """What the template needs to know of one function, as plain texts and lists."""
     forward = _print(function.forward, target, helpers, options)
@@ -293,7 +297,7 @@ def _derivative_values(
     derivative: DerivativeCode,
     target: Target,
     helpers: dict[str, None],
-    options: ScheduleOptions,
+    options: Options,
 ) -> dict[str, Any]:
     """What the template needs to know of one product of a function."""
     printed = _print(derivative.program, target, helpers, options)

@@ -23,7 +23,14 @@ from symgrad.schedule.frozen import (
     FrozenTerm,
 )
 
-__all__ = ["Scatter", "find_scatter", "index_arrays", "scatters", "segment_names"]
+__all__ = [
+    "Scatter",
+    "find_scatter",
+    "index_arrays",
+    "scatters",
+    "scatters_samples",
+    "segment_names",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,16 @@ def scatters(program: FrozenProgram) -> frozenset[str]:
         for s in program.statements
         if isinstance(s, FrozenDefinition)
         and any(find_scatter(s, term.axes, term.guards, arrays) for term in _sums(s))
+    )
+
+
+def scatters_samples(
+    definition: FrozenDefinition, sample: str | None, arrays: Mapping[str, FrozenIndexCheck]
+) -> bool:
+    """Whether all its sums over samples are scatters, which atomics can add within the tiles."""
+    sums = [term for term in _sums(definition) if any(a.extent == sample for a in term.axes)]
+    return bool(sums) and all(
+        find_scatter(definition, term.axes, term.guards, arrays) is not None for term in sums
     )
 
 

@@ -16,6 +16,8 @@ from symgrad.schedule.cuda_plan import (
 )
 from symgrad.schedule.folds import accumulator_type, fold_nest
 from symgrad.schedule.frozen import (
+    Affine,
+    Element,
     FrozenAxis,
     FrozenDefinition,
     FrozenGuard,
@@ -39,9 +41,9 @@ from symgrad.schedule.loops import (
 )
 from symgrad.schedule.nests import NestBuilder
 from symgrad.schedule.scans import find_scan
-from symgrad.schedule.terms import append_scaled_local, vector_axis
+from symgrad.schedule.terms import append_scaled_local, scaled, vector_axis
 
-__all__ = ["accumulate_nest", "element_nests", "segment_arrays"]
+__all__ = ["accumulate_nest", "atomic_nests", "element_nests", "segment_arrays"]
 
 
 def element_nests(
@@ -106,6 +108,32 @@ def accumulate_nest(
     )
 
 
+def atomic_nests(
+    definition: FrozenDefinition, context: NestContext, tile_extent: str
+) -> list[ThreadNest]:
+    """Scatters of the samples of a tile: each thread adds terms to the elements they belong to.
+
+    Args:
+        definition: sums whose guards say which element a sample belongs to.
+        context: the ranges of index arrays.
+        tile_extent: the extent that counts samples.
+    """
+    nests = []
+    for number, term in enumerate(definition.terms):
+        tile = next(a for a in term.axes if a.extent == tile_extent)
+        keys = _ElementBuilder(definition, context).keys(term)
+        free = tuple(a for a in definition.axes if a not in keys)
+        axes = (tile, *(a for a in term.axes if a != tile), *free)
+        known = _ElementBuilder(replace(definition, axes=axes), replace(context, segments={}))
+        operations, value = scaled(term)
+        target = Element(definition.name, tuple(Affine(((a.index, 1),)) for a in definition.axes))
+        block = Block(operations, (Store(target, value, add=True, atomic=True),))
+        nodes = known.loops(keys, term.guards, (block,))
+        formula = "" if number else definition.formula
+        nests.append(ThreadNest(formula, axes, (), nodes, tile=tile.index))
+    return nests
+
+
 class _ElementBuilder(NestBuilder):
     """Computes one element: the output's indices are known, only summed ones have loops."""
 
@@ -125,6 +153,11 @@ class _ElementBuilder(NestBuilder):
         scan = find_scan(self.definition, term)
         assert scan is not None
         return self._scan_nest(scan)
+
+    def keys(self, term: FrozenTerm) -> tuple[FrozenAxis, ...]:
+        """The output's axes whose index an equality fixes."""
+        bound = self._find_bound_indices(self.definition.axes, term.guards)
+        return tuple(a for a in self.definition.axes if a.index in bound)
 
     def sums_neighbours(self) -> bool:
         """Whether a summed index runs along memory that is read once.

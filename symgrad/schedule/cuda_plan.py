@@ -10,6 +10,7 @@ has one nest over all threads of the launch.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from symgrad.schedule.frozen import Element, FrozenAxis, FrozenProgram, Operation
 from symgrad.schedule.loops import Block, FoldKind, Local, Node, Parameter
@@ -29,6 +30,7 @@ __all__ = [
     "Nest",
     "Round",
     "RunGrid",
+    "RunProduct",
     "RunTiles",
     "ThreadNest",
 ]
@@ -45,6 +47,10 @@ class CudaOptions:
     bring `least_threads` to work, and `most_lanes` where lanes are neighbours in memory. A sort of
     indices gives each thread `chunk` of them. All of these are counted from sizes alone, never
     from the device, so that the same input has the same bits on every card.
+
+    Two options give that up. With `atomics` sums over the values of an index array are added in
+    whatever order threads come. With `cublas` products of two matrices of `least_product`
+    multiplications or more are left to cuBLAS, through CuPy.
     """
 
     threads: int = 256
@@ -56,6 +62,9 @@ class CudaOptions:
     least_threads: int = 65_536
     chunk: int = 32
     side: int = 16
+    atomics: bool = False
+    cublas: bool = False
+    least_product: int = 16_777_216
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +163,14 @@ class CudaKernel:
 
 @dataclass(frozen=True, slots=True)
 class CudaAccumulator:
-    """Partial sums: one a block (`grouped` false), or one for each group of each block."""
+    """Partial sums: one of each block, one of each group of each block, or one that all share.
+
+    Groups are those of an `AccumulateNest`. What all share is added to by atomics.
+    """
 
     buffer: Buffer
     scale: tuple[Operation, ...]
-    grouped: bool
+    owner: Literal["block", "group", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +194,21 @@ class RunGrid:
 
 
 @dataclass(frozen=True, slots=True)
+class RunProduct:
+    """`scale·left·right` by cuBLAS where it is large at the call, else the launch of a kernel.
+
+    A factor that is `turned` is read transposed.
+    """
+
+    launch: RunGrid
+    left: str
+    right: str
+    turned: tuple[bool, bool]
+    extents: tuple[str, str, str]
+    scale: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ListSegments:
     """The positions of an index array in the order of its values, and where each value starts."""
 
@@ -190,7 +217,7 @@ class ListSegments:
     extent: str
 
 
-CudaStep = RunTiles | RunGrid | ListSegments | ReshapeArray | CheckIndex
+CudaStep = RunTiles | RunGrid | RunProduct | ListSegments | ReshapeArray | CheckIndex
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from symgrad.errors import CompileError
-from symgrad.schedule.cuda_apart import index_arrays, scatters, segment_names
-from symgrad.schedule.cuda_contractions import in_squares
-from symgrad.schedule.cuda_nests import accumulate_nest, element_nests, segment_arrays
+from symgrad.schedule.cuda_apart import (
+    index_arrays,
+    scatters,
+    scatters_samples,
+    segment_names,
+)
+from symgrad.schedule.cuda_contractions import in_squares, matrix_product, split_products
+from symgrad.schedule.cuda_nests import (
+    accumulate_nest,
+    atomic_nests,
+    element_nests,
+    segment_arrays,
+)
 from symgrad.schedule.cuda_plan import (
     BlockSum,
     CudaAccumulator,
@@ -19,6 +29,7 @@ from symgrad.schedule.cuda_plan import (
     ListSegments,
     Nest,
     RunGrid,
+    RunProduct,
     RunTiles,
     ThreadNest,
 )
@@ -70,8 +81,8 @@ def thread_loops(
 
 class _CudaScheduler(Scheduler):
     def __init__(self, program: FrozenProgram, options: CudaOptions) -> None:
-        super().__init__(program, ScheduleOptions())
         self.cuda_options = options
+        super().__init__(split_products(program) if options.cublas else program, ScheduleOptions())
         self.cuda_steps: list[CudaStep] = []
         arrays = index_arrays(self.program)
         self.context = NestContext(None, False, self.ranges, arrays)
@@ -86,7 +97,23 @@ class _CudaScheduler(Scheduler):
             and is_extreme(s)
             and sample_axis(s.shape, self.sample) is None
         )
-        return scatters(program) | frozenset(extremes)
+        return frozenset((*self._scatters(program), *self._products(program), *extremes))
+
+    def _scatters(self, program: FrozenProgram) -> Iterator[str]:
+        """Sums over the positions of a value; atomics add those over samples in the tiles."""
+        arrays = index_arrays(program)
+        apart = scatters(program)
+        for statement in program.statements:
+            if isinstance(statement, FrozenDefinition) and statement.name in apart:
+                adds = scatters_samples(statement, self.sample, arrays)
+                if not (self.cuda_options.atomics and adds):
+                    yield statement.name
+
+    def _products(self, program: FrozenProgram) -> Iterator[str]:
+        """Products of matrices that may be left to cuBLAS, which needs them as a whole."""
+        for statement in program.statements if self.cuda_options.cublas else ():
+            if isinstance(statement, FrozenDefinition) and matrix_product(statement) is not None:
+                yield statement.name
 
     def run_cuda(self) -> CudaSchedule:
         for phase in range(self.phases.count + 1):
@@ -107,13 +134,23 @@ class _CudaScheduler(Scheduler):
             for number, plain in enumerate(nests):
                 nest = in_squares(statement, plain, None) if len(nests) == 1 else plain
                 outputs = () if number else (self._buffer(statement.name),)
-                self.cuda_steps.append(RunGrid(self._grid(nest, [statement]), outputs))
+                self._append(RunGrid(self._grid(nest, [statement]), outputs), statement)
         elif isinstance(statement, FrozenIndexCheck):
             self.cuda_steps.append(CheckIndex(statement))
         elif isinstance(statement, FrozenReshape):
             self.cuda_steps.append(ReshapeArray(statement))
         else:
             raise CompileError(f"{statement.formula}: the target cuda has no linear algebra")
+
+    def _append(self, step: RunGrid, definition: FrozenDefinition) -> None:
+        product = matrix_product(definition) if self.cuda_options.cublas else None
+        if product is None:
+            self.cuda_steps.append(step)
+            return
+        scale = definition.terms[0].scale
+        self.cuda_steps.append(
+            RunProduct(step, product.left, product.right, product.turned, product.extents, scale)
+        )
 
     def _grid(self, nest: Nest, definitions: Sequence[FrozenDefinition]) -> CudaKernel:
         parameters = [self._parameter(name, "full", None) for name in arrays_of(definitions)]
@@ -153,6 +190,7 @@ class _CudaScheduler(Scheduler):
             tuple(nests),
         )
         in_registers = {s.name for s in sums}
+        shared = {d.name for d, accumulates in members if accumulates and self._is_atomic(d)}
         self.cuda_steps.append(
             RunTiles(
                 kernel,
@@ -160,7 +198,11 @@ class _CudaScheduler(Scheduler):
                 tuple(self._buffer(name) for name in stored),
                 tuple(self._buffer(name) for name in scratch),
                 tuple(
-                    CudaAccumulator(self._buffer(name), scale, name not in in_registers)
+                    CudaAccumulator(
+                        self._buffer(name),
+                        scale,
+                        "block" if name in in_registers else "all" if name in shared else "group",
+                    )
                     for name, scale in scales.items()
                 ),
                 self._row_elements(scratch),
@@ -171,6 +213,8 @@ class _CudaScheduler(Scheduler):
         assert self.sample is not None
         context = self.context
         definition, accumulates = group.members[0]
+        if group.loops is None and accumulates and self._is_atomic(definition):
+            return list(atomic_nests(definition, context, self.sample))
         if group.loops is None and accumulates:
             (term, *_) = definition.terms
             tile = next((a.index for a in term.axes if a.extent == self.sample), None)
@@ -190,6 +234,10 @@ class _CudaScheduler(Scheduler):
         tile = next(a.index for a in group.loops if a.extent == self.sample)
         finish: tuple[Node, ...] = (body,)
         return [ThreadNest(formulas(group), group.loops, (), finish, tile=tile)]
+
+    def _is_atomic(self, definition: FrozenDefinition) -> bool:
+        arrays = index_arrays(self.program)
+        return self.cuda_options.atomics and scatters_samples(definition, self.sample, arrays)
 
     def _segment_parameters(self, nests: Sequence[Nest]) -> list[Parameter]:
         """The lists of positions that nests run over; made before the first kernel that does."""

@@ -127,11 +127,15 @@ class Declare:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Writes an operation's value: into an element or a local, by assignment or addition."""
+    """Writes an operation's value: into an element or a local, by assignment or addition.
+
+    An `atomic` addition is one that threads of CUDA may do at once, in any order.
+    """
 
     target: Element | Local
     value: int
     add: bool = False
+    atomic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,10 +99,10 @@ def check_out_and_accumulate() -> None:
         compare("out", _on_host(out), gradients)
         python.f_value_and_grad(**arguments, out=out, accumulate=True)
         compare("accumulate", _on_host(out), tuple(2 * g for g in gradients))
-    _expect(ValueError, "out has 1 arrays", python.f_grad, **arguments, out=(gradients[0],))
+    expect(ValueError, "out has 1 arrays", python.f_grad, **arguments, out=(gradients[0],))
     wrong = (np.ones((2, 2)), np.ones((3, 4)))
-    _expect(ValueError, "out for 'x'", python.f_grad, **arguments, out=wrong)
-    _expect(ValueError, "needs out=", python.f_grad, **arguments, accumulate=True)
+    expect(ValueError, "out for 'x'", python.f_grad, **arguments, out=wrong)
+    expect(ValueError, "needs out=", python.f_grad, **arguments, accumulate=True)
 
 
 def check_streams_and_workspace() -> None:
@@ -128,16 +128,16 @@ def check_errors() -> None:
     """Messages name argument and axis; a wrong index is found on host and device."""
     _, python, arguments = softmax_module()
     bad = {**arguments, "label": np.array([0, 3, 4, 2, 1, 0, 0])}
-    _expect(IndexError, "'label' holds 4, outside axis 1", python.f, **bad)
+    expect(IndexError, "'label' holds 4, outside axis 1", python.f, **bad)
     bad["label"] = cuda.to_device(bad["label"])
-    _expect(IndexError, "'label' holds 4, outside axis 1", python.f_grad, **bad)
-    _expect(ValueError, "axis 0 of argument 'W'", python.f, **{**arguments, "W": np.ones((2, 4))})
-    _expect(TypeError, "dtype float32", python.f, **{**arguments, "W": np.ones((3, 4), np.float32)})
+    expect(IndexError, "'label' holds 4, outside axis 1", python.f_grad, **bad)
+    expect(ValueError, "axis 0 of argument 'W'", python.f, **{**arguments, "W": np.ones((2, 4))})
+    expect(TypeError, "dtype float32", python.f, **{**arguments, "W": np.ones((3, 4), np.float32)})
     single = cuda.to_device(np.ones((3, 4), np.float32))
-    _expect(TypeError, "dtype float32", python.f, **{**arguments, "W": single})
+    expect(TypeError, "dtype float32", python.f, **{**arguments, "W": single})
     strided = cuda.to_device(np.ones((3, 8)))[:, ::2]
-    _expect(ValueError, "not contiguous", python.f, **{**arguments, "W": strided})
-    _expect(ValueError, "expected 2", python.f, **{**arguments, "x": np.ones(3)})
+    expect(ValueError, "not contiguous", python.f, **{**arguments, "W": strided})
+    expect(ValueError, "expected 2", python.f, **{**arguments, "x": np.ones(3)})
 
 
 def check_float32() -> None:
@@ -198,7 +198,7 @@ def check_derivatives() -> None:
     x, direction = rng.normal(size=11), rng.normal(size=11)
     compare("jvp", tuple(python.f_jvp(x, direction)), tuple(plain.f_jvp(x, direction)))
     compare("hvp", (python.f_hvp(x, direction),), (plain.f_hvp(x, direction),))
-    _expect(ValueError, "'vector of x' has shape", python.f_hvp, x=x, vector=direction[:3])
+    expect(ValueError, "'vector of x' has shape", python.f_hvp, x=x, vector=direction[:3])
 
 
 def check_self_check() -> None:
@@ -216,7 +216,7 @@ def _on_host(arrays: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(a if isinstance(a, np.ndarray) else a.copy_to_host() for a in arrays)
 
 
-def _expect(
+def expect(
     kind: type[Exception], text: str, function: Callable[..., Any], **arguments: Any
 ) -> None:
     try:

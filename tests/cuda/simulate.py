@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -47,9 +46,7 @@ Array = np.ndarray
 
 def cuda_module(module: Built, options: CudaOptions = SMALL) -> Any:
     """The CUDA module of a derived function, with `math` as C has it."""
-    with patch("symgrad.codegen.module.CudaOptions", lambda: options):
-        text = module.source("cuda")
-    python = load(module.derived, text).python
+    python = load(module.derived, module.source("cuda", options)).python
     python.math = C_MATH
     return python
 

@@ -12,8 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import symgrad
+from symgrad.capture import load_model
+from symgrad.cli import main
 from symgrad.codegen.rendering import helper_source
 from symgrad.codegen.spelling import CUDA, NUMBA
+from symgrad.errors import ModelError
 from tests.support import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,6 +165,32 @@ def test_bytes_are_the_same_for_every_hash_seed() -> None:
     )
     texts = [run(script, ROOT, PYTHONHASHSEED=seed).stdout for seed in ("0", "1")]
     assert texts[0] == texts[1] and len(texts[0]) > 10_000
+
+
+def test_options_are_named_in_the_header(tmp_path: Path) -> None:
+    model = tmp_path / "model.py"
+    model.write_text(
+        "import numpy as np\nfrom jaxtyping import Float64, Int64\n"
+        "from symgrad import program\n@program(wrt='table')\n"
+        "def f(table: Float64[np.ndarray, 'p'], index: Int64[np.ndarray, 'n']):\n"
+        "    return np.sum(table[index] ** 2)\n",
+        encoding="utf-8",
+    )
+    output = tmp_path / "f_grad.py"
+    assert main(["compile", str(model), "--target", "cuda", "--atomics", "-o", str(output)]) == 0
+    head = output.read_text(encoding="utf-8").split('"""')[1]
+    assert "target cuda, atomics" in head and "added by atomics" in head
+    function = load_model(model)[0]
+    module = symgrad.compile(function, target="cuda", atomics=True, cublas=True)
+    assert "target cuda, atomics, cublas" in module.source
+
+
+def test_options_of_another_target_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(ROOT / "examples" / "mlp" / "model.py")
+    assert main(["compile", model, "--cublas"]) == 1
+    assert "cublas is an option of the target cuda" in capsys.readouterr().err
+    with pytest.raises(ModelError, match="atomics is an option of the target cuda"):
+        symgrad.compile(nearest_centre, shapes={"C": "f64[K, d]", "X": "f64[n, d]"}, atomics=True)
 
 
 def test_without_a_gpu_a_call_says_so(text: str, tmp_path: Path) -> None:

@@ -59,3 +59,9 @@ def test_examples_equal_the_cpu_target(names: tuple[str, ...]) -> None:
 def test_arguments_results_and_errors() -> None:
     """Device arrays, out=, accumulate, streams, workspace, float32, messages."""
     assert_good(simulate("modules", "arguments"), 6)
+
+
+@pytest.mark.slow
+def test_atomics_and_cublas() -> None:
+    """The options that give up equal bits: results equal the CPU's to rounding."""
+    assert_good(simulate("options"), 7)
