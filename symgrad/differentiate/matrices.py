@@ -125,9 +125,7 @@ class MatrixRules:
 
     def _cholesky_back(self, adjoint: str, target: _Target) -> list[Term]:
         """S = L⁻ᵀ·Φ(Lᵀ·L̄)·L⁻¹, its two triangles added below the diagonal."""
-        L = self.statement.name
-        inner = self._product("inner", L, adjoint, transposed=(True, False))
-        left = self._solve_with_factor("left", self._half("half", inner), transposed=True)
+        left = self._solve_with_factor("left", self._half_product(adjoint), transposed=True)
         S = self._solve_with_factor("both", self._turned("turned", left), transposed=True)
         i, j = target.own
         lower, upper = self._at(S, target.batch, i, j), self._at(S, target.batch, j, i)
@@ -296,6 +294,18 @@ class MatrixRules:
         lower = Term(element, guards=(Guard(j, "<=", i - 1),))
         middle = Term(element / 2, guards=(Guard(i, "==", j),))
         return self._define(f"{self.statement.name}_{wish}", axes, (lower, middle))
+
+    def _half_product(self, adjoint: str) -> str:
+        """Φ(Lᵀ·L̄), over the rows in which L is not 0."""
+        axes, batch, (i, j) = self._square()
+        (k,) = self._axes(self._extent)
+        body = self._at(self.statement.name, batch, k.index, i) * self._at(
+            adjoint, batch, k.index, j
+        )
+        rows = Guard(i, "<=", k.index)
+        lower = Term(body, (k,), "sum", (Guard(j, "<=", i - 1), rows))
+        middle = Term(body / 2, (k,), "sum", (Guard(i, "==", j), rows))
+        return self._define(f"{self.statement.name}_half", axes, (lower, middle))
 
     def _mirrored(self, wish: str, matrix: str) -> str:
         """The symmetric matrix with this lower triangle."""

@@ -12,6 +12,7 @@ from symgrad.simplify.absorbing import absorb_sums
 from symgrad.simplify.cleaning import drop_zeros, merge_equal, remove_dead
 from symgrad.simplify.indices import name_indices
 from symgrad.simplify.inlining import inline_definitions
+from symgrad.simplify.matrices import read_matrices
 from symgrad.simplify.narrowing import narrow_reads
 from symgrad.simplify.operations import count_operations
 from symgrad.simplify.pairing import pair_factors
@@ -32,6 +33,7 @@ _REPEATED: tuple[tuple[str, Pass], ...] = (
     ("drop_unit_axes", drop_unit_axes),
     ("remove_dead", remove_dead),
     ("merge_equal", merge_equal),
+    ("read_matrices", read_matrices),
     ("narrow_reads", narrow_reads),
     ("absorb", absorb_sums),
     ("inline", inline_definitions),
