@@ -274,7 +274,7 @@ PROOFS = {
     ),
 }
 # Of vectors, tested below.
-OF_VECTORS = {"softmax", "variance"}
+OF_VECTORS = {"softmax", "variance", "log of determinant"}
 
 
 def points(proof: Proof) -> np.ndarray:

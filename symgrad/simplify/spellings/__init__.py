@@ -4,6 +4,7 @@ A rule looks at one node of a body, through `Views`, which shows what the defini
 hold, and answers with an equal expression that neither overflows nor cancels, or with None.
 """
 
+from symgrad.simplify.spellings.determinants import DETERMINANT_RULES
 from symgrad.simplify.spellings.differences import DIFFERENCE_RULES
 from symgrad.simplify.spellings.logarithms import LOGARITHM_RULES
 from symgrad.simplify.spellings.quotients import QUOTIENT_RULES
@@ -15,6 +16,7 @@ from symgrad.simplify.spellings.views import Views
 __all__ = ["RULES", "Rule", "Views"]
 
 RULES: tuple[Rule, ...] = (
+    *DETERMINANT_RULES,
     *LOGARITHM_RULES,
     *ROOT_RULES,
     *DIFFERENCE_RULES,

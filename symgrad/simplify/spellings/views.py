@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy
 
-from symgrad.program import Access, Axis, Definition, Program, Reduction, Term, accesses
+from symgrad.program import (
+    Access,
+    Axis,
+    Definition,
+    MatrixOperation,
+    MatrixRoutine,
+    Program,
+    Reduction,
+    Statement,
+    Term,
+    accesses,
+)
 from symgrad.program import functions as f
 from symgrad.program.naming import FreshNames
 from symgrad.simplify.rewriting import substitute_indices
@@ -32,7 +45,8 @@ class Views:
     def __init__(self, program: Program) -> None:
         self.known: dict[str, Definition] = {}
         self.fresh = FreshNames(program)
-        self.new: list[Definition] = []
+        self.new: list[Statement] = []
+        self.matrices = {s.name: s for s in program.definitions if isinstance(s, MatrixOperation)}
         self.made: dict[object, str] = {}
         self.seen: dict[Access, sympy.Expr] = {}
 
@@ -40,7 +54,7 @@ class Views:
         """A definition as it stands after its own rewriting."""
         self.known[definition.name] = definition
 
-    def take_new(self) -> list[Definition]:
+    def take_new(self) -> list[Statement]:
         """Definitions that rules added since the last call."""
         added, self.new = self.new, []
         return added
@@ -130,6 +144,19 @@ class Views:
         (term,) = definition.terms
         return term.xreplace(dict(zip(definition.indices, access.subscripts, strict=True)))
 
+    def is_determinant(self, node: sympy.Expr) -> bool:
+        """Whether a node reads the determinant of a matrix."""
+        return self._routine(node) == "determinant"
+
+    def is_factor_diagonal(self, node: sympy.Expr) -> bool:
+        """Whether a node reads the diagonal of a Cholesky factor, which is positive."""
+        seen = self.see(node)
+        return self._routine(seen) == "cholesky" and seen.subscripts[-1] == seen.subscripts[-2]
+
+    def _routine(self, node: sympy.Expr) -> str:
+        known = isinstance(node, Access) and node.name in self.matrices
+        return self.matrices[node.name].routine if known else ""
+
     # --- what is known of values ----------------------------------------------------------------
 
     def is_nonnegative(self, node: sympy.Expr) -> bool:
@@ -137,6 +164,8 @@ class Views:
         if node.is_number or not accesses(node):
             return bool(node.is_nonnegative)
         if isinstance(node, Access):
+            if self.is_factor_diagonal(node):
+                return True
             seen = self.see(node)
             return self.is_nonnegative(seen) if seen != node else self._sums_nonnegative(node)
         if node.is_Add or node.is_Mul:
@@ -184,6 +213,16 @@ class Views:
             self.add(added)
             self.made[key] = name
         return self.known[self.made[key]]
+
+    def operate(self, determinant: Access, routine: MatrixRoutine) -> Access:
+        """Another number of the matrix whose determinant is read."""
+        statement = self.matrices[determinant.name]
+        key = (statement.name, routine)
+        if key not in self.made:
+            suffix = routine.replace("determinant", "").strip("_")
+            self.made[key] = self.fresh(f"{statement.name}_{suffix}")
+            self.new.append(replace(statement, name=self.made[key], routine=routine))
+        return Access(self.made[key], *determinant.subscripts)
 
     def read(self, definition: Definition, access: Access) -> Access:
         """A definition with the axes of another, read where that one is."""
