@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from symgrad.codegen.angles import FAR, calls_angular, count_far_angles
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text, number_text
-from symgrad.codegen.spelling import NUMBA, Spelling
+from symgrad.codegen.spelling import NUMBA, NUMBA_FAR, Spelling
 from symgrad.errors import CompileError
 from symgrad.program.definitions import DType
 from symgrad.schedule.frozen import Affine, Element, Operation, Subscript
@@ -140,7 +141,24 @@ class KernelPrinter:
             self.tile_indices = set()
             self.locals = {}
             lines.extend(f"# {line}" for line in formula.splitlines())
-            lines.extend(self._nodes(nodes, 0))
+            lines.extend(self._nest_of_angles(nodes))
+        return lines
+
+    def _nest_of_angles(self, nodes: tuple[Node, ...]) -> list[str]:
+        """A nest; one with functions of angles twice, behind a look at the angles."""
+        if self.printer.spellings is not NUMBA or not calls_angular(nodes):
+            return self._nodes(nodes, 0)
+        look = count_far_angles(nodes)
+        if look is None:
+            return self._with_far_angles(nodes, 0)
+        counted = self._nodes((Declare(FAR, 0), *look), 0)
+        far = self._with_far_angles(nodes, 1)
+        return [*counted, f"if {self._local(FAR)}:", *far, "else:", *self._nodes(nodes, 1)]
+
+    def _with_far_angles(self, nodes: tuple[Node, ...], depth: int) -> list[str]:
+        self.printer.spellings = NUMBA_FAR
+        lines = self._nodes(nodes, depth)
+        self.printer.spellings = NUMBA
         return lines
 
     # --- nodes -----------------------------------------------------------------------------------

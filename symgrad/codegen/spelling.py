@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CUDA", "HELPER_NEEDS", "NUMBA", "NUMPY", "Spelling"]
+__all__ = ["CUDA", "HELPER_NEEDS", "NUMBA", "NUMBA_FAR", "NUMPY", "Spelling"]
 
 _TERNARY, _OR, _AND, _NOT, _COMPARE, _SUM, _PRODUCT, _SIGN, _ATOM = range(9)
 
@@ -114,6 +114,21 @@ NUMBA: dict[str, Spelling] = {
     "hypot": _vector("hypot", 2),
     "subtract_both": _vector("subtract_both", 3),
     "spherical_bessel": _call("_spherical_bessel_1", 1, "cpu/spherical_bessel_1"),
+}
+
+# For angles beyond 2^46, where the vector forms are NaN: libm, one number at a time.
+NUMBA_FAR: dict[str, Spelling] = {
+    **NUMBA,
+    **{name: _call(f"math.{name}") for name in ("sin", "cos", "tan")},
+    "versine": Spelling("2.0 * math.sin(0.5 * {0}) ** 2", _PRODUCT, (_PRODUCT + 1,)),
+    "sinc": Spelling("math.sin({0}) / {0} if {0} else 1.0", _TERNARY, (_ATOM,)),
+    "spherical_bessel": Spelling(
+        "_spherical_bessel_1({0}) if abs({0}) < 2.0 "
+        "else (math.sin({0}) / {0} - math.cos({0})) / {0}",
+        _TERNARY,
+        (_ATOM,),
+        "cpu/spherical_bessel_1",
+    ),
 }
 
 _SAME_NAME_IN_NUMPY = """
