@@ -265,16 +265,7 @@ def _hessian_diagonal(source: Source) -> DerivedProduct:
 
 
 def _hessian(source: Source, product: Product) -> DerivedProduct:
-    gradient = _gradient(source)
-    builder = JacobianBuilder(gradient.program)
-    adjoint_of = dict(zip(source.wrt, gradient.adjoints, strict=True))
-    found: dict[tuple[str, str], Jacobian] = {}
-    for position, wrt in enumerate(source.wrt):
-        rows = source.wrt[: position + 1]
-        for row, jacobian in zip(
-            rows, builder.expand(wrt, tuple(adjoint_of[r] for r in rows)), strict=True
-        ):
-            found[row, wrt] = jacobian
+    gradient, builder, found = _cheaper_hessian(source)
     patterns: dict[tuple[str, str], Pattern] = {}
     for (row, column), jacobian in found.items():
         name = "hessian" if source.single_wrt else f"hessian_{row}_{column}"
@@ -296,6 +287,29 @@ def _hessian(source: Source, product: Product) -> DerivedProduct:
     kinds = [pattern.kind for pattern in patterns.values()]
     structures = class_files(kinds) + (() if source.single_wrt else ("blocks",))
     return DerivedProduct(product, program, (), result, structures, notes, tuple(outputs))
+
+
+def _cheaper_hessian(
+    source: Source,
+) -> tuple[Gradient, JacobianBuilder, dict[tuple[str, str], Jacobian]]:
+    """Blocks by pair of arguments: forward mode on the gradient, or Σ Jᵀ·S·J if that is cheaper."""
+    gradient = _gradient(source)
+    builder = JacobianBuilder(gradient.program)
+    adjoint_of = dict(zip(source.wrt, gradient.adjoints, strict=True))
+    found: dict[tuple[str, str], Jacobian] = {}
+    for position, wrt in enumerate(source.wrt):
+        rows = source.wrt[: position + 1]
+        for row, jacobian in zip(
+            rows, builder.expand(wrt, tuple(adjoint_of[r] for r in rows)), strict=True
+        ):
+            found[row, wrt] = jacobian
+    apart = _gradient(source, apart=True)
+    other = JacobianBuilder(apart.program)
+    summed = other.expand_hessian(tuple(found), dict(apart.belongs))
+    if summed is None:
+        return gradient, builder, found
+    costs = [count_operations(b, f.values()) for b, f in ((builder, found), (other, summed))]
+    return (apart, other, summed) if costs[1] < costs[0] else (gradient, builder, found)
 
 
 def _jacobian(source: Source, product: Product) -> DerivedProduct:
@@ -380,16 +394,19 @@ def _cheaper_jacobians(
 # --- programs -------------------------------------------------------------------------------------
 
 
-def _gradient(source: Source, *, seeded: bool = False) -> Gradient:
+def _gradient(source: Source, *, seeded: bool = False, apart: bool = False) -> Gradient:
     """The gradient with values apart, ready to be differentiated again."""
     unit_seed = source.is_scalar and not seeded
     raw = pull_back(source.program, source.wrt, unit_seed=unit_seed)
-    return replace(raw, program=_prepare(source, raw.program))
+    return replace(raw, program=_prepare(source, raw.program, apart=apart))
 
 
-def _prepare(source: Source, program: Program) -> Program:
-    """The program with constants, copies and deltas written out, everything else kept apart."""
-    without = {"stabilise", *source.without}
+def _prepare(source: Source, program: Program, *, apart: bool = False) -> Program:
+    """The program with constants, copies and deltas written out, everything else kept apart.
+
+    If `apart`, equal definitions are too, so that an adjoint is that of one array.
+    """
+    without = {"stabilise", *source.without, *(("merge_equal",) if apart else ())}
     while True:
         before = program
         program = simplify(program, without=without, inline=False).program

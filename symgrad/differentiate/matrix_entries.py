@@ -26,19 +26,19 @@ from symgrad.program import (
 )
 
 if TYPE_CHECKING:
-    from symgrad.differentiate.jacobian import Sweep
+    from symgrad.differentiate.sweep import Sweep
 
 __all__ = ["expand_operation"]
 
 
 def expand_operation(sweep: Sweep, statement: MatrixOperation) -> None:
     """The entries of a matrix operation, from those of its operands."""
-    builder = sweep.builder
-    rules = MatrixRules(statement, builder.shapes, builder.fresh, builder.index)
+    space = sweep.space
+    rules = MatrixRules(statement, space.shapes, space.fresh, space.index)
     tangents: dict[str, str] = {}
     for name in dependencies(statement):
-        if name in sweep.entries:
-            tangents[name] = builder.fresh(f"{name}_dot")
+        if name in sweep.moving():
+            tangents[name] = space.fresh(f"{name}_dot")
             sweep.stand_in(tangents[name], name, statement.name)
     result = rules.push_forward(tangents)
     if result is None:
@@ -50,7 +50,7 @@ def expand_operation(sweep: Sweep, statement: MatrixOperation) -> None:
             sweep.add(statement.name, part)
             continue
         moving.add(part.name)
-        builder.dtypes[part.name], builder.shapes[part.name] = part.dtype, part.shape
+        space.dtypes[part.name], space.shapes[part.name] = part.dtype, part.shape
         if isinstance(part, Definition):
             sweep.definition(part, frozenset(moving))
         elif isinstance(part, MatrixOperation):
@@ -62,16 +62,16 @@ def expand_operation(sweep: Sweep, statement: MatrixOperation) -> None:
 
 def _solve(sweep: Sweep, statement: MatrixOperation) -> None:
     """The entries of A⁻¹·R, from those of R."""
-    axes = sweep.builder.index.axes(statement.shape)
+    axes = sweep.space.index.axes(statement.shape)
     indices = tuple(axis.index for axis in axes)
     right = statement.operands[1]
-    shared = len(statement.shape) - len(sweep.builder.shapes[right])
+    shared = len(statement.shape) - len(sweep.space.shapes[right])
     entries = [
         _solved(sweep, statement, axes, entry) for entry in sweep.read(right, indices[shared:])
     ]
     stand_in = Definition(statement.name, axes, statement.dtype, (), statement.origin)
     sweep.indices[statement.name] = indices
-    sweep.entries[statement.name] = tuple(sweep.merge(stand_in, entries))
+    sweep.entries[statement.name] = tuple(sweep.maker.merge(stand_in, entries))
 
 
 def _solved(
@@ -83,12 +83,12 @@ def _solved(
     guards = tuple(guard for guard in entry.guards if row.index in _symbols(guard))
     used = set().union(*(f.free_symbols for f in inner), *map(_symbols, guards))
     matrix = statement.operands[0]
-    stacked = len(sweep.builder.shapes[matrix]) > 2
+    stacked = len(sweep.space.shapes[matrix]) > 2
     first = batch if stacked and any(axis.index in used for axis in batch) else ()
     further = (*(() if stacked else batch), *others, *sweep.columns)
     rest = tuple(axis for axis in further if axis.index in used)
     right = Definition(
-        sweep.builder.fresh(f"{statement.name}_right"),
+        sweep.space.fresh(f"{statement.name}_right"),
         (*first, row, *rest),
         statement.dtype,
         (Term(sympy.Mul(*inner), (), "sum", guards),),
@@ -116,12 +116,12 @@ def _solution(
     flat = wide if len(wide) < 2 else (sympy.expand(sympy.Mul(*wide)),)
     name = right.name
     if flat != wide:
-        name = sweep.builder.fresh(f"{right.name}_columns")
+        name = sweep.space.fresh(f"{right.name}_columns")
         shape = (*right.shape[:first], rows, *flat)
         sweep.add(statement.name, Reshape(name, shape, right.dtype, right.name, right.origin))
     solution = replace(
         statement,
-        name=sweep.builder.fresh(f"{statement.name}_by_{sweep.wrt}"),
+        name=sweep.space.fresh(f"{statement.name}_by_{sweep.wrt}"),
         shape=(*lengths, rows, *flat),
         operands=(statement.operands[0], name),
         vector=not flat,
@@ -129,7 +129,7 @@ def _solution(
     sweep.add(statement.name, solution)
     if flat == wide:
         return solution.name
-    name = sweep.builder.fresh(f"{solution.name}_apart")
+    name = sweep.space.fresh(f"{solution.name}_apart")
     shape = (*lengths, rows, *wide)
     sweep.add(statement.name, Reshape(name, shape, right.dtype, solution.name, right.origin))
     return name

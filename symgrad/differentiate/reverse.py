@@ -37,13 +37,17 @@ __all__ = ["Gradient", "pull_back"]
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """A program with adjoints: its outputs are the primal's, followed by one adjoint per `wrt`."""
+    """A program with adjoints: its outputs are the primal's, followed by one adjoint per `wrt`.
+
+    `belongs` names each adjoint and the array that it is the adjoint of.
+    """
 
     program: Program
     values: tuple[str, ...]
     wrt: tuple[str, ...]
     adjoints: tuple[str, ...]
     cotangents: tuple[str, ...]
+    belongs: tuple[tuple[str, str], ...] = ()
 
 
 def pull_back(program: Program, wrt: tuple[str, ...], *, unit_seed: bool = False) -> Gradient:
@@ -82,6 +86,7 @@ class _ReverseSweep:
         self.vanishing: set[str] = set()  # arrays of which the adjoint can be 0 by rounding
         self.auxiliary: dict[str, tuple[Definition, ...]] = {}
         self.adjoints: list[Statement] = []
+        self.belongs: dict[str, str] = {}
 
     def run(self) -> Gradient:
         self._check()
@@ -107,6 +112,7 @@ class _ReverseSweep:
             self.wrt,
             names,
             tuple(c.name for c in cotangents),
+            tuple(self.belongs.items()),
         )
 
     def _check(self) -> None:
@@ -172,6 +178,7 @@ class _ReverseSweep:
             for term, mask in contributions
         )
         self.adjoints.append(adjoint)
+        self.belongs[adjoint.name] = name
         return adjoint
 
     @staticmethod

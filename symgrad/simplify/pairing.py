@@ -71,6 +71,12 @@ class _Pairer:
 
     def _define(self, term: Term, body: sympy.Expr) -> sympy.Expr:
         used = _indices(body)
+        for position, earlier in enumerate(self.inner):
+            if earlier.access in body.args and set(earlier.indices) == used:
+                # t = a·b, t·c with no more loops than t: one product of three
+                body = sympy.Mul(earlier.terms[0].body, body / earlier.access)
+                del self.inner[position]
+                break
         loops = [axis for axis in (*self.definition.axes, *term.axes) if axis.index in used]
         first = _leading_index(body)
         axes = tuple(sorted(loops, key=lambda axis: axis.index != first))
