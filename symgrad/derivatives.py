@@ -17,10 +17,16 @@ from typing import Literal
 
 import sympy
 
-from symgrad.accumulation import count_operations, reads_any, without_cotangents
+from symgrad.accumulation import (
+    Source,
+    cheaper_hessian,
+    cheaper_jacobians,
+    gradient_of,
+    prepare,
+)
 from symgrad.codegen.derivatives import DerivativeCode
-from symgrad.differentiate import Gradient, pull_back, push_forward
-from symgrad.differentiate.entries import Jacobian, transpose_jacobian
+from symgrad.differentiate import push_forward
+from symgrad.differentiate.entries import Jacobian
 from symgrad.differentiate.jacobian import JacobianBuilder
 from symgrad.differentiate.pattern import (
     Pattern,
@@ -48,7 +54,6 @@ from symgrad.schedule import freeze
 from symgrad.schedule.freeze import size_text
 from symgrad.settling import rename_reserved
 from symgrad.simplify import simplify
-from symgrad.simplify.inlining import inline_copies
 from symgrad.simplify.peeling import peel_products
 
 __all__ = [
@@ -83,20 +88,6 @@ PRODUCTS: tuple[Product, ...] = (
 )
 _SCALAR_ONLY = ("hvp", "hessian", "hessian_diagonal", "value_grad_hessian")
 _ALWAYS = ("value_and_grad", "grad", "vjp")  # every module has them
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The function that is differentiated: its program before inlining, and what is asked of it."""
-
-    name: str
-    where: str
-    program: Program
-    wrt: tuple[str, ...]
-    single_wrt: bool
-    returns_tuple: bool
-    is_scalar: bool
-    without: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +200,7 @@ def product_program(source: Source, product: str) -> tuple[Program, tuple[str, .
     if product == "jvp":
         raw = push_forward(source.program, source.wrt)
     else:
-        gradient = _gradient(source)
+        gradient = gradient_of(source)
         raw = push_forward(replace(gradient.program, outputs=gradient.adjoints), source.wrt)
         raw = replace(raw, outputs=raw.outputs[len(source.wrt) :])
     return raw, tuple(a.name for a in raw.arguments[len(source.program.arguments) :])
@@ -217,17 +208,17 @@ def product_program(source: Source, product: str) -> tuple[Program, tuple[str, .
 
 def gradient_program(source: Source, *, seeded: bool) -> tuple[Program, tuple[str, ...]]:
     """Values and adjoints, and the cotangents that are arguments of it."""
-    gradient = _gradient(source, seeded=seeded)
+    gradient = gradient_of(source, seeded=seeded)
     return gradient.program, gradient.cotangents
 
 
 def dense_program(source: Source, product: str) -> Program:
     """A Hessian, its diagonal, or a Jacobian by the first of `wrt`, as plain arrays."""
     if product == "jacobian":
-        builder = JacobianBuilder(_prepare(source, source.program))
+        builder = JacobianBuilder(prepare(source, source.program))
         outputs = source.program.outputs[:1]
     else:
-        gradient = _gradient(source)
+        gradient = gradient_of(source)
         builder, outputs = JacobianBuilder(gradient.program), gradient.adjoints
     names = []
     for wrt, output in zip(source.wrt, outputs, strict=False):
@@ -238,11 +229,11 @@ def dense_program(source: Source, product: str) -> Program:
         else:
             builder.define(dense_definition(jacobian, name))
         names.append(name)
-    return _prepare(source, builder.program(names))
+    return prepare(source, builder.program(names))
 
 
 def _hessian_diagonal(source: Source) -> DerivedProduct:
-    gradient = _gradient(source)
+    gradient = gradient_of(source)
     builder = JacobianBuilder(gradient.program)
     names = []
     for wrt, adjoint in zip(source.wrt, gradient.adjoints, strict=True):
@@ -265,7 +256,8 @@ def _hessian_diagonal(source: Source) -> DerivedProduct:
 
 
 def _hessian(source: Source, product: Product) -> DerivedProduct:
-    gradient, builder, found = _cheaper_hessian(source)
+    way = cheaper_hessian(source)
+    gradient, builder, found = way.gradient, way.builder, way.blocks
     patterns: dict[tuple[str, str], Pattern] = {}
     for (row, column), jacobian in found.items():
         name = "hessian" if source.single_wrt else f"hessian_{row}_{column}"
@@ -289,35 +281,12 @@ def _hessian(source: Source, product: Product) -> DerivedProduct:
     return DerivedProduct(product, program, (), result, structures, notes, tuple(outputs))
 
 
-def _cheaper_hessian(
-    source: Source,
-) -> tuple[Gradient, JacobianBuilder, dict[tuple[str, str], Jacobian]]:
-    """Blocks by pair of arguments: forward mode on the gradient, or Σ Jᵀ·S·J if that is cheaper."""
-    gradient = _gradient(source)
-    builder = JacobianBuilder(gradient.program)
-    adjoint_of = dict(zip(source.wrt, gradient.adjoints, strict=True))
-    found: dict[tuple[str, str], Jacobian] = {}
-    for position, wrt in enumerate(source.wrt):
-        rows = source.wrt[: position + 1]
-        for row, jacobian in zip(
-            rows, builder.expand(wrt, tuple(adjoint_of[r] for r in rows)), strict=True
-        ):
-            found[row, wrt] = jacobian
-    apart = _gradient(source, apart=True)
-    other = JacobianBuilder(apart.program)
-    summed = other.expand_hessian(tuple(found), dict(apart.belongs))
-    if summed is None:
-        return gradient, builder, found
-    costs = [count_operations(b, f.values()) for b, f in ((builder, found), (other, summed))]
-    return (apart, other, summed) if costs[1] < costs[0] else (gradient, builder, found)
-
-
 def _jacobian(source: Source, product: Product) -> DerivedProduct:
     dtypes = source.program.dtypes()
     outputs = tuple(name for name in source.program.outputs if is_floating(dtypes[name]))
     if product == "jacobian_sparse" and len(outputs) != 1:
         raise ModelError(f"{source.where}: jacobian_sparse needs exactly one floating output")
-    builder, found = _cheaper_jacobians(source, outputs)
+    builder, found = cheaper_jacobians(source, outputs)
     patterns: dict[tuple[str, str], Pattern] = {}
     for (output, wrt), jacobian in found.items():
         name = "jacobian" if len(found) == 1 else f"jacobian_{output}_{wrt}"
@@ -363,56 +332,7 @@ def _compressed_rows(
     return DerivedProduct("jacobian_sparse", program, (), result, class_files(["sparse"]), notes)
 
 
-def _cheaper_jacobians(
-    source: Source, outputs: tuple[str, ...]
-) -> tuple[JacobianBuilder, dict[tuple[str, str], Jacobian]]:
-    """All Jacobians by forward or by reverse accumulation, whichever has fewer operations."""
-    forward = JacobianBuilder(_prepare(source, source.program))
-    by_forward = {
-        (output, wrt): jacobian
-        for wrt in source.wrt
-        for output, jacobian in zip(outputs, forward.expand(wrt, outputs), strict=True)
-    }
-    gradient = _gradient(source, seeded=True)
-    reverse = JacobianBuilder(gradient.program)
-    by_reverse: dict[tuple[str, str], Jacobian] = {}
-    for output, cotangent in zip(outputs, gradient.cotangents, strict=True):
-        for wrt, jacobian in zip(
-            source.wrt, reverse.expand(cotangent, gradient.adjoints), strict=True
-        ):
-            by_reverse[output, wrt] = transpose_jacobian(jacobian)
-    costs = [
-        count_operations(b, f.values()) for b, f in ((forward, by_forward), (reverse, by_reverse))
-    ]
-    arguments = forward.base.arguments
-    if costs[1] < costs[0] and not reads_any(reverse, by_reverse.values(), gradient.cotangents):
-        reverse.base = replace(reverse.base, arguments=arguments)
-        return without_cotangents(reverse, gradient.cotangents), by_reverse
-    return forward, by_forward
-
-
 # --- programs -------------------------------------------------------------------------------------
-
-
-def _gradient(source: Source, *, seeded: bool = False, apart: bool = False) -> Gradient:
-    """The gradient with values apart, ready to be differentiated again."""
-    unit_seed = source.is_scalar and not seeded
-    raw = pull_back(source.program, source.wrt, unit_seed=unit_seed)
-    return replace(raw, program=_prepare(source, raw.program, apart=apart))
-
-
-def _prepare(source: Source, program: Program, *, apart: bool = False) -> Program:
-    """The program with constants, copies and deltas written out, everything else kept apart.
-
-    If `apart`, equal definitions are too, so that an adjoint is that of one array.
-    """
-    without = {"stabilise", *source.without, *(("merge_equal",) if apart else ())}
-    while True:
-        before = program
-        program = simplify(program, without=without, inline=False).program
-        program = program if "inline" in without else inline_copies(program)
-        if program == before:
-            return program
 
 
 def _finish(source: Source, program: Program) -> Program:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text
 from symgrad.codegen.kernels import RESERVED, PrintedKernel, array_type, print_kernel, scalar_type
 from symgrad.codegen.linear_algebra import matrix_line
+from symgrad.codegen.outlining import outline
+from symgrad.codegen.scratch import share_scratch
 from symgrad.codegen.spelling import NUMPY, Spelling
 from symgrad.schedule.frozen import FrozenDefinition, FrozenProgram, Operation
 from symgrad.schedule.loops import Parameter
@@ -144,11 +146,14 @@ class _HostPrinter:
     # --- kernels ---------------------------------------------------------------------------------
 
     def _define(self, printed: PrintedKernel) -> None:
-        parameters = ", ".join(printed.parameter_names())
+        names = printed.parameter_names()
+        parameters = ", ".join(names)
+        outlined = outline(printed.name, printed.lines, names)
+        self.kernels.extend(outlined.functions)
         lines = [
             f'@_kernel("{printed.signature()}")',
             f"def {printed.name}({parameters}):",
-            *("    " + line for line in printed.lines or ["pass"]),
+            *("    " + line for line in outlined.lines or ["pass"]),
         ]
         self.kernels.append("\n".join(lines))
 
@@ -163,8 +168,9 @@ class _HostPrinter:
         printed = print_kernel(step.kernel, self.helpers)
         self._define(printed)
         parts = {a.buffer.name: self.allocate(f"{a.buffer.name}_blocks") for a in step.accumulators}
-        tiles = {b.name: self.allocate(f"{b.name}_tile") for b in step.scratch}
-        used = {p.view.array for p in printed.parameters}
+        shared = share_scratch(printed.lines, step.scratch)
+        tiles = {name: self.allocate(f"{name}_tile") for name in dict.fromkeys(shared.values())}
+        tiles |= {name: tiles[holder] for name, holder in shared.items()}
         sample = step.sample
         if not sample.isidentifier():
             sample = self.allocate("samples")
@@ -191,7 +197,7 @@ class _HostPrinter:
             call = "np." + filled.format(shape_text(shape))
             self.body.append(f"{parts[buffer.name]} = {call}, np.{_numpy_type(buffer)})")
         for buffer in step.scratch:
-            if buffer.name in used:
+            if shared.get(buffer.name) == buffer.name:
                 extents = [workers, *buffer.shape]
                 extents[1 + buffer.shape.index(step.sample)] = tile
                 self.body.append(_allocation(tiles[buffer.name], extents, buffer))

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from symgrad.differentiate.congruence import congruences
 from symgrad.differentiate.entries import Jacobian
+from symgrad.differentiate.masks import outside_selections
+from symgrad.differentiate.products import EntryMaker
 from symgrad.differentiate.sweep import Sweep, Workspace
 from symgrad.program import Definition, Program, Statement, verify
 from symgrad.program.naming import FreshIndices, FreshNames
@@ -46,6 +48,16 @@ class JacobianBuilder:
         self.index = self.space.index
         self.last: list[Statement] = []
         self.dropped: set[str] = set()
+        self._find_unsafe()
+
+    def _find_unsafe(self) -> None:
+        """Notes the arrays of the program that can be infinite where their arguments are finite."""
+        maker = EntryMaker("", (), self.fresh, self.space.add, self.space.totals, self.space.unsafe)
+        for statement in self.base.definitions:
+            if isinstance(statement, Definition) and statement.dtype in ("float32", "float64"):
+                bodies = [outside_selections(term.body) for term in statement.terms]
+                if not all(map(maker.is_finite, bodies)):
+                    self.space.unsafe.add(statement.name)
 
     def expand(self, wrt: str, outputs: Sequence[str]) -> tuple[Jacobian, ...]:
         """The Jacobian of each output by one argument.

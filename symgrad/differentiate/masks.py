@@ -13,7 +13,7 @@ import sympy
 
 from symgrad.program import functions as f
 
-__all__ = ["absorbing", "combine_masks", "mask_of", "pull_selection"]
+__all__ = ["absorbing", "combine_masks", "mask_of", "outside_selections", "pull_selection"]
 
 _CONDITIONS = (
     f.less,
@@ -88,3 +88,11 @@ def combine_masks(masks: Iterable[sympy.Expr | None]) -> sympy.Expr | None:
     for condition in conditions[1:]:
         total = f.disjunction(total, condition)
     return total
+
+
+def outside_selections(expression: sympy.Expr) -> sympy.Expr:
+    """The expression with 1 for each selection: who selects has said where the values are good."""
+    selections: dict[sympy.Basic, sympy.Basic] = {
+        node: sympy.S.One for node in expression.atoms(f.select)
+    }
+    return expression.xreplace(selections)

@@ -1,4 +1,4 @@
-"""Products and sums of entries: what a statement's differential makes of its operands' Jacobians."""
+"""Products and sums of entries: what a statement makes of its operands' Jacobians."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class EntryMaker:
         factors: list[sympy.Expr],
         guards: tuple[Guard, ...],
     ) -> sympy.Expr:
-        """Σ_{r,s} a(r)·b(r,s) -> Σ_r a(r)·t(r), t = Σ_s b: loops of few factors are summed first."""
+        """Σ_{r,s} a(r)·b(r,s) -> Σ_r a(r)·t(r), t = Σ_s b: loops of few factors first."""
         while True:
             best: tuple[int, Axis, list[sympy.Expr], tuple[Guard, ...]] | None = None
             every = frozenset[sympy.Symbol]().union(*map(_indices, factors))
