@@ -92,7 +92,7 @@ def combine_masks(masks: Iterable[sympy.Expr | None]) -> sympy.Expr | None:
 
 def outside_selections(expression: sympy.Expr) -> sympy.Expr:
     """The expression with 1 for each selection: who selects has said where the values are good."""
-    selections: dict[sympy.Basic, sympy.Basic] = {
-        node: sympy.S.One for node in expression.atoms(f.select)
-    }
+    selections: dict[sympy.Basic, sympy.Basic] = dict.fromkeys(
+        expression.atoms(f.select), sympy.S.One
+    )
     return expression.xreplace(selections)
