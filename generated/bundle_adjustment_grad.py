@@ -1158,14 +1158,9 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     t34_tile = np.empty((workers2, tile), np.float64)
     t41_tile = np.empty((workers2, tile), np.float64)
     rx_tile = np.empty((workers2, tile, 3), np.float64)
-    t50_tile = np.empty((workers2, tile), np.float64)
-    t57_tile = np.empty((workers2, tile), np.float64)
-    t64_tile = np.empty((workers2, tile), np.float64)
     t65_tile = np.empty((workers2, tile, 3), np.float64)
     in_camera_tile = np.empty((workers2, tile, 3), np.float64)
     image_tile = np.empty((workers2, 2, tile), np.float64)
-    radius2_tile = np.empty((workers2, tile), np.float64)
-    t79_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _residuals_1_blocks.call(
             _residuals_1.address(),
@@ -1185,14 +1180,14 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
             t34_tile,
             t41_tile,
             rx_tile,
-            t50_tile,
-            t57_tile,
-            t64_tile,
+            theta2_tile,
+            theta_tile,
+            t27_tile,
             t65_tile,
             in_camera_tile,
             image_tile,
-            radius2_tile,
-            t79_tile,
+            first__tile,
+            second_tile,
             observed,
             residuals,
         )
@@ -1213,14 +1208,14 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
                 t34_tile[0],
                 t41_tile[0],
                 rx_tile[0],
-                t50_tile[0],
-                t57_tile[0],
-                t64_tile[0],
+                theta2_tile[0],
+                theta_tile[0],
+                t27_tile[0],
                 t65_tile[0],
                 in_camera_tile[0],
                 image_tile[0],
-                radius2_tile[0],
-                t79_tile[0],
+                first__tile[0],
+                second_tile[0],
                 observed[start : start + rows],
                 residuals[start : start + rows],
             )
@@ -1249,40 +1244,19 @@ def _run_residuals_grad(
     t34_tile = np.empty((workers2, tile), np.float64)
     t41_tile = np.empty((workers2, tile), np.float64)
     rx_tile = np.empty((workers2, 3, tile), np.float64)
-    t50_tile = np.empty((workers2, tile), np.float64)
-    t57_tile = np.empty((workers2, tile), np.float64)
-    t64_tile = np.empty((workers2, tile), np.float64)
     t65_tile = np.empty((workers2, 3, tile), np.float64)
     in_camera_tile = np.empty((workers2, 3, tile), np.float64)
     image_tile = np.empty((workers2, 2, tile), np.float64)
-    radius2_tile = np.empty((workers2, tile), np.float64)
-    t78_tile = np.empty((workers2, tile), np.float64)
-    t79_tile = np.empty((workers2, tile), np.float64)
     residuals_packed_tile = np.empty((workers2, 2, tile), np.float64)
     scale_bar_tile = np.empty((workers2, tile), np.float64)
     t75_bar_tile = np.empty((workers2, tile), np.float64)
     radius2_bar_tile = np.empty((workers2, tile), np.float64)
     k2_bar_tile = np.empty((workers2, tile), np.float64)
     t72_bar_tile = np.empty((workers2, tile), np.float64)
-    image_bar_tile = np.empty((workers2, 2, tile), np.float64)
-    t71_bar_tile = np.empty((workers2, tile), np.float64)
     in_camera_bar_tile = np.empty((workers2, 3, tile), np.float64)
-    t52_bar_tile = np.empty((workers2, tile), np.float64)
-    t48_bar_tile = np.empty((workers2, tile), np.float64)
-    t45_bar_tile = np.empty((workers2, tile), np.float64)
-    rx_bar_tile = np.empty((workers2, 3, tile), np.float64)
-    t31_bar_tile = np.empty((workers2, tile), np.float64)
-    t29_bar_tile = np.empty((workers2, tile), np.float64)
-    t25_bar_tile = np.empty((workers2, tile), np.float64)
-    t24_bar_tile = np.empty((workers2, tile), np.float64)
-    t22_bar_tile = np.empty((workers2, tile), np.float64)
-    t21_bar_tile = np.empty((workers2, tile), np.float64)
-    second_bar_tile = np.empty((workers2, tile), np.float64)
     first_bar_tile = np.empty((workers2, tile), np.float64)
     theta_bar_spherical_bessel_tile = np.empty((workers2, tile), np.float64)
     theta2_bar_tile = np.empty((workers2, tile), np.float64)
-    t2_bar_tile = np.empty((workers2, 3, tile), np.float64)
-    t1_bar_tile = np.empty((workers2, 3, tile), np.float64)
     camera_bar_tile = np.empty((workers2, 9, tile), np.float64)
     if blocks2 > 1:
         _residuals_grad_1_blocks.call(
@@ -1308,15 +1282,15 @@ def _run_residuals_grad(
             t34_tile,
             t41_tile,
             rx_tile,
-            t50_tile,
-            t57_tile,
-            t64_tile,
+            t27_tile,
+            t34_tile,
+            t41_tile,
             t65_tile,
             in_camera_tile,
             image_tile,
-            radius2_tile,
-            t78_tile,
-            t79_tile,
+            t27_tile,
+            t34_tile,
+            t41_tile,
             residuals_packed_tile,
             residuals,
             scale_bar_tile,
@@ -1324,25 +1298,25 @@ def _run_residuals_grad(
             radius2_bar_tile,
             k2_bar_tile,
             t72_bar_tile,
-            image_bar_tile,
-            t71_bar_tile,
+            observed_packed_tile,
+            t27_tile,
             in_camera_bar_tile,
-            t52_bar_tile,
-            t48_bar_tile,
-            t45_bar_tile,
-            rx_bar_tile,
-            t31_bar_tile,
-            t29_bar_tile,
-            t25_bar_tile,
-            t24_bar_tile,
-            t22_bar_tile,
-            t21_bar_tile,
-            second_bar_tile,
+            t34_tile,
+            t41_tile,
+            scale_bar_tile,
+            in_camera_tile,
+            first__tile,
+            radius2_bar_tile,
+            t27_tile,
+            t34_tile,
+            t41_tile,
+            scale_bar_tile,
+            second_tile,
             first_bar_tile,
             theta_bar_spherical_bessel_tile,
             theta2_bar_tile,
-            t2_bar_tile,
-            t1_bar_tile,
+            rx_tile,
+            t65_tile,
             camera_bar_tile,
             cameras_bar_blocks,
             points_bar_blocks,
@@ -1369,15 +1343,15 @@ def _run_residuals_grad(
                 t34_tile[0],
                 t41_tile[0],
                 rx_tile[0],
-                t50_tile[0],
-                t57_tile[0],
-                t64_tile[0],
+                t27_tile[0],
+                t34_tile[0],
+                t41_tile[0],
                 t65_tile[0],
                 in_camera_tile[0],
                 image_tile[0],
-                radius2_tile[0],
-                t78_tile[0],
-                t79_tile[0],
+                t27_tile[0],
+                t34_tile[0],
+                t41_tile[0],
                 residuals_packed_tile[0],
                 residuals[start : start + rows],
                 scale_bar_tile[0],
@@ -1385,25 +1359,25 @@ def _run_residuals_grad(
                 radius2_bar_tile[0],
                 k2_bar_tile[0],
                 t72_bar_tile[0],
-                image_bar_tile[0],
-                t71_bar_tile[0],
+                observed_packed_tile[0],
+                t27_tile[0],
                 in_camera_bar_tile[0],
-                t52_bar_tile[0],
-                t48_bar_tile[0],
-                t45_bar_tile[0],
-                rx_bar_tile[0],
-                t31_bar_tile[0],
-                t29_bar_tile[0],
-                t25_bar_tile[0],
-                t24_bar_tile[0],
-                t22_bar_tile[0],
-                t21_bar_tile[0],
-                second_bar_tile[0],
+                t34_tile[0],
+                t41_tile[0],
+                scale_bar_tile[0],
+                in_camera_tile[0],
+                first__tile[0],
+                radius2_bar_tile[0],
+                t27_tile[0],
+                t34_tile[0],
+                t41_tile[0],
+                scale_bar_tile[0],
+                second_tile[0],
                 first_bar_tile[0],
                 theta_bar_spherical_bessel_tile[0],
                 theta2_bar_tile[0],
-                t2_bar_tile[0],
-                t1_bar_tile[0],
+                rx_tile[0],
+                t65_tile[0],
                 camera_bar_tile[0],
                 cameras_bar_blocks[0],
                 points_bar_blocks[0],

@@ -1049,7 +1049,6 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp2_rest_tile = np.empty((workers2, tile), np.float64)
     t9_bar_tile = np.empty((workers2, K, tile), np.float64)
     t4_bar_tile = np.empty((workers2, K, d, tile), np.float64)
-    centred_bar_tile = np.empty((workers2, K, d, tile), np.float64)
     if blocks2 > 1:
         _log_posterior_grad_2_blocks.call(
             _log_posterior_grad_2.address(),
@@ -1076,7 +1075,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
             log_normaliser_bar_blocks,
             t4_bar_tile,
             t3_bar_total_blocks,
-            centred_bar_tile,
+            whitened_tile,
             mu_bar_blocks,
             lower_bar_total_blocks,
         )
@@ -1104,7 +1103,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 log_normaliser_bar_blocks[0],
                 t4_bar_tile[0],
                 t3_bar_total_blocks[0],
-                centred_bar_tile[0],
+                whitened_tile[0],
                 mu_bar_blocks[0],
                 lower_bar_total_blocks[0],
             )

@@ -721,7 +721,6 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     Y_packed_tile = np.empty((workers2, p, tile), np.float64)
     observed_packed_tile = np.empty((workers2, p, tile), np.bool_)
     t3_tile = np.empty((workers2, p, tile), np.float64)
-    matmul1_bar_tile = np.empty((workers2, p, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks.call(
             _loss_grad_1.address(),
@@ -742,7 +741,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
             t3_tile,
             t9_total_blocks,
             loss_total_blocks,
-            matmul1_bar_tile,
+            Y_packed_tile,
             penalty,
             U_bar,
             V_bar_total_blocks,
@@ -766,7 +765,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
                 t3_tile[0],
                 t9_total_blocks[0],
                 loss_total_blocks[0],
-                matmul1_bar_tile[0],
+                Y_packed_tile[0],
                 penalty,
                 U_bar[start : start + rows],
                 V_bar_total_blocks[0],

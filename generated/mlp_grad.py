@@ -1032,7 +1032,6 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
     logsumexp1_rest_tile = np.empty((workers2, tile), np.float64)
     scores_bar_tile = np.empty((workers2, c, tile), np.float64)
-    hidden_bar_tile = np.empty((workers2, h, tile), np.float64)
     t1_bar_tile = np.empty((workers2, h, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks.call(
@@ -1059,7 +1058,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
             index1,
             loss_blocks,
             scores_bar_tile,
-            hidden_bar_tile,
+            t1_tile,
             t1_bar_tile,
             W1_bar_blocks,
             b1_bar_blocks,
@@ -1090,7 +1089,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
                 index1[start : start + rows],
                 loss_blocks[0],
                 scores_bar_tile[0],
-                hidden_bar_tile[0],
+                t1_tile[0],
                 t1_bar_tile[0],
                 W1_bar_blocks[0],
                 b1_bar_blocks[0],
