@@ -1,12 +1,17 @@
 """Generated CUDA modules against torch, torch.compile, JAX and the bandwidth of a copy.
 
-    python -m bench.gpu [--only chain,logistic] [--seconds 460] [--tiny]
+    python -m bench.gpu [--only chain,logistic] [--seconds 400] [--tiny]
 
 One command for a machine with a GPU: it builds every program, checks its values and gradients
 against torch (or, with --tiny, against the NumPy target), times all that is installed, and prints
 one table. Needs symgrad and numba-cuda; torch and jax are left out where they are missing.
 
     NUMBA_ENABLE_CUDASIM=1 python -m bench.gpu --tiny     runs the same in Numba's simulator
+
+It is meant to take less than 8 minutes: for each of the seven programs about 10 seconds to compile
+its kernels, 5 for arguments and checks, 30 for torch.compile, 10 for JAX, and 2 for the calls
+of each of the four. No peer is started after `--seconds`, which leaves more than a minute for the
+slowest one.
 
 Times are medians of calls that begin and end with a synchronised device, arguments on the device
 and gradients written into new arrays. `bytes` are what must be read and written once: arguments and
@@ -418,7 +423,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
     names = ",".join(program.name for program in PROGRAMS)
     parser.add_argument("--only", default=names, help=f"some of {names}")
-    parser.add_argument("--seconds", type=float, default=460.0, help="no peer starts after these")
+    parser.add_argument("--seconds", type=float, default=400.0, help="no peer starts after these")
     parser.add_argument("--tiny", action="store_true", help="sizes for the simulator")
     options = parser.parse_args(arguments)
     if not cuda.is_available():

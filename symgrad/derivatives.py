@@ -109,9 +109,9 @@ class DerivedProduct:
         lines = [format_program(self.program), *heading, *matrix, *self.notes]
         return "\n".join(line for line in lines if line)
 
-    def code(self, name: str, wrt: tuple[str, ...]) -> DerivativeCode:
-        """What is emitted: no SymPy from here on."""
-        program, products = peel_products(self.program, self.peelable)
+    def code(self, name: str, wrt: tuple[str, ...], peel: bool = True) -> DerivativeCode:
+        """What is emitted, no SymPy from here on; `peel` leaves last products to NumPy."""
+        program, products = peel_products(self.program, self.peelable if peel else ())
         frozen = replace(freeze(program, wrt), name=f"{name}_{self.product}")
         return DerivativeCode(
             self.product,

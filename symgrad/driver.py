@@ -192,7 +192,7 @@ def emit(
 ) -> str:
     """The text of the module that holds these functions; `cuda` is for the target of that name."""
     with timings.stage("freeze"):
-        functions = tuple(_function_code(d) for d in derived)
+        functions = tuple(_function_code(d, target) for d in derived)
     with timings.stage("schedule and print"):
         module = ModuleCode(
             source, digest, __version__, options, target, functions, cuda or CudaOptions()
@@ -212,7 +212,7 @@ def cuda_options(target: Target, atomics: bool, cublas: bool) -> CudaOptions:
     return CudaOptions(atomics=atomics, cublas=cublas)
 
 
-def _function_code(derived: Derived) -> FunctionCode:
+def _function_code(derived: Derived, target: Target) -> FunctionCode:
     program, gradient = derived.forward, derived.gradient
     dtypes = program.dtypes()
     return FunctionCode(
@@ -235,6 +235,7 @@ def _function_code(derived: Derived) -> FunctionCode:
         constants=gradient.program.constants,
         notes=derived.notes,
         derivatives=tuple(
-            product.code(derived.name, derived.model.wrt) for product in derived.products
+            product.code(derived.name, derived.model.wrt, peel=target != "cuda")
+            for product in derived.products
         ),
     )

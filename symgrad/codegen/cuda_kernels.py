@@ -10,7 +10,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symgrad.codegen.cuda_loops import CudaParameter, clamped, grouped, partial_type
+from symgrad.codegen.cuda_loops import (
+    CudaParameter,
+    clamped,
+    element_text,
+    grouped,
+    partial_type,
+)
 from symgrad.codegen.cuda_squares import CudaSquares
 from symgrad.codegen.kernels import array_type, scalar_type
 from symgrad.program.definitions import DType
@@ -134,7 +140,7 @@ class _CudaPrinter(CudaSquares):
         return [
             f"{own} = _lanes_sum({shared}, {own}, {self.thread}, _THREADS, 1)",
             f"if {self.thread} == 0:",
-            f"    {self.views[name][0].name}[{self.block}, 0] = {own}",
+            f"    {element_text(self.views[name][0].name, [self.block, '0'])} = {own}",
         ]
 
     # --- nests -----------------------------------------------------------------------------------
@@ -264,10 +270,6 @@ class _CudaPrinter(CudaSquares):
             f"{place} = {self.element} - {self.part} * {grouped(count)}",
             *self._decode(nest.axes, None, place, body),
         ]
-
-    # --- loops -----------------------------------------------------------------------------------
-
-    # --- elements --------------------------------------------------------------------------------
 
 
 def _combines(nest: Nest) -> tuple[Combine, ...]:

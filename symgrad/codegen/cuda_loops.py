@@ -6,16 +6,24 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symgrad.codegen.blocks import affine_text
+from symgrad.codegen.blocks import BlockPrinter, affine_text
 from symgrad.codegen.kernels import KernelPrinter, indices_in
 from symgrad.codegen.spelling import CUDA
 from symgrad.program.definitions import DType
 from symgrad.schedule.cuda_apart import segment_names
 from symgrad.schedule.cuda_plan import AccumulateNest, ContractNest, CudaKernel, Nest
-from symgrad.schedule.frozen import Affine, Element, FrozenAxis
+from symgrad.schedule.frozen import Affine, Element, FrozenAxis, Operation
 from symgrad.schedule.loops import FlatLoop, Loop, Parameter, Segment, Store
 
-__all__ = ["CudaLoops", "CudaParameter", "clamped", "factor", "grouped", "partial_type"]
+__all__ = [
+    "CudaLoops",
+    "CudaParameter",
+    "clamped",
+    "element_text",
+    "factor",
+    "grouped",
+    "partial_type",
+]
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SHARED_TYPES: dict[DType, DType] = {"float64": "float64", "float32": "float64"}
@@ -52,6 +60,22 @@ def partial_type(dtype: DType) -> DType:
     return _SHARED_TYPES.get(dtype, "int64")
 
 
+# Helpers that answer in the type of their arguments; the others answer in double precision.
+_KEEP_TYPE = frozenset({"clip", "maximum", "minimum", "sigmoid", "softplus"})
+
+
+class _CudaBlockPrinter(BlockPrinter):
+    """Prints operations so that what follows a helper in single precision stays in it."""
+
+    def _text(self, operation: Operation, texts: list[tuple[str, int]]) -> tuple[str, int]:
+        text, strength = super()._text(operation, texts)
+        if operation.dtype != "float32" or operation.name in _KEEP_TYPE:
+            return text, strength
+        if not self._calls_helper(operation):
+            return text, strength
+        return self._cast(text, "float32")
+
+
 class CudaLoops(KernelPrinter):
     """Names of a kernel's own, and the text of loops that threads share."""
 
@@ -65,6 +89,7 @@ class CudaLoops(KernelPrinter):
         )
         self.kernel = kernel
         self.helpers = helpers
+        self.printer = _CudaBlockPrinter(CUDA, self._load, self._index, self.allocate, helpers)
         self.roles = {p.view.array: p.role for p in kernel.parameters}
         self.start, self.stop, self.rows = (self._own(n) for n in ("start", "stop", "rows"))
         self.tile, self.block, self.part = (self._own(n) for n in ("tile", "block", "part"))
@@ -241,7 +266,7 @@ class CudaLoops(KernelPrinter):
             texts.append(text)
         if role == "scratch":
             texts.insert(0, self.block)
-        return _element(view.name, texts or ["0"])
+        return element_text(view.name, texts or ["0"])
 
     def _store(self, store: Store, text: str) -> str:
         if not store.atomic:
@@ -253,7 +278,7 @@ class CudaLoops(KernelPrinter):
 
     def _accumulator(self, name: str, indices: tuple[str, ...]) -> str:
         groups = self.counted[-1].name if not self.divided[1] else self.divided[1]
-        return _element(name, [f"{self.block} * {groups} + {self.part}", *(indices or ("0",))])
+        return element_text(name, [f"{self.block} * {groups} + {self.part}", *(indices or ("0",))])
 
     def _index(self, affine: Affine) -> str:
         return affine_text(affine)
@@ -270,7 +295,7 @@ def _indices(nest: Nest) -> set[str]:
     return indices_in(tuple(nodes)) | {a.index for a in nest.axes}
 
 
-def _element(name: str, subscripts: Sequence[str]) -> str:
+def element_text(name: str, subscripts: Sequence[str]) -> str:
     """An element of an array; subscripts are passed as the unsigned numbers that they are."""
     texts = (text if text.isdigit() else f"_at({text})" for text in subscripts)
     return f"{name}[{', '.join(texts)}]"

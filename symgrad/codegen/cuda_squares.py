@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgrad.codegen.cuda_loops import CudaLoops, factor
+from symgrad.codegen.cuda_loops import CudaLoops, element_text, factor
 from symgrad.schedule.cuda_contractions import PARTS
 from symgrad.schedule.cuda_plan import AccumulateNest, ContractNest
 from symgrad.schedule.frozen import Affine, Element
@@ -46,8 +46,14 @@ class CudaSquares(CudaLoops):
         lefts = [self.allocate("a") for _ in range(PARTS)]
         rights = [self.allocate("b") for _ in range(PARTS)]
         product = [
-            *(f"{a} = left_strip[{inner}, {row} + {n} * _SIDE]" for n, a in enumerate(lefts)),
-            *(f"{b} = right_strip[{inner}, {column} + {n} * _SIDE]" for n, b in enumerate(rights)),
+            *(
+                f"{a} = {element_text('left_strip', [inner, f'{row} + {n} * _SIDE'])}"
+                for n, a in enumerate(lefts)
+            ),
+            *(
+                f"{b} = {element_text('right_strip', [inner, f'{column} + {n} * _SIDE'])}"
+                for n, b in enumerate(rights)
+            ),
             *(
                 f"{totals[PARTS * m + n]} += {a} * {b}"
                 for m, a in enumerate(lefts)
@@ -109,6 +115,6 @@ class CudaSquares(CudaLoops):
             f"    {across} = {beside}",
             f"    {index} = {corner} + {across}",
             f"    {k} = {corner_k} + {below}",
-            f"    {strip}[{below}, {across}] = ("
+            f"    {element_text(strip, [below, across])} = ("
             f"{self._load(factor_element)} if {index} < {end[index]} and {k} < {end[k]} else 0.0)",
         ]

@@ -129,12 +129,6 @@ def _check_for_cuda(module: ModuleCode) -> None:
     for function in module.functions:
         where = f"{module.source}:{function.line}: '{function.name}'"
         _refuse_matrices(function, where)
-        names = ", ".join(d.product for d in function.derivatives if d.lines)
-        if names:
-            raise ModelError(
-                f"{where}: {names} needs NumPy's linear algebra, which the target cuda has not; "
-                f"use the target cpu"
-            )
         if any(argument.name == "stream" for argument in function.forward.arguments):
             raise ModelError(
                 f"{where} has an argument 'stream', a keyword of every function of the target "

@@ -128,6 +128,24 @@ def _argument(kind: str) -> object:
 
 
 @needs_toolchain
+def test_single_precision_stays_single(tmp_path: Path) -> None:
+    """Only sums are kept in double precision: no division and no function is computed in it."""
+    text = (
+        "import numpy as np\nfrom jaxtyping import Float32\nfrom symgrad import program\n"
+        "@program(wrt='w')\ndef f(w: Float32[np.ndarray, 'd'], X: Float32[np.ndarray, 'n d'],"
+        " y: Float32[np.ndarray, 'n']):\n    z = X @ w\n"
+        "    return np.mean(np.log(1 + np.exp(z)) - y * z)\n"
+    )
+    (tmp_path / "model.py").write_text(text, encoding="utf-8")
+    request = Request(tmp_path / "model.py", output=tmp_path / "m.py", target="cuda")
+    compile_ahead(compile_file(request).path, (90,))
+    (kernel,) = tmp_path.glob("m.sm_90.*/_f_grad_1.0.ptx")
+    found = re.findall(r"\b(\w+)(?:\.\w+)*\.f64\b", kernel.read_text(encoding="utf-8"))
+    assert "add" in found and not {"div", "fma", "mul", "sqrt"} & set(found), sorted(set(found))
+    assert "ld.local" not in kernel.read_text(encoding="utf-8")
+
+
+@needs_toolchain
 def test_on_the_command_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "symgrad", "compile", "examples/poisson/model.py"]
     done = subprocess.run(

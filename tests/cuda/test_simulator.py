@@ -62,6 +62,12 @@ def test_arguments_results_and_errors() -> None:
 
 
 @pytest.mark.slow
+def test_second_order() -> None:
+    """Hessians and Jacobians of every structure equal those of the NumPy target to 1e-12."""
+    assert_good(simulate("second_order"), 6)
+
+
+@pytest.mark.slow
 def test_atomics_and_cublas() -> None:
     """The options that give up equal bits: results equal the CPU's to rounding."""
     assert_good(simulate("options"), 7)
