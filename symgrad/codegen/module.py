@@ -187,6 +187,7 @@ def _function_values(
             "shape": ", ".join(a.shape),
             "dtype": numpy_type(a.dtype),
             "index_of": _index_extent(function.gradient, a.name),
+            "factorised": _is_factorised(function.gradient, a.name),
             "extents": list(a.shape),
         }
         for a in function.forward.arguments
@@ -319,6 +320,12 @@ def _index_extent(program: FrozenProgram, name: str) -> str:
         if isinstance(statement, FrozenIndexCheck) and statement.source == name:
             return statement.extent
     return ""
+
+
+def _is_factorised(program: FrozenProgram, name: str) -> bool:
+    """Whether an argument is a matrix of linear algebra, which is to be regular."""
+    operations = (s for s in program.statements if isinstance(s, FrozenMatrixOperation))
+    return any(s.operands[0] == name for s in operations)
 
 
 def _tuple(parts: Sequence[str]) -> str:

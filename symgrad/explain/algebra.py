@@ -13,8 +13,10 @@ from symgrad.explain.expressions import (
     DiagonalOf,
     Hadamard,
     Identity,
+    Inverse,
     Kronecker,
     Matrix,
+    MatrixFunction,
     Ones,
     Power,
     Product,
@@ -39,6 +41,7 @@ __all__ = [
     "diagonal_of",
     "hadamard",
     "inner_product",
+    "inverse",
     "marks",
     "plus",
     "power",
@@ -330,6 +333,11 @@ def triangle(matrix: Matrix, lower: bool, offset: int) -> Matrix:
     return Triangle(matrix, lower, offset)
 
 
+def inverse(matrix: Matrix) -> Matrix:
+    """(Aᵀ)⁻¹ = A⁻ᵀ"""
+    return Transposed(Inverse(matrix.inner)) if isinstance(matrix, Transposed) else Inverse(matrix)
+
+
 def call(function: type[sympy.Function], *arguments: Matrix) -> Matrix:
     """A function of each element; exp(z − log(1ᵀexp(z))) is softmax(z)."""
     if function is sympy.exp:
@@ -420,6 +428,10 @@ def rebuilt(matrix: Matrix, change: Callable[[Matrix], Matrix]) -> Matrix:
             return triangle(parts[0], lower, offset)
         case Kronecker():
             return Kronecker(parts[0], parts[1])
+        case Inverse():
+            return inverse(parts[0])
+        case MatrixFunction(routine, _):
+            return MatrixFunction(routine, parts[0])
         case _:
             return matrix
 

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import sympy
 
 from symgrad.program import (
+    SOLVES,
     Access,
     Axis,
     Definition,
     DType,
     Guard,
+    MatrixOperation,
     Program,
     Statement,
     Term,
@@ -50,7 +52,8 @@ class DefinitionCost:
         functions: calls of exp, log, square roots, divisions and the like.
         bytes_read: size of all arrays that it mentions, each once.
         bytes_written: its own size.
-        exact: False if a condition on indices was left out, which makes it an upper bound.
+        exact: False if a condition on indices was left out, which makes it an upper bound, or for
+            linear algebra, of which the leading terms are counted.
     """
 
     name: str
@@ -97,16 +100,23 @@ def program_cost(program: Program) -> ProgramCost:
     """
     shapes, dtypes = program.shapes(), program.dtypes()
     sizes = {name: sympy.Mul(*shape) * _BYTES[dtypes[name]] for name, shape in shapes.items()}
-    costs = tuple(_statement_cost(s, sizes) for s in program.definitions)
+    costs = tuple(_statement_cost(s, sizes, shapes) for s in program.definitions)
     needed = {n for s in program.definitions for n in dependencies(s)}
     arguments = [a.name for a in program.arguments if a.name in needed]
     least = sympy.Add(*(sizes[name] for name in (*arguments, *program.outputs)))
     return ProgramCost(costs, sympy.expand(least))
 
 
-def _statement_cost(statement: Statement, sizes: Mapping[str, sympy.Expr]) -> DefinitionCost:
+def _statement_cost(
+    statement: Statement,
+    sizes: Mapping[str, sympy.Expr],
+    shapes: Mapping[str, tuple[sympy.Expr, ...]],
+) -> DefinitionCost:
     read = sympy.expand(sympy.Add(*(sizes[n] for n in dependencies(statement) if n in sizes)))
     written = sympy.expand(sizes[statement.name])
+    if isinstance(statement, MatrixOperation):
+        count = _matrix_operations(statement, shapes[statement.operands[0]][-1])
+        return DefinitionCost(statement.name, count, sympy.S.Zero, read, written, exact=False)
     if not isinstance(statement, Definition):
         return DefinitionCost(statement.name, sympy.S.Zero, sympy.S.Zero, read, written)
     elements = sympy.Mul(*statement.shape)
@@ -119,6 +129,23 @@ def _statement_cost(statement: Statement, sizes: Mapping[str, sympy.Expr]) -> De
     return DefinitionCost(
         statement.name, sympy.expand(operations), sympy.expand(functions), read, written, exact
     )
+
+
+def _matrix_operations(statement: MatrixOperation, n: sympy.Expr) -> sympy.Expr:
+    """The leading terms, by factorisations as LAPACK has them."""
+    batch, own = sympy.Mul(*statement.batch), statement.shape[len(statement.batch) :]
+    cubes = {
+        "inverse": 2,
+        "cholesky": sympy.Rational(1, 3),
+        "cofactors": 21,
+        "solve_lower": 0,
+        "solve_upper": 0,
+    }
+    count = cubes.get(statement.routine, sympy.Rational(2, 3)) * n**3
+    if statement.routine in SOLVES:
+        sweeps = 2 if statement.routine == "solve" else 1
+        count += sweeps * n**2 * sympy.Mul(*own[1:])
+    return sympy.expand(batch * count)
 
 
 def _term_cost(term: Term, axes: tuple[Axis, ...]) -> tuple[sympy.Expr, sympy.Expr, bool]:

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 
 import sympy
 
+from symgrad.program import MatrixRoutine
+
 __all__ = [
     "Call",
     "Diagonal",
     "DiagonalOf",
     "Hadamard",
     "Identity",
+    "Inverse",
     "Kronecker",
     "Matrix",
+    "MatrixFunction",
     "Name",
     "OneHot",
     "Ones",
@@ -194,6 +198,21 @@ class Kronecker:
     right: Matrix
 
 
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """A⁻¹"""
+
+    inner: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixFunction:
+    """A routine of a whole matrix: its determinant, cofactors, Cholesky factor."""
+
+    routine: MatrixRoutine
+    inner: Matrix
+
+
 Matrix = (
     Name
     | Scalar
@@ -215,6 +234,8 @@ Matrix = (
     | Reduce
     | Triangle
     | Kronecker
+    | Inverse
+    | MatrixFunction
 )
 
 
@@ -225,6 +246,8 @@ def shape(matrix: Matrix) -> Shape:
             return own
         case Scalar() | Trace() | SquaredNorm():
             return _ONE, _ONE
+        case MatrixFunction(routine, inner):
+            return shape(inner) if routine in ("cholesky", "cofactors") else (_ONE, _ONE)
         case Ones(extent):
             return extent, _ONE
         case Identity(extent):
@@ -244,7 +267,7 @@ def shape(matrix: Matrix) -> Shape:
             return shape(vector)[0], shape(vector)[0]
         case DiagonalOf(inner):
             return shape(inner)[0], _ONE
-        case Softmax(inner) | Triangle(inner, _, _):
+        case Softmax(inner) | Triangle(inner, _, _) | Inverse(inner):
             return shape(inner)
         case Reduce(_, inner, by_row):
             return (shape(inner)[0] if by_row else _ONE), _ONE
@@ -267,7 +290,9 @@ def children(matrix: Matrix) -> tuple[Matrix, ...]:
             return (inner,)
         case Softmax(inner) | Power(inner, _) | Diagonal(inner):
             return (inner,)
-        case Reduce(_, inner, _) | Triangle(inner, _, _):
+        case Reduce(_, inner, _) | Triangle(inner, _, _) | Inverse(inner):
+            return (inner,)
+        case MatrixFunction(_, inner):
             return (inner,)
         case Kronecker(left, right):
             return left, right

@@ -18,6 +18,7 @@ from symgrad.explain.layout import (
     Scripts,
     Sign,
     Variable,
+    Word,
     call,
     comma_separated,
     infix,
@@ -31,6 +32,7 @@ from symgrad.program import (
     Guard,
     IndexCheck,
     MatrixOperation,
+    MatrixRoutine,
     Reshape,
     Statement,
     Term,
@@ -38,7 +40,15 @@ from symgrad.program import (
 from symgrad.program import functions as f
 from symgrad.program.text import SUM_SIGNS
 
-__all__ = ["function_name", "layout_domain", "layout_expression", "layout_left", "layout_right"]
+__all__ = [
+    "function_name",
+    "inverse_sign",
+    "layout_domain",
+    "layout_expression",
+    "layout_left",
+    "layout_right",
+    "layout_routine",
+]
 
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
 _INFIX: dict[type[sympy.Basic], str] = {
@@ -226,22 +236,29 @@ def _matrix_operation(statement: MatrixOperation) -> Layout:
     """K⁻¹, K⁻¹·y, det(K) and so on."""
     matrix, *others = (Variable(name) for name in statement.operands)
     if statement.routine == "inverse":
-        return Scripts(matrix, above=Row((Sign("−", tight=True), Number("1"))))
-    if statement.routine == "cofactors":
-        return call("cof", matrix)
-    if statement.routine in ("log_determinant", "log_abs_determinant"):
-        inner = call("det", matrix)
-        absolute = statement.routine == "log_abs_determinant"
-        return call("log", Fenced(inner, "|", "|") if absolute else inner)
-    if statement.routine == "determinant_sign":
-        return call("sign", call("det", matrix))
-    if statement.routine in SOLVES:
-        triangle = {"solve_lower": "tril", "solve_upper": "triu"}.get(statement.routine)
-        inner = matrix if triangle is None else call(triangle, matrix)
-        turned = (Sign("⊤", tight=True),) if statement.transposed else ()
-        power = Row((Sign("−", tight=True), *(turned or (Number("1"),))))
-        return Product((Scripts(inner, above=power), *others))
-    return call({"determinant": "det", "cholesky": "chol"}[statement.routine], matrix)
+        return Scripts(matrix, above=inverse_sign(False))
+    if statement.routine not in SOLVES:
+        return layout_routine(statement.routine, matrix)
+    triangle = {"solve_lower": "tril", "solve_upper": "triu"}.get(statement.routine)
+    inner = matrix if triangle is None else call(triangle, matrix)
+    return Product((Scripts(inner, above=inverse_sign(statement.transposed)), *others))
+
+
+def inverse_sign(transposed: bool) -> Layout:
+    """The raised sign of A⁻¹ or A⁻ᵀ."""
+    return Row((Sign("−", tight=True), Sign("⊤", tight=True) if transposed else Number("1")))
+
+
+def layout_routine(routine: MatrixRoutine, matrix: Layout) -> Layout:
+    """log |det(K)| and its like."""
+    if routine in ("cholesky", "cofactors"):
+        return call({"cholesky": "chol", "cofactors": "cof"}[routine], matrix)
+    inner = call("det", matrix)
+    if routine == "log_abs_determinant":
+        return Row((Word("log"), Fenced(inner, "|", "|")))
+    if routine == "determinant":
+        return inner
+    return call("log" if routine == "log_determinant" else "sign", inner)
 
 
 def _term(term: Term) -> tuple[bool, Layout]:

@@ -11,8 +11,10 @@ from symgrad.explain.expressions import (
     DiagonalOf,
     Hadamard,
     Identity,
+    Inverse,
     Kronecker,
     Matrix,
+    MatrixFunction,
     Name,
     OneHot,
     Ones,
@@ -30,7 +32,12 @@ from symgrad.explain.expressions import (
     is_scalar,
     size,
 )
-from symgrad.explain.index_layout import function_name, layout_expression
+from symgrad.explain.index_layout import (
+    function_name,
+    inverse_sign,
+    layout_expression,
+    layout_routine,
+)
 from symgrad.explain.layout import (
     Cases,
     Coefficient,
@@ -85,6 +92,12 @@ def _layout(matrix: Matrix) -> tuple[Layout, int]:
             return Word("I"), _ATOM
         case OneHot(_, shown, _):
             return call("onehot", Variable(shown)), _ATOM
+        case Inverse(inner):
+            return Scripts(_wrapped(inner, _ATOM), above=inverse_sign(False)), _ATOM
+        case Transposed(Inverse(inner)):
+            return Scripts(_wrapped(inner, _ATOM), above=inverse_sign(True)), _ATOM
+        case MatrixFunction(routine, inner):
+            return layout_routine(routine, layout_matrix(inner)), _ATOM
         case Transposed(inner):
             return Scripts(_wrapped(inner, _ATOM), above=Sign("⊤", tight=True)), _ATOM
         case Product(factors):

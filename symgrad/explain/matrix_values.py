@@ -14,8 +14,10 @@ from symgrad.explain.expressions import (
     DiagonalOf,
     Hadamard,
     Identity,
+    Inverse,
     Kronecker,
     Matrix,
+    MatrixFunction,
     Name,
     OneHot,
     Ones,
@@ -33,6 +35,7 @@ from symgrad.explain.expressions import (
 )
 from symgrad.program import INFINITY, NOT_A_NUMBER, evaluate_size
 from symgrad.program.evaluate import COMPARISONS, SCALAR_FUNCTIONS
+from symgrad.program.matrices import evaluate_routine
 
 __all__ = ["matrix_value"]
 
@@ -115,6 +118,11 @@ def matrix_value(matrix: Matrix, values: Mapping[str, Array], sizes: Mapping[str
             return (np.tril if lower else np.triu)(value(inner), offset)
         case Kronecker(left, right):
             return np.kron(value(left), value(right))
+        case Inverse(inner):
+            return np.linalg.inv(value(inner))
+        case MatrixFunction(routine, inner):
+            result = evaluate_routine(routine, value(inner))
+            return result.reshape((*result.shape, 1, 1)[:2]) if result.ndim < 2 else result
 
 
 def _chain(factors: list[Array]) -> Array:

@@ -13,6 +13,7 @@ from symgrad.explain.algebra import (
     call,
     diagonal_of,
     hadamard,
+    inverse,
     plus,
     power,
     product,
@@ -25,6 +26,7 @@ from symgrad.explain.expressions import (
     Identity,
     Kronecker,
     Matrix,
+    MatrixFunction,
     Name,
     OneHot,
     Ones,
@@ -35,7 +37,18 @@ from symgrad.explain.expressions import (
     size,
 )
 from symgrad.explain.network import Edge, Network, NoMatrixForm
-from symgrad.program import Access, Definition, Guard, IndexCheck, Program, Reshape, Statement, Term
+from symgrad.program import (
+    SOLVES,
+    Access,
+    Definition,
+    Guard,
+    IndexCheck,
+    MatrixOperation,
+    Program,
+    Reshape,
+    Statement,
+    Term,
+)
 from symgrad.program import functions as f
 
 __all__ = ["Form", "matrix_forms", "matrix_name"]
@@ -100,6 +113,8 @@ class _Reader:
     def statement(self, statement: Statement, others: Mapping[str, Statement]) -> Matrix:
         if isinstance(statement, Reshape):
             return self._kronecker(statement, others.get(statement.source))
+        if isinstance(statement, MatrixOperation):
+            return self._operation(statement, others)
         if not isinstance(statement, Definition) or len(statement.axes) > 2:
             raise NoMatrixForm
         extents = {a.index: a.extent for a in statement.axes}
@@ -107,6 +122,23 @@ class _Reader:
         if not parts:
             raise NoMatrixForm
         return self._spread(plus(*parts), statement.indices, extents)
+
+    def _operation(self, statement: MatrixOperation, others: Mapping[str, Statement]) -> Matrix:
+        """A⁻¹, A⁻ᵀB and so on; no batches."""
+        if statement.batch:
+            raise NoMatrixForm
+        first, *right = (matrix_name(name, self.shapes[name]) for name in statement.operands)
+        if statement.routine == "inverse":
+            return inverse(first)
+        if statement.routine not in SOLVES:
+            return MatrixFunction(statement.routine, first)
+        source = others.get(first.name)
+        factor = isinstance(source, MatrixOperation) and source.routine == "cholesky"
+        matrix: Matrix = first
+        if statement.routine != "solve" and not factor:
+            matrix = triangle(first, statement.routine == "solve_lower", 0)
+        inverted = inverse(matrix)
+        return product(transposed(inverted) if statement.transposed else inverted, *right)
 
     def _kronecker(self, statement: Reshape, source: Statement | None) -> Matrix:
         """A[i,j]·B[k,l] in the order i, k, j, l, read as a matrix."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from symgrad.program import (
     IndexCheck,
+    MatrixOperation,
     Program,
     bind_sizes,
     evaluate,
@@ -33,11 +34,15 @@ def random_arguments(program: Program, rng: np.random.Generator) -> dict[str, np
         for s in program.definitions
         if isinstance(s, IndexCheck)
     }
+    matrices = {s.operands[0] for s in program.definitions if isinstance(s, MatrixOperation)}
     arguments: dict[str, np.ndarray] = {}
     for argument in program.arguments:
         shape = tuple(max(0, evaluate_size(e, sizes)) for e in argument.shape)
         if is_floating(argument.dtype):
-            arguments[argument.name] = np.asarray(rng.uniform(lowest, highest, shape))
+            drawn = np.asarray(rng.uniform(lowest, highest, shape))
+            # What is factorised is to be regular, and positive definite by its lower triangle.
+            heavy = 2 * shape[-1] * np.eye(shape[-1]) if argument.name in matrices else 0.0
+            arguments[argument.name] = np.asarray(drawn + heavy)
         else:
             high = 2 if argument.dtype == "bool" else max(1, extents.get(argument.name, 3))
             integers = np.asarray(rng.integers(0, high, shape))

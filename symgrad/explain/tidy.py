@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from symgrad.explain.algebra import plus, product, rebuilt, split_coefficient, times
+from symgrad.explain.algebra import (
+    marks,
+    plus,
+    product,
+    rebuilt,
+    split_coefficient,
+    times,
+    transposed,
+)
 from symgrad.explain.expressions import Matrix, Product, Scalar, Sum, children, is_scalar
 
 __all__ = ["tidy"]
@@ -13,6 +21,9 @@ def tidy(matrix: Matrix) -> Matrix:
     if not children(matrix):
         return matrix
     matrix = rebuilt(matrix, tidy)
+    if isinstance(matrix, Product) and is_scalar(matrix):
+        turned = product(*(transposed(factor) for factor in reversed(matrix.factors)))
+        return turned if marks(turned) < marks(matrix) else matrix  # xᵀA⁻ᵀx → xᵀA⁻¹x
     if not isinstance(matrix, Sum) or is_scalar(matrix):
         return matrix
     return _common_factor(_common_number(matrix))

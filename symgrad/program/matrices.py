@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from symgrad.program.definitions import MatrixOperation
+from symgrad.program.definitions import SOLVES, MatrixOperation, MatrixRoutine
 
-__all__ = ["evaluate_matrix_operation"]
+__all__ = ["evaluate_matrix_operation", "evaluate_routine"]
 
 Array = np.ndarray
 
@@ -24,14 +24,19 @@ def evaluate_matrix_operation(statement: MatrixOperation, operands: tuple[Array,
         numpy.linalg.LinAlgError: a matrix is singular or not positive definite.
     """
     try:
-        if statement.core and statement.routine.startswith("solve"):
+        if statement.routine in SOLVES:
             return _solve(statement, *operands)
-        return np.asarray(_ROUTINES[statement.routine](operands[0]))
+        return evaluate_routine(statement.routine, operands[0])
     except np.linalg.LinAlgError as error:
         where = f" ({statement.origin})" if statement.origin else ""
         raise np.linalg.LinAlgError(
             f"{statement.routine} of '{statement.operands[0]}'{where}: {error}"
         ) from None
+
+
+def evaluate_routine(routine: MatrixRoutine, matrix: Array) -> Array:
+    """The value of a routine of one matrix, or of a batch."""
+    return np.asarray(_ROUTINES[routine](matrix))
 
 
 def _solve(statement: MatrixOperation, matrix: Array, right: Array) -> Array:

@@ -10,6 +10,7 @@ import sympy
 from symgrad.program import (
     SOLVES,
     Access,
+    Axis,
     Definition,
     Guard,
     MatrixOperation,
@@ -32,18 +33,23 @@ _OTHER: dict[MatrixRoutine, MatrixRoutine] = {
 
 def read_matrices(program: Program) -> Program:
     """t = A, f(t) -> f(A); t = Aᵀ, t⁻¹·b -> A⁻ᵀ·b and det(t) -> det(A);
-    L = chol(A), L⁻¹·b -> a triangular solve, as for a matrix that is 0 above its diagonal.
+    L = chol(A), L⁻¹·b -> a triangular solve, as for a matrix that is 0 above its diagonal;
+    x = A⁻¹·b, A⁻¹·(c·b) -> c·x.
     """
     if not any(isinstance(s, MatrixOperation) for s in program.definitions):
         return program
     known = {s.name: s for s in program.definitions}
     shapes, dtypes = program.shapes(), program.dtypes()
     kept: list[Statement] = []
+    solved: dict[object, str] = {}
     for statement in program.definitions:
         if isinstance(statement, MatrixOperation):
             statement = _read_copies(statement, known, shapes, dtypes)
             statement = _read_transposed(statement, known, shapes, dtypes)
             statement = _read_triangle(statement, known)
+            solved.setdefault(_key(statement, statement.operands[-1]), statement.name)
+            kept.append(_multiple(statement, known, solved))
+            continue
         kept.append(statement)
     return with_definitions(program, kept)
 
@@ -124,6 +130,32 @@ def _read_triangle(statement: MatrixOperation, known: Mapping[str, Statement]) -
         if all(_is_below(term, row, column) for term in matrix.terms):
             return replace(statement, routine="solve_upper")
     return statement
+
+
+def _key(statement: MatrixOperation, right: str) -> object:
+    return replace(statement, name="", operands=(statement.operands[0], right), origin=None)
+
+
+def _multiple(
+    statement: MatrixOperation, known: Mapping[str, Statement], solved: Mapping[object, str]
+) -> Statement:
+    """A solve as a multiple of an earlier one, where its right side is that of the other's."""
+    right = known.get(statement.operands[-1])
+    if statement.routine not in SOLVES or not isinstance(right, Definition):
+        return statement
+    if len(right.terms) != 1 or right.terms[0].axes or right.terms[0].guards:
+        return statement
+    factor, source = right.terms[0].body.as_independent(*right.indices, as_Add=False)
+    if not isinstance(source, Access) or source.subscripts != right.indices:
+        return statement
+    first = solved.get(_key(statement, source.name))
+    if first is None or first == statement.name or len(right.shape) != len(statement.shape):
+        return statement
+    body = factor * Access(first, *right.indices)
+    axes = tuple(
+        Axis(index, extent) for index, extent in zip(right.indices, statement.shape, strict=True)
+    )
+    return Definition(statement.name, axes, statement.dtype, (Term(body),), statement.origin)
 
 
 def _is_below(term: Term, smaller: sympy.Symbol, larger: sympy.Symbol) -> bool:

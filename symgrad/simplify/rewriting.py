@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from symgrad.program import (
     Statement,
     Term,
     dependencies,
+    index_symbol,
     term_accesses,
 )
 
@@ -145,11 +147,33 @@ def _rename_extents(
 
 
 def merge_terms(terms: Iterable[Term]) -> tuple[Term, ...]:
-    """Terms without reduction on the same domain added into one; zero terms dropped."""
+    """Terms without reduction on the same domain added into one; zero terms dropped.
+
+    Σ f + Σ f becomes Σ 2·f.
+    """
+    listed = list(terms)
+    alike = Counter(_extents(term) for term in listed)
     merged: dict[object, Term] = {}
-    for position, term in enumerate(terms):
+    equal: Counter[object] = Counter()
+    for position, term in enumerate(listed):
         key: object = position if term.axes else term.guards
-        if key in merged:
+        if term.axes and term.reduction == "sum" and alike[_extents(term)] > 1:
+            key = _with_numbered_indices(term)
+        equal[key] += 1
+        if key in merged and not term.axes:
             term = replace(term, body=merged[key].body + term.body)
-        merged[key] = term
+        merged[key] = merged.get(key, term) if term.axes else term
+    for key, count in equal.items():
+        if count > 1 and merged[key].axes:
+            merged[key] = replace(merged[key], body=count * merged[key].body)
     return tuple(t for t in merged.values() if t.body != 0 or t.reduction != "sum")
+
+
+def _extents(term: Term) -> tuple[sympy.Expr, ...]:
+    return tuple(axis.extent for axis in term.axes)
+
+
+def _with_numbered_indices(term: Term) -> Term:
+    """The term with its bound indices by number, so that equal sums are equal."""
+    names = {a.index: index_symbol(f"%{k}") for k, a in enumerate(term.axes)}
+    return term.rename_axes(names)

@@ -20,6 +20,7 @@ from symgrad.simplify.selections import merge_selections
 from symgrad.simplify.sharing import share_values
 from symgrad.simplify.stabilising import stabilise
 from symgrad.simplify.sums import eliminate_deltas, factor_bodies, hoist_factors
+from symgrad.simplify.symmetry import use_symmetry
 from symgrad.simplify.units import drop_unit_axes
 
 __all__ = ["PASS_NAMES", "PassReport", "Simplified", "Watch", "simplify"]
@@ -33,6 +34,7 @@ _REPEATED: tuple[tuple[str, Pass], ...] = (
     ("drop_unit_axes", drop_unit_axes),
     ("remove_dead", remove_dead),
     ("merge_equal", merge_equal),
+    ("symmetry", use_symmetry),
     ("read_matrices", read_matrices),
     ("narrow_reads", narrow_reads),
     ("absorb", absorb_sums),

@@ -47,8 +47,8 @@ def compiled(tmp_path_factory):
     return folders
 
 
-def test_six_examples():
-    assert len(NAMES) == 6
+def test_seven_examples():
+    assert len(NAMES) == 7
     committed = {path.name for path in (ROOT / "generated").glob("*.py")}
     assert committed == {f"{name}_grad.py" for name in NAMES}
 

@@ -14,6 +14,7 @@ from examples.readmes import EXAMPLES, NAMES
 
 NEEDS = {
     "bundle_adjustment": (),
+    "gaussian_process": ("sklearn",),
     "gmm": ("sklearn",),
     "logistic_regression": ("sklearn",),
     "matrix_factorisation": ("sklearn",),

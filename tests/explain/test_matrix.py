@@ -113,6 +113,18 @@ def test_where_a_formula_divides_by_zero_it_says_so() -> None:
     assert lines == ["f = ‖x‖", "x_bar = 1/f · x (0 where f = 0)"]
 
 
+def test_inverses_and_determinants_in_matrix_notation() -> None:
+    def density(S: Any, x: Any) -> Any:
+        return 0.5 * (x @ np.linalg.solve(S, x) + np.linalg.slogdet(S)[1])
+
+    lines = text(density, S="f64[n, n]", x="f64[n]")
+    assert lines[0] == "f = 1/2 · xᵀS⁻¹x + 1/2 · log|det(S)|"
+    assert lines[1] == "S_bar = 1/2 · (S⁻ᵀ − S⁻ᵀxxᵀS⁻ᵀ)"
+    assert text(lambda S: np.linalg.det(S), S="f64[n, n]")[-1] == "S_bar = cof(S)"
+    factor = text(lambda S, x: np.linalg.solve(np.linalg.cholesky(S), x), S="f64[n, n]", x="f64[n]")
+    assert "L" not in factor[0] and factor[0].endswith("= chol(S)")
+
+
 SAMPLED = [
     operation
     for operation in OPERATIONS[::7]

@@ -7,6 +7,7 @@ import sympy
 
 from symgrad.program import Access, Axis, Guard, IndexCheck, Reshape, Term
 from symgrad.simplify.cleaning import drop_zeros, merge_equal, remove_dead
+from symgrad.simplify.rewriting import merge_terms
 from tests.simplify.vocabulary import (
     COLUMN,
     ROW,
@@ -168,3 +169,11 @@ def test_other_type_guard_extent_or_reduction_is_another_definition() -> None:
     )
     before = program(*statements, outputs=[s.name for s in statements])
     assert merge_equal(before) == before
+
+
+def test_equal_sums_of_one_definition_are_one_sum() -> None:
+    """Σ f + Σ f + Σ f -> Σ 3·f, whatever the summed index is called."""
+    terms = [Term(Access("x", index) ** 2, (Axis(index, n),)) for index in (i, j, i)]
+    merged = merge_terms([*terms, Term(Access("x", i), (Axis(i, n),))])
+    assert len(merged) == 2
+    assert merged[0].body == 3 * Access("x", i) ** 2

@@ -1,0 +1,2672 @@
+"""Values and gradients of examples/gaussian_process/model.py, derived symbolically; do not edit.
+
+source   examples/gaussian_process/model.py, sha256 325dedcf109ea8451cb58ab907b42d5e501f5dc6fcf024325a141afc4e09d772
+symgrad  0.1.0, target cpu
+
+loss (line 8) and its gradient by log_variance, log_length, log_noise:
+
+    t5[i,k] = 1/2·Σ_j (X[i,j] - X[k,j])^2                               i < n, k < n, j < d
+    t7 = exp(-2·log_length)
+    kernel[i,k] = exp(log_variance - t7·t5[i,k])                        i < n, k < n
+    t10 = exp(log_noise)
+    K[i,k] = kernel[i,k] + {t10 if k = i}                               i < n, k < n
+    alpha = solve(K, y)
+    slogdet2 = log_abs_determinant(K)
+    loss = 1/2·Σ_i alpha[i]·y[i] + slogdet2/2 + 0.9189385332046727·n    i < n
+    K_inverse = inverse(K)
+    t12_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2               i < n, k < n
+    t10_bar = Σ_i t12_bar[i,i]                                          i < n
+    t7_bar = -Σ_i,k kernel[i,k]·t12_bar[i,k]·t5[i,k]                    i < n, k < n
+    log_variance_bar = Σ_i,k kernel[i,k]·t12_bar[i,k]                   i < n, k < n
+    log_length_bar = -2·(t7·t7_bar)
+    log_noise_bar = t10·t10_bar
+
+  in matrix notation (functions act on each element, 1 is a vector of ones):
+
+    t5[i,k]          = 1/2·Σ_j (X[i,j] - X[k,j])^2
+    kernel           = exp(log_variance − exp(−2·log_length) t5)
+    K                = exp(log_noise) I + kernel
+    alpha            = K⁻¹y
+    loss             = 1/2 · yᵀK⁻¹y + 1/2 · log|det(K)| + 0.9189385332046727n
+    t12_bar          = 1/2 · (K⁻¹ − alpha·alphaᵀ)
+    log_variance_bar = tr(t12_bar·kernelᵀ)
+    log_length_bar   = 2 exp(−2·log_length) tr((t12_bar ⊙ t5)·kernelᵀ)
+    log_noise_bar    = exp(log_noise) tr(t12_bar)
+
+loss_hessian:
+
+    distance[i,k] = Σ_j (X[i,j] - X[k,j])^2                                     i < n, k < n, j < d
+    t7 = exp(-2·log_length)
+    kernel[i,k] = exp(log_variance - t7·distance[i,k]/2)                        i < n, k < n
+    t10 = exp(log_noise)
+    K[i,k] = kernel[i,k] + {t10 if k = i}                                       i < n, k < n
+    alpha = solve(K, y)
+    alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]                   i < n, k < n
+    alpha_dot_by_log_variance = solve(K, alpha_right_by_log_variance)
+    alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]      i < n, k < n
+    alpha_dot2_by_log_length = solve(K, alpha_right2_by_log_length)
+    alpha_dot3_by_log_noise = solve(K, alpha)
+    K_inverse = inverse(K)
+    K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]       i < n, k < n, l < n
+    K_inverse_right2_by_log_length_pair[i,k] = distance[i,k]·kernel[i,k]        i < n, k < n
+    K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]    i < n, k < n, l < n
+    y_bar_right_by_log_variance[i] = 1/2·Σ_k alpha[k]·kernel[i,k]               i < n, k < n
+    y_bar_dot_by_log_variance = solve(K, y_bar_right_by_log_variance)
+    y_bar_right2_by_log_length[i] = 1/2·Σ_k alpha[k]·distance[i,k]·kernel[i,k]    i < n, k < n
+    y_bar_dot2_by_log_length = solve(K, y_bar_right2_by_log_length)
+    K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2                         i < n, k < n
+    K_bar_by_log_noise2[i,k] = -1/2·Σ_l K_inverse[i,l]·K_inverse[k,l] + alpha[i]·alpha_dot3_by_log_noise[k]/2 + alpha[k]·alpha_dot3_by_log_noise[i]/2    i < n, k < n, l < n
+    t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]                         i < n
+    t9_bar_by_log_variance[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2 + K_bar[i,k]    i < n, k < n, l < n
+    t9_bar_by_log_length[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + K_bar[i,k]·distance[i,k] + alpha[i]·alpha_dot2_by_log_length[k]/2    i < n, k < n, l < n
+    t7_bar_by_log_length = Σ_i,k distance[i,k]·kernel[i,k]·t9_bar_by_log_length[i,k]    i < n, k < n
+    t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]    i < n, k < n
+    t6_bar_by_log_length = Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k] - t7·t7_bar_by_log_length/2    i < n, k < n
+    log_variance_bar_by_log_length = Σ_i,k kernel[i,k]·t9_bar_by_log_length[i,k]    i < n, k < n
+    log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]    i < n, k < n
+    log_noise_bar_by_log_noise = Σ_i K_bar[i,i] + t10·t10_bar_by_log_noise      i < n
+    hessian_log_variance_log_variance = Σ_i,k kernel[i,k]·t9_bar_by_log_variance[i,k]    i < n, k < n
+    hessian_log_variance_log_length = log_variance_bar_by_log_length·t7
+    hessian_log_length_log_length = -2·t6_bar_by_log_length·t7
+    hessian_log_variance_log_noise = log_variance_bar_by_log_noise·t10
+    hessian_log_length_log_noise = t10·t7·t7_bar_by_log_noise
+    hessian_log_noise_log_noise = log_noise_bar_by_log_noise·t10
+    in matrix notation:
+    distance[i,k]            = Σ_j (X[i,j] - X[k,j])^2
+    t7                       = exp(−2·log_length)
+    kernel                   = exp(log_variance − t7/2 · distance)
+    t10                      = exp(log_noise)
+    K                        = t10·I + kernel
+    alpha                    = K⁻¹y
+    alpha_dot_by_log_variance = K⁻¹·kernel·alpha
+    alpha_dot2_by_log_length = K⁻¹(distance ⊙ kernel)·alpha
+    alpha_dot3_by_log_noise  = K⁻¹·alpha
+    K_inverse                = K⁻¹
+    K_inverse_right_by_log_variance = kernel·K_inverseᵀ
+    K_inverse_right2_by_log_length = (distance ⊙ kernel)·K_inverseᵀ
+    y_bar_dot_by_log_variance = 1/2 · K⁻¹·kernel·alpha
+    y_bar_dot2_by_log_length = 1/2 · K⁻¹(distance ⊙ kernel)·alpha
+    K_bar                    = 1/2 · (K_inverse − alpha·alphaᵀ)
+    K_bar_by_log_noise2      = 1/2 · (alpha·alpha_dot3_by_log_noiseᵀ + alpha_dot3_by_log_noise·alphaᵀ − K_inverse·K_inverseᵀ)
+    t9_bar_by_log_length     = 1/2 · alpha·alpha_dot2_by_log_lengthᵀ + K_bar ⊙ distance + y_bar_dot2_by_log_length·alphaᵀ − 1/2 · K_inverse_right2_by_log_lengthᵀ·K_inverseᵀ
+    hessian_log_variance_log_variance = tr(kernel·(1/2 · alpha_dot_by_log_variance·alphaᵀ + alpha·y_bar_dot_by_log_varianceᵀ + K_barᵀ − 1/2 · K_inverse·K_inverse_right_by_log_variance))
+    hessian_log_variance_log_length = tr(t9_bar_by_log_length·kernelᵀ) t7
+    hessian_log_length_log_length = −2(tr((distance ⊙ kernel)·K_barᵀ) − t7/2 · tr((kernel ⊙ t9_bar_by_log_length)·distanceᵀ))·t7
+    hessian_log_variance_log_noise = tr(kernel·K_bar_by_log_noise2ᵀ) t10
+    hessian_log_length_log_noise = t10·t7 tr((distance ⊙ kernel)·K_bar_by_log_noise2ᵀ)
+    hessian_log_noise_log_noise = (t10 tr(K_bar_by_log_noise2) + tr(K_bar))·t10
+    ∂²loss/∂log_variance²: dense
+    ∂²loss/∂log_variance∂log_length: dense
+    ∂²loss/∂log_length²: dense
+    ∂²loss/∂log_variance∂log_noise: dense
+    ∂²loss/∂log_length∂log_noise: dense
+    ∂²loss/∂log_noise²: dense
+"""
+
+# ruff: noqa
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+}
+
+# Numba's cache looks its kernels up by the name of their module. Under this one they are found
+# however the file is imported: from a package, from its folder, or run as a script.
+_OWN_NAME = __name__
+__name__ = "symgrad_module_ac57c3da7ae1bcbd"
+sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+
+
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+else:
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
+
+# For functions whose steps must stay as they stand: a rounding error is computed by subtracting
+# what was added, and rewriting that as algebra would give 0.
+_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _power_of_two(k):
+    """2^k, |k| <= 1022: the low bits of 1.5·2^52 + 1023 + k become the exponent."""
+    low = np.float64(k + 6755399441056767.0).view(np.int64)
+    return np.int64(low << 52).view(np.float64)
+
+
+@njit(**_EXACT)
+def _exp(x):
+    """e^x = 2^k·e^r, k = round(x/log(2)), |r| <= log(2)/2; e^r a polynomial. Error <= 1 ulp."""
+    u = np.float64(x)
+    u = 1000.0 if u > 1000.0 else (-1000.0 if u < -1000.0 else u)
+    k = np.rint(u * 1.4426950408889634)
+    r = (u - k * 0.6931471805598903) - k * 5.497923018708371e-14
+    p = 2.091467944897855e-09
+    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
+    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
+    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
+    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
+    p = (p * r + 0.1666666666666667) * r + 0.5
+    p = 1.0 + (r + r * r * p)
+    half = np.floor(0.5 * k)
+    return type(x)(p * _power_of_two(half) * _power_of_two(k - half))
+
+
+def _attempt(where, routine, *matrices):
+    """What the routine finds; that a matrix has no such result is an error that says where."""
+    try:
+        return routine(*matrices)
+    except np.linalg.LinAlgError as error:
+        raise np.linalg.LinAlgError(f"{where}: {error}") from None
+
+
+# --- kernels of loss ---------------------------------------------------------------------------
+
+
+@_kernel("void(float64, float64[::1], float64, float64[::1])")
+def _loss_1(log_length, t7, log_noise, t10):
+    # t7 = exp(-2·log_length)
+    # t10 = exp(log_noise)
+    t7[0] = _exp(-(2.0 * log_length))
+    t10[0] = _exp(log_noise)
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[:, ::1])"
+)
+def _loss_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, t10, K):
+    # t5[i,k] = 1/2·Σ_j (X[i,j] - X[k,j])^2
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(0, n - n % 4, 4):
+            total = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k3 = 0.0
+            total_i1 = 0.0
+            total_i1_k1 = 0.0
+            total_i1_k2 = 0.0
+            total_i1_k3 = 0.0
+            total_i2 = 0.0
+            total_i2_k1 = 0.0
+            total_i2_k2 = 0.0
+            total_i2_k3 = 0.0
+            total_i3 = 0.0
+            total_i3_k1 = 0.0
+            total_i3_k2 = 0.0
+            total_i3_k3 = 0.0
+            for j in range(d):
+                v = X_rows[i, j]
+                v2 = X[k, j]
+                v3 = v - v2
+                v4 = X[start + i + 1, j]
+                v5 = v4 - v2
+                v6 = X[start + i + 2, j]
+                v7 = v6 - v2
+                v8 = X[start + i + 3, j]
+                v9 = v8 - v2
+                v10 = X[k + 1, j]
+                v11 = v - v10
+                v12 = v4 - v10
+                v13 = v6 - v10
+                v14 = v8 - v10
+                v15 = X[k + 2, j]
+                v16 = v - v15
+                v17 = v4 - v15
+                v18 = v6 - v15
+                v19 = v8 - v15
+                v20 = X[k + 3, j]
+                v21 = v - v20
+                v22 = v4 - v20
+                v23 = v6 - v20
+                v24 = v8 - v20
+                total += v3 * v3
+                total_i1 += v5 * v5
+                total_i2 += v7 * v7
+                total_i3 += v9 * v9
+                total_k1 += v11 * v11
+                total_i1_k1 += v12 * v12
+                total_i2_k1 += v13 * v13
+                total_i3_k1 += v14 * v14
+                total_k2 += v16 * v16
+                total_i1_k2 += v17 * v17
+                total_i2_k2 += v18 * v18
+                total_i3_k2 += v19 * v19
+                total_k3 += v21 * v21
+                total_i1_k3 += v22 * v22
+                total_i2_k3 += v23 * v23
+                total_i3_k3 += v24 * v24
+            t5[i, k] = total * 0.5
+            t5[i + 1, k] = total_i1 * 0.5
+            t5[i + 2, k] = total_i2 * 0.5
+            t5[i + 3, k] = total_i3 * 0.5
+            t5[i, k + 1] = total_k1 * 0.5
+            t5[i + 1, k + 1] = total_i1_k1 * 0.5
+            t5[i + 2, k + 1] = total_i2_k1 * 0.5
+            t5[i + 3, k + 1] = total_i3_k1 * 0.5
+            t5[i, k + 2] = total_k2 * 0.5
+            t5[i + 1, k + 2] = total_i1_k2 * 0.5
+            t5[i + 2, k + 2] = total_i2_k2 * 0.5
+            t5[i + 3, k + 2] = total_i3_k2 * 0.5
+            t5[i, k + 3] = total_k3 * 0.5
+            t5[i + 1, k + 3] = total_i1_k3 * 0.5
+            t5[i + 2, k + 3] = total_i2_k3 * 0.5
+            t5[i + 3, k + 3] = total_i3_k3 * 0.5
+        for k in range(n - n % 4, n):
+            total = 0.0
+            total_i1 = 0.0
+            total_i2 = 0.0
+            total_i3 = 0.0
+            for j in range(d):
+                v25 = X[k, j]
+                v26 = X_rows[i, j] - v25
+                v27 = X[start + i + 1, j] - v25
+                v28 = X[start + i + 2, j] - v25
+                v29 = X[start + i + 3, j] - v25
+                total += v26 * v26
+                total_i1 += v27 * v27
+                total_i2 += v28 * v28
+                total_i3 += v29 * v29
+            t5[i, k] = total * 0.5
+            t5[i + 1, k] = total_i1 * 0.5
+            t5[i + 2, k] = total_i2 * 0.5
+            t5[i + 3, k] = total_i3 * 0.5
+    for i in range(rows - rows % 4, rows):
+        for k in range(n):
+            total = 0.0
+            for j in range(d):
+                v30 = X_rows[i, j] - X[k, j]
+                total += v30 * v30
+            t5[i, k] = total * 0.5
+    # K[i,k] = exp(log_variance - t7·t5[i,k]) + {t10 if k = i}
+    for i in range(rows):
+        for k in range(n):
+            K[i, k] = _exp(log_variance - t7[0] * t5[i, k])
+    for i in range(rows):
+        k = start + i
+        K[i, k] += t10[0]
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[::1], float64[::1], float64[:, ::1])",
+    parallel=True,
+)
+def _loss_2_blocks(address, workers, blocks, tile, n, d, X_rows, X, t5, log_variance, t7, t10, K):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        start,
+                        rows,
+                        n,
+                        d,
+                        X_rows[start : start + rows],
+                        X,
+                        t5[worker],
+                        log_variance,
+                        t7,
+                        t10,
+                        K[start : start + rows],
+                    ),
+                )
+
+
+@_kernel("void(int64, float64[::1], float64[::1], float64[::1])")
+def _loss_3(rows, alpha, y, loss_total):
+    # loss = 1/2·Σ_i alpha[i]·y[i] + slogdet2/2 + 0.9189385332046727·n
+    loss_total_sum = 0.0
+    for i in range(rows):
+        loss_total_sum += alpha[i] * y[i]
+    loss_total[0] += loss_total_sum
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1])",
+    parallel=True,
+)
+def _loss_3_blocks(address, workers, blocks, tile, n, alpha, y, loss_total):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (rows, alpha[start : start + rows], y[start : start + rows], loss_total[block]),
+                )
+
+
+@_kernel("void(int64, float64[::1], float64[::1], float64[::1])")
+def _loss_4(n, loss_total, slogdet2, loss):
+    # loss = 1/2·Σ_i alpha[i]·y[i] + slogdet2/2 + 0.9189385332046727·n
+    loss[0] = loss_total[0] + slogdet2[0] / 2.0 + 0.9189385332046727 * n
+
+
+@_kernel("void(float64, float64[::1], float64, float64[::1])")
+def _loss_grad_1(log_length, t7, log_noise, t10):
+    # t7 = exp(-2·log_length)
+    # t10 = exp(log_noise)
+    t7[0] = _exp(-(2.0 * log_length))
+    t10[0] = _exp(log_noise)
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])"
+)
+def _loss_grad_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, kernel, t10, K):
+    # t5[i,k] = 1/2·Σ_j (X[i,j] - X[k,j])^2
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(0, n - n % 4, 4):
+            total = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k3 = 0.0
+            total_i1 = 0.0
+            total_i1_k1 = 0.0
+            total_i1_k2 = 0.0
+            total_i1_k3 = 0.0
+            total_i2 = 0.0
+            total_i2_k1 = 0.0
+            total_i2_k2 = 0.0
+            total_i2_k3 = 0.0
+            total_i3 = 0.0
+            total_i3_k1 = 0.0
+            total_i3_k2 = 0.0
+            total_i3_k3 = 0.0
+            for j in range(d):
+                v = X_rows[i, j]
+                v2 = X[k, j]
+                v3 = v - v2
+                v4 = X[start + i + 1, j]
+                v5 = v4 - v2
+                v6 = X[start + i + 2, j]
+                v7 = v6 - v2
+                v8 = X[start + i + 3, j]
+                v9 = v8 - v2
+                v10 = X[k + 1, j]
+                v11 = v - v10
+                v12 = v4 - v10
+                v13 = v6 - v10
+                v14 = v8 - v10
+                v15 = X[k + 2, j]
+                v16 = v - v15
+                v17 = v4 - v15
+                v18 = v6 - v15
+                v19 = v8 - v15
+                v20 = X[k + 3, j]
+                v21 = v - v20
+                v22 = v4 - v20
+                v23 = v6 - v20
+                v24 = v8 - v20
+                total += v3 * v3
+                total_i1 += v5 * v5
+                total_i2 += v7 * v7
+                total_i3 += v9 * v9
+                total_k1 += v11 * v11
+                total_i1_k1 += v12 * v12
+                total_i2_k1 += v13 * v13
+                total_i3_k1 += v14 * v14
+                total_k2 += v16 * v16
+                total_i1_k2 += v17 * v17
+                total_i2_k2 += v18 * v18
+                total_i3_k2 += v19 * v19
+                total_k3 += v21 * v21
+                total_i1_k3 += v22 * v22
+                total_i2_k3 += v23 * v23
+                total_i3_k3 += v24 * v24
+            t5[i, k] = total * 0.5
+            t5[i + 1, k] = total_i1 * 0.5
+            t5[i + 2, k] = total_i2 * 0.5
+            t5[i + 3, k] = total_i3 * 0.5
+            t5[i, k + 1] = total_k1 * 0.5
+            t5[i + 1, k + 1] = total_i1_k1 * 0.5
+            t5[i + 2, k + 1] = total_i2_k1 * 0.5
+            t5[i + 3, k + 1] = total_i3_k1 * 0.5
+            t5[i, k + 2] = total_k2 * 0.5
+            t5[i + 1, k + 2] = total_i1_k2 * 0.5
+            t5[i + 2, k + 2] = total_i2_k2 * 0.5
+            t5[i + 3, k + 2] = total_i3_k2 * 0.5
+            t5[i, k + 3] = total_k3 * 0.5
+            t5[i + 1, k + 3] = total_i1_k3 * 0.5
+            t5[i + 2, k + 3] = total_i2_k3 * 0.5
+            t5[i + 3, k + 3] = total_i3_k3 * 0.5
+        for k in range(n - n % 4, n):
+            total = 0.0
+            total_i1 = 0.0
+            total_i2 = 0.0
+            total_i3 = 0.0
+            for j in range(d):
+                v25 = X[k, j]
+                v26 = X_rows[i, j] - v25
+                v27 = X[start + i + 1, j] - v25
+                v28 = X[start + i + 2, j] - v25
+                v29 = X[start + i + 3, j] - v25
+                total += v26 * v26
+                total_i1 += v27 * v27
+                total_i2 += v28 * v28
+                total_i3 += v29 * v29
+            t5[i, k] = total * 0.5
+            t5[i + 1, k] = total_i1 * 0.5
+            t5[i + 2, k] = total_i2 * 0.5
+            t5[i + 3, k] = total_i3 * 0.5
+    for i in range(rows - rows % 4, rows):
+        for k in range(n):
+            total = 0.0
+            for j in range(d):
+                v30 = X_rows[i, j] - X[k, j]
+                total += v30 * v30
+            t5[i, k] = total * 0.5
+    # kernel[i,k] = exp(log_variance - t7·t5[i,k])
+    for i in range(rows):
+        for k in range(n):
+            kernel[i, k] = _exp(log_variance - t7[0] * t5[i, k])
+    # K[i,k] = kernel[i,k] + {t10 if k = i}
+    for i in range(rows):
+        for k in range(n):
+            K[i, k] = kernel[i, k]
+    for i in range(rows):
+        k = start + i
+        K[i, k] += t10[0]
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    parallel=True,
+)
+def _loss_grad_2_blocks(
+    address, workers, blocks, tile, n, d, X_rows, X, t5, log_variance, t7, kernel, t10, K
+):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        start,
+                        rows,
+                        n,
+                        d,
+                        X_rows[start : start + rows],
+                        X,
+                        t5[start : start + rows],
+                        log_variance,
+                        t7,
+                        kernel[start : start + rows],
+                        t10,
+                        K[start : start + rows],
+                    ),
+                )
+
+
+@_kernel(
+    "void(int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1])"
+)
+def _loss_grad_3(
+    start,
+    rows,
+    n,
+    alpha_rows,
+    alpha,
+    y,
+    loss_total,
+    K_inverse,
+    t12_bar,
+    t10_bar,
+    kernel,
+    t5,
+    t7_bar,
+    log_variance_bar,
+):
+    # loss = 1/2·Σ_i alpha[i]·y[i] + slogdet2/2 + 0.9189385332046727·n
+    loss_total_sum = 0.0
+    for i in range(rows):
+        loss_total_sum += alpha_rows[i] * y[i]
+    loss_total[0] += loss_total_sum
+    # t12_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2
+    for i in range(rows):
+        for k in range(n):
+            t12_bar[i, k] = K_inverse[i, k] / 2.0 - alpha_rows[i] * alpha[k] / 2.0
+    # t10_bar = Σ_i t12_bar[i,i]
+    t10_bar_sum = 0.0
+    for i in range(rows):
+        t10_bar_sum += t12_bar[i, start + i]
+    t10_bar[0] += t10_bar_sum
+    # t7_bar = -Σ_i,k kernel[i,k]·t12_bar[i,k]·t5[i,k]
+    total = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total += kernel[i, k] * t12_bar[i, k] * t5[i, k]
+    t7_bar[0] += total
+    # log_variance_bar = Σ_i,k kernel[i,k]·t12_bar[i,k]
+    total2 = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total2 += kernel[i, k] * t12_bar[i, k]
+    log_variance_bar[0] += total2
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+)
+def _loss_grad_3_blocks(
+    address,
+    workers,
+    blocks,
+    tile,
+    n,
+    alpha_rows,
+    alpha,
+    y,
+    loss_total,
+    K_inverse,
+    t12_bar,
+    t10_bar,
+    kernel,
+    t5,
+    t7_bar,
+    log_variance_bar,
+):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        start,
+                        rows,
+                        n,
+                        alpha_rows[start : start + rows],
+                        alpha,
+                        y[start : start + rows],
+                        loss_total[block],
+                        K_inverse[start : start + rows],
+                        t12_bar[worker],
+                        t10_bar[block],
+                        kernel[start : start + rows],
+                        t5[start : start + rows],
+                        t7_bar[block],
+                        log_variance_bar[block],
+                    ),
+                )
+
+
+@_kernel(
+    "void(int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+)
+def _loss_grad_4(
+    n, loss_total, slogdet2, loss, t7_bar, t7, log_length_bar, t10, t10_bar, log_noise_bar
+):
+    # loss = 1/2·Σ_i alpha[i]·y[i] + slogdet2/2 + 0.9189385332046727·n
+    # log_length_bar = -2·(t7·t7_bar)
+    # log_noise_bar = t10·t10_bar
+    v = t7_bar[0]
+    loss[0] = loss_total[0] + slogdet2[0] / 2.0 + 0.9189385332046727 * n
+    log_length_bar[0] = -(2.0 * (0.0 if v == 0.0 else t7[0] * v))
+    log_noise_bar[0] = t10[0] * t10_bar[0]
+
+
+@_kernel("void(float64, float64[::1], float64, float64[::1])")
+def _loss_hessian_1(log_length, t7, log_noise, t10):
+    # t7 = exp(-2·log_length)
+    # t10 = exp(log_noise)
+    t7[0] = _exp(-(2.0 * log_length))
+    t10[0] = _exp(log_noise)
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+)
+def _loss_hessian_2(
+    start,
+    rows,
+    n,
+    d,
+    X_rows,
+    X,
+    distance,
+    log_variance,
+    t7,
+    kernel,
+    t10,
+    K,
+    K_inverse_right2_by_log_length_pair,
+):
+    # distance[i,k] = Σ_j (X[i,j] - X[k,j])^2
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(0, n - n % 4, 4):
+            total = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k3 = 0.0
+            total_i1 = 0.0
+            total_i1_k1 = 0.0
+            total_i1_k2 = 0.0
+            total_i1_k3 = 0.0
+            total_i2 = 0.0
+            total_i2_k1 = 0.0
+            total_i2_k2 = 0.0
+            total_i2_k3 = 0.0
+            total_i3 = 0.0
+            total_i3_k1 = 0.0
+            total_i3_k2 = 0.0
+            total_i3_k3 = 0.0
+            for j in range(d):
+                v = X_rows[i, j]
+                v2 = X[k, j]
+                v3 = v - v2
+                v4 = X[start + i + 1, j]
+                v5 = v4 - v2
+                v6 = X[start + i + 2, j]
+                v7 = v6 - v2
+                v8 = X[start + i + 3, j]
+                v9 = v8 - v2
+                v10 = X[k + 1, j]
+                v11 = v - v10
+                v12 = v4 - v10
+                v13 = v6 - v10
+                v14 = v8 - v10
+                v15 = X[k + 2, j]
+                v16 = v - v15
+                v17 = v4 - v15
+                v18 = v6 - v15
+                v19 = v8 - v15
+                v20 = X[k + 3, j]
+                v21 = v - v20
+                v22 = v4 - v20
+                v23 = v6 - v20
+                v24 = v8 - v20
+                total += v3 * v3
+                total_i1 += v5 * v5
+                total_i2 += v7 * v7
+                total_i3 += v9 * v9
+                total_k1 += v11 * v11
+                total_i1_k1 += v12 * v12
+                total_i2_k1 += v13 * v13
+                total_i3_k1 += v14 * v14
+                total_k2 += v16 * v16
+                total_i1_k2 += v17 * v17
+                total_i2_k2 += v18 * v18
+                total_i3_k2 += v19 * v19
+                total_k3 += v21 * v21
+                total_i1_k3 += v22 * v22
+                total_i2_k3 += v23 * v23
+                total_i3_k3 += v24 * v24
+            distance[i, k] = total
+            distance[i + 1, k] = total_i1
+            distance[i + 2, k] = total_i2
+            distance[i + 3, k] = total_i3
+            distance[i, k + 1] = total_k1
+            distance[i + 1, k + 1] = total_i1_k1
+            distance[i + 2, k + 1] = total_i2_k1
+            distance[i + 3, k + 1] = total_i3_k1
+            distance[i, k + 2] = total_k2
+            distance[i + 1, k + 2] = total_i1_k2
+            distance[i + 2, k + 2] = total_i2_k2
+            distance[i + 3, k + 2] = total_i3_k2
+            distance[i, k + 3] = total_k3
+            distance[i + 1, k + 3] = total_i1_k3
+            distance[i + 2, k + 3] = total_i2_k3
+            distance[i + 3, k + 3] = total_i3_k3
+        for k in range(n - n % 4, n):
+            total = 0.0
+            total_i1 = 0.0
+            total_i2 = 0.0
+            total_i3 = 0.0
+            for j in range(d):
+                v25 = X[k, j]
+                v26 = X_rows[i, j] - v25
+                v27 = X[start + i + 1, j] - v25
+                v28 = X[start + i + 2, j] - v25
+                v29 = X[start + i + 3, j] - v25
+                total += v26 * v26
+                total_i1 += v27 * v27
+                total_i2 += v28 * v28
+                total_i3 += v29 * v29
+            distance[i, k] = total
+            distance[i + 1, k] = total_i1
+            distance[i + 2, k] = total_i2
+            distance[i + 3, k] = total_i3
+    for i in range(rows - rows % 4, rows):
+        for k in range(n):
+            total = 0.0
+            for j in range(d):
+                v30 = X_rows[i, j] - X[k, j]
+                total += v30 * v30
+            distance[i, k] = total
+    # kernel[i,k] = exp(log_variance - t7·distance[i,k]/2)
+    # K_inverse_right2_by_log_length_pair[i,k] = distance[i,k]·kernel[i,k]
+    for i in range(rows):
+        for k in range(n):
+            v31 = distance[i, k]
+            v32 = _exp(log_variance - t7[0] * v31 / 2.0)
+            kernel[i, k] = v32
+            K_inverse_right2_by_log_length_pair[i, k] = v31 * v32
+    # K[i,k] = kernel[i,k] + {t10 if k = i}
+    for i in range(rows):
+        for k in range(n):
+            K[i, k] = kernel[i, k]
+    for i in range(rows):
+        k = start + i
+        K[i, k] += t10[0]
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+)
+def _loss_hessian_2_blocks(
+    address,
+    workers,
+    blocks,
+    tile,
+    n,
+    d,
+    X_rows,
+    X,
+    distance,
+    log_variance,
+    t7,
+    kernel,
+    t10,
+    K,
+    K_inverse_right2_by_log_length_pair,
+):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        start,
+                        rows,
+                        n,
+                        d,
+                        X_rows[start : start + rows],
+                        X,
+                        distance[start : start + rows],
+                        log_variance,
+                        t7,
+                        kernel[start : start + rows],
+                        t10,
+                        K[start : start + rows],
+                        K_inverse_right2_by_log_length_pair[start : start + rows],
+                    ),
+                )
+
+
+@_kernel(
+    "void(int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+)
+def _loss_hessian_3(
+    start,
+    rows,
+    n,
+    alpha_rows,
+    alpha,
+    kernel,
+    alpha_right_by_log_variance,
+    distance,
+    alpha_right2_by_log_length,
+    K_inverse_rows,
+    K_inverse,
+    K_inverse_right_by_log_variance,
+    K_inverse_right2_by_log_length_pair,
+    K_inverse_right2_by_log_length,
+    y_bar_right_by_log_variance,
+    y_bar_right2_by_log_length,
+    K_bar,
+    alpha_dot3_by_log_noise_rows,
+    alpha_dot3_by_log_noise,
+    K_bar_by_log_noise2,
+    t10_bar_by_log_noise,
+    t7_bar_by_log_noise,
+    t6_bar_by_log_length_total,
+    log_variance_bar_by_log_noise,
+    log_noise_bar_by_log_noise_total,
+):
+    # alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]
+    for i in range(0, rows - rows % 4, 4):
+        total = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
+        for k in range(n):
+            v = alpha[k]
+            total += v * kernel[i, k]
+            total_i1 += v * kernel[i + 1, k]
+            total_i2 += v * kernel[i + 2, k]
+            total_i3 += v * kernel[i + 3, k]
+        alpha_right_by_log_variance[i] = total
+        alpha_right_by_log_variance[i + 1] = total_i1
+        alpha_right_by_log_variance[i + 2] = total_i2
+        alpha_right_by_log_variance[i + 3] = total_i3
+    for i in range(rows - rows % 4, rows):
+        total = 0.0
+        for k in range(n):
+            total += alpha[k] * kernel[i, k]
+        alpha_right_by_log_variance[i] = total
+    # alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]
+    for i in range(0, rows - rows % 4, 4):
+        total2 = 0.0
+        total_i12 = 0.0
+        total_i22 = 0.0
+        total_i32 = 0.0
+        for k in range(n):
+            v2 = alpha[k]
+            total2 += v2 * distance[i, k] * kernel[i, k]
+            total_i12 += v2 * distance[i + 1, k] * kernel[i + 1, k]
+            total_i22 += v2 * distance[i + 2, k] * kernel[i + 2, k]
+            total_i32 += v2 * distance[i + 3, k] * kernel[i + 3, k]
+        alpha_right2_by_log_length[i] = total2
+        alpha_right2_by_log_length[i + 1] = total_i12
+        alpha_right2_by_log_length[i + 2] = total_i22
+        alpha_right2_by_log_length[i + 3] = total_i32
+    for i in range(rows - rows % 4, rows):
+        total2 = 0.0
+        for k in range(n):
+            total2 += alpha[k] * distance[i, k] * kernel[i, k]
+        alpha_right2_by_log_length[i] = total2
+    # K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(0, n - n % 4, 4):
+            total3 = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k3 = 0.0
+            total_i13 = 0.0
+            total_i1_k1 = 0.0
+            total_i1_k2 = 0.0
+            total_i1_k3 = 0.0
+            total_i23 = 0.0
+            total_i2_k1 = 0.0
+            total_i2_k2 = 0.0
+            total_i2_k3 = 0.0
+            total_i33 = 0.0
+            total_i3_k1 = 0.0
+            total_i3_k2 = 0.0
+            total_i3_k3 = 0.0
+            for l in range(n):
+                v3 = K_inverse[k, l]
+                v4 = kernel[i, l]
+                v5 = kernel[i + 1, l]
+                v6 = kernel[i + 2, l]
+                v7 = kernel[i + 3, l]
+                v8 = K_inverse[k + 1, l]
+                v9 = K_inverse[k + 2, l]
+                v10 = K_inverse[k + 3, l]
+                total3 += v3 * v4
+                total_i13 += v3 * v5
+                total_i23 += v3 * v6
+                total_i33 += v3 * v7
+                total_k1 += v8 * v4
+                total_i1_k1 += v8 * v5
+                total_i2_k1 += v8 * v6
+                total_i3_k1 += v8 * v7
+                total_k2 += v9 * v4
+                total_i1_k2 += v9 * v5
+                total_i2_k2 += v9 * v6
+                total_i3_k2 += v9 * v7
+                total_k3 += v10 * v4
+                total_i1_k3 += v10 * v5
+                total_i2_k3 += v10 * v6
+                total_i3_k3 += v10 * v7
+            K_inverse_right_by_log_variance[i, k] = total3
+            K_inverse_right_by_log_variance[i + 1, k] = total_i13
+            K_inverse_right_by_log_variance[i + 2, k] = total_i23
+            K_inverse_right_by_log_variance[i + 3, k] = total_i33
+            K_inverse_right_by_log_variance[i, k + 1] = total_k1
+            K_inverse_right_by_log_variance[i + 1, k + 1] = total_i1_k1
+            K_inverse_right_by_log_variance[i + 2, k + 1] = total_i2_k1
+            K_inverse_right_by_log_variance[i + 3, k + 1] = total_i3_k1
+            K_inverse_right_by_log_variance[i, k + 2] = total_k2
+            K_inverse_right_by_log_variance[i + 1, k + 2] = total_i1_k2
+            K_inverse_right_by_log_variance[i + 2, k + 2] = total_i2_k2
+            K_inverse_right_by_log_variance[i + 3, k + 2] = total_i3_k2
+            K_inverse_right_by_log_variance[i, k + 3] = total_k3
+            K_inverse_right_by_log_variance[i + 1, k + 3] = total_i1_k3
+            K_inverse_right_by_log_variance[i + 2, k + 3] = total_i2_k3
+            K_inverse_right_by_log_variance[i + 3, k + 3] = total_i3_k3
+        for k in range(n - n % 4, n):
+            total3 = 0.0
+            total_i13 = 0.0
+            total_i23 = 0.0
+            total_i33 = 0.0
+            for l in range(n):
+                v11 = K_inverse[k, l]
+                total3 += v11 * kernel[i, l]
+                total_i13 += v11 * kernel[i + 1, l]
+                total_i23 += v11 * kernel[i + 2, l]
+                total_i33 += v11 * kernel[i + 3, l]
+            K_inverse_right_by_log_variance[i, k] = total3
+            K_inverse_right_by_log_variance[i + 1, k] = total_i13
+            K_inverse_right_by_log_variance[i + 2, k] = total_i23
+            K_inverse_right_by_log_variance[i + 3, k] = total_i33
+    for i in range(rows - rows % 4, rows):
+        for k in range(n):
+            total3 = 0.0
+            for l in range(n):
+                total3 += K_inverse[k, l] * kernel[i, l]
+            K_inverse_right_by_log_variance[i, k] = total3
+    # K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(0, n - n % 4, 4):
+            total4 = 0.0
+            total_k12 = 0.0
+            total_k22 = 0.0
+            total_k32 = 0.0
+            total_i14 = 0.0
+            total_i1_k12 = 0.0
+            total_i1_k22 = 0.0
+            total_i1_k32 = 0.0
+            total_i24 = 0.0
+            total_i2_k12 = 0.0
+            total_i2_k22 = 0.0
+            total_i2_k32 = 0.0
+            total_i34 = 0.0
+            total_i3_k12 = 0.0
+            total_i3_k22 = 0.0
+            total_i3_k32 = 0.0
+            for l in range(n):
+                v12 = K_inverse[k, l]
+                v13 = K_inverse_right2_by_log_length_pair[i, l]
+                v14 = K_inverse_right2_by_log_length_pair[i + 1, l]
+                v15 = K_inverse_right2_by_log_length_pair[i + 2, l]
+                v16 = K_inverse_right2_by_log_length_pair[i + 3, l]
+                v17 = K_inverse[k + 1, l]
+                v18 = K_inverse[k + 2, l]
+                v19 = K_inverse[k + 3, l]
+                total4 += v12 * v13
+                total_i14 += v12 * v14
+                total_i24 += v12 * v15
+                total_i34 += v12 * v16
+                total_k12 += v17 * v13
+                total_i1_k12 += v17 * v14
+                total_i2_k12 += v17 * v15
+                total_i3_k12 += v17 * v16
+                total_k22 += v18 * v13
+                total_i1_k22 += v18 * v14
+                total_i2_k22 += v18 * v15
+                total_i3_k22 += v18 * v16
+                total_k32 += v19 * v13
+                total_i1_k32 += v19 * v14
+                total_i2_k32 += v19 * v15
+                total_i3_k32 += v19 * v16
+            K_inverse_right2_by_log_length[i, k] = total4
+            K_inverse_right2_by_log_length[i + 1, k] = total_i14
+            K_inverse_right2_by_log_length[i + 2, k] = total_i24
+            K_inverse_right2_by_log_length[i + 3, k] = total_i34
+            K_inverse_right2_by_log_length[i, k + 1] = total_k12
+            K_inverse_right2_by_log_length[i + 1, k + 1] = total_i1_k12
+            K_inverse_right2_by_log_length[i + 2, k + 1] = total_i2_k12
+            K_inverse_right2_by_log_length[i + 3, k + 1] = total_i3_k12
+            K_inverse_right2_by_log_length[i, k + 2] = total_k22
+            K_inverse_right2_by_log_length[i + 1, k + 2] = total_i1_k22
+            K_inverse_right2_by_log_length[i + 2, k + 2] = total_i2_k22
+            K_inverse_right2_by_log_length[i + 3, k + 2] = total_i3_k22
+            K_inverse_right2_by_log_length[i, k + 3] = total_k32
+            K_inverse_right2_by_log_length[i + 1, k + 3] = total_i1_k32
+            K_inverse_right2_by_log_length[i + 2, k + 3] = total_i2_k32
+            K_inverse_right2_by_log_length[i + 3, k + 3] = total_i3_k32
+        for k in range(n - n % 4, n):
+            total4 = 0.0
+            total_i14 = 0.0
+            total_i24 = 0.0
+            total_i34 = 0.0
+            for l in range(n):
+                v20 = K_inverse[k, l]
+                total4 += v20 * K_inverse_right2_by_log_length_pair[i, l]
+                total_i14 += v20 * K_inverse_right2_by_log_length_pair[i + 1, l]
+                total_i24 += v20 * K_inverse_right2_by_log_length_pair[i + 2, l]
+                total_i34 += v20 * K_inverse_right2_by_log_length_pair[i + 3, l]
+            K_inverse_right2_by_log_length[i, k] = total4
+            K_inverse_right2_by_log_length[i + 1, k] = total_i14
+            K_inverse_right2_by_log_length[i + 2, k] = total_i24
+            K_inverse_right2_by_log_length[i + 3, k] = total_i34
+    for i in range(rows - rows % 4, rows):
+        for k in range(n):
+            total4 = 0.0
+            for l in range(n):
+                total4 += K_inverse[k, l] * K_inverse_right2_by_log_length_pair[i, l]
+            K_inverse_right2_by_log_length[i, k] = total4
+    # y_bar_right_by_log_variance[i] = 1/2·Σ_k alpha[k]·kernel[i,k]
+    for i in range(0, rows - rows % 4, 4):
+        total5 = 0.0
+        total_i15 = 0.0
+        total_i25 = 0.0
+        total_i35 = 0.0
+        for k in range(n):
+            v21 = alpha[k]
+            total5 += v21 * kernel[i, k]
+            total_i15 += v21 * kernel[i + 1, k]
+            total_i25 += v21 * kernel[i + 2, k]
+            total_i35 += v21 * kernel[i + 3, k]
+        y_bar_right_by_log_variance[i] = total5 * 0.5
+        y_bar_right_by_log_variance[i + 1] = total_i15 * 0.5
+        y_bar_right_by_log_variance[i + 2] = total_i25 * 0.5
+        y_bar_right_by_log_variance[i + 3] = total_i35 * 0.5
+    for i in range(rows - rows % 4, rows):
+        total5 = 0.0
+        for k in range(n):
+            total5 += alpha[k] * kernel[i, k]
+        y_bar_right_by_log_variance[i] = total5 * 0.5
+    # y_bar_right2_by_log_length[i] = 1/2·Σ_k alpha[k]·distance[i,k]·kernel[i,k]
+    for i in range(0, rows - rows % 4, 4):
+        total6 = 0.0
+        total_i16 = 0.0
+        total_i26 = 0.0
+        total_i36 = 0.0
+        for k in range(n):
+            v22 = alpha[k]
+            total6 += v22 * distance[i, k] * kernel[i, k]
+            total_i16 += v22 * distance[i + 1, k] * kernel[i + 1, k]
+            total_i26 += v22 * distance[i + 2, k] * kernel[i + 2, k]
+            total_i36 += v22 * distance[i + 3, k] * kernel[i + 3, k]
+        y_bar_right2_by_log_length[i] = total6 * 0.5
+        y_bar_right2_by_log_length[i + 1] = total_i16 * 0.5
+        y_bar_right2_by_log_length[i + 2] = total_i26 * 0.5
+        y_bar_right2_by_log_length[i + 3] = total_i36 * 0.5
+    for i in range(rows - rows % 4, rows):
+        total6 = 0.0
+        for k in range(n):
+            total6 += alpha[k] * distance[i, k] * kernel[i, k]
+        y_bar_right2_by_log_length[i] = total6 * 0.5
+    # K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2
+    for i in range(rows):
+        for k in range(n):
+            K_bar[i, k] = K_inverse_rows[i, k] / 2.0 - alpha_rows[i] * alpha[k] / 2.0
+    # K_bar_by_log_noise2[i,k] = -1/2·Σ_l K_inverse[i,l]·K_inverse[k,l] + alpha[i]·alpha_dot3_by_log_noise[k]/2 + alpha[k]·alpha_dot3_by_log_noise[i]/2
+    for i in range(0, rows - rows % 4, 4):
+        for k in range(0, n - n % 4, 4):
+            total7 = 0.0
+            total_k13 = 0.0
+            total_k23 = 0.0
+            total_k33 = 0.0
+            total_i17 = 0.0
+            total_i1_k13 = 0.0
+            total_i1_k23 = 0.0
+            total_i1_k33 = 0.0
+            total_i27 = 0.0
+            total_i2_k13 = 0.0
+            total_i2_k23 = 0.0
+            total_i2_k33 = 0.0
+            total_i37 = 0.0
+            total_i3_k13 = 0.0
+            total_i3_k23 = 0.0
+            total_i3_k33 = 0.0
+            for l in range(n):
+                v23 = K_inverse_rows[i, l]
+                v24 = K_inverse[k, l]
+                v25 = K_inverse[start + i + 1, l]
+                v26 = K_inverse[start + i + 2, l]
+                v27 = K_inverse[start + i + 3, l]
+                v28 = K_inverse[k + 1, l]
+                v29 = K_inverse[k + 2, l]
+                v30 = K_inverse[k + 3, l]
+                total7 += v23 * v24
+                total_i17 += v25 * v24
+                total_i27 += v26 * v24
+                total_i37 += v27 * v24
+                total_k13 += v23 * v28
+                total_i1_k13 += v25 * v28
+                total_i2_k13 += v26 * v28
+                total_i3_k13 += v27 * v28
+                total_k23 += v23 * v29
+                total_i1_k23 += v25 * v29
+                total_i2_k23 += v26 * v29
+                total_i3_k23 += v27 * v29
+                total_k33 += v23 * v30
+                total_i1_k33 += v25 * v30
+                total_i2_k33 += v26 * v30
+                total_i3_k33 += v27 * v30
+            v31 = alpha_rows[i]
+            v32 = alpha_dot3_by_log_noise[k]
+            v33 = alpha[k]
+            v34 = alpha_dot3_by_log_noise_rows[i]
+            v35 = alpha[start + i + 1]
+            v36 = alpha_dot3_by_log_noise[start + i + 1]
+            v37 = alpha[start + i + 2]
+            v38 = alpha_dot3_by_log_noise[start + i + 2]
+            v39 = alpha[start + i + 3]
+            v40 = alpha_dot3_by_log_noise[start + i + 3]
+            v41 = alpha_dot3_by_log_noise[k + 1]
+            v42 = alpha[k + 1]
+            v43 = alpha_dot3_by_log_noise[k + 2]
+            v44 = alpha[k + 2]
+            v45 = alpha_dot3_by_log_noise[k + 3]
+            v46 = alpha[k + 3]
+            K_bar_by_log_noise2[i, k] = v31 * v32 / 2.0 + v33 * v34 / 2.0 + total7 * (-0.5)
+            K_bar_by_log_noise2[i + 1, k] = v35 * v32 / 2.0 + v33 * v36 / 2.0 + total_i17 * (-0.5)
+            K_bar_by_log_noise2[i + 2, k] = v37 * v32 / 2.0 + v33 * v38 / 2.0 + total_i27 * (-0.5)
+            K_bar_by_log_noise2[i + 3, k] = v39 * v32 / 2.0 + v33 * v40 / 2.0 + total_i37 * (-0.5)
+            K_bar_by_log_noise2[i, k + 1] = v31 * v41 / 2.0 + v42 * v34 / 2.0 + total_k13 * (-0.5)
+            K_bar_by_log_noise2[i + 1, k + 1] = (
+                v35 * v41 / 2.0 + v42 * v36 / 2.0 + total_i1_k13 * (-0.5)
+            )
+            K_bar_by_log_noise2[i + 2, k + 1] = (
+                v37 * v41 / 2.0 + v42 * v38 / 2.0 + total_i2_k13 * (-0.5)
+            )
+            K_bar_by_log_noise2[i + 3, k + 1] = (
+                v39 * v41 / 2.0 + v42 * v40 / 2.0 + total_i3_k13 * (-0.5)
+            )
+            K_bar_by_log_noise2[i, k + 2] = v31 * v43 / 2.0 + v44 * v34 / 2.0 + total_k23 * (-0.5)
+            K_bar_by_log_noise2[i + 1, k + 2] = (
+                v35 * v43 / 2.0 + v44 * v36 / 2.0 + total_i1_k23 * (-0.5)
+            )
+            K_bar_by_log_noise2[i + 2, k + 2] = (
+                v37 * v43 / 2.0 + v44 * v38 / 2.0 + total_i2_k23 * (-0.5)
+            )
+            K_bar_by_log_noise2[i + 3, k + 2] = (
+                v39 * v43 / 2.0 + v44 * v40 / 2.0 + total_i3_k23 * (-0.5)
+            )
+            K_bar_by_log_noise2[i, k + 3] = v31 * v45 / 2.0 + v46 * v34 / 2.0 + total_k33 * (-0.5)
+            K_bar_by_log_noise2[i + 1, k + 3] = (
+                v35 * v45 / 2.0 + v46 * v36 / 2.0 + total_i1_k33 * (-0.5)
+            )
+            K_bar_by_log_noise2[i + 2, k + 3] = (
+                v37 * v45 / 2.0 + v46 * v38 / 2.0 + total_i2_k33 * (-0.5)
+            )
+            K_bar_by_log_noise2[i + 3, k + 3] = (
+                v39 * v45 / 2.0 + v46 * v40 / 2.0 + total_i3_k33 * (-0.5)
+            )
+        for k in range(n - n % 4, n):
+            total7 = 0.0
+            total_i17 = 0.0
+            total_i27 = 0.0
+            total_i37 = 0.0
+            for l in range(n):
+                v47 = K_inverse[k, l]
+                total7 += K_inverse_rows[i, l] * v47
+                total_i17 += K_inverse[start + i + 1, l] * v47
+                total_i27 += K_inverse[start + i + 2, l] * v47
+                total_i37 += K_inverse[start + i + 3, l] * v47
+            v48 = alpha_dot3_by_log_noise[k]
+            v49 = alpha[k]
+            K_bar_by_log_noise2[i, k] = (
+                alpha_rows[i] * v48 / 2.0
+                + v49 * alpha_dot3_by_log_noise_rows[i] / 2.0
+                + total7 * (-0.5)
+            )
+            K_bar_by_log_noise2[i + 1, k] = (
+                alpha[start + i + 1] * v48 / 2.0
+                + v49 * alpha_dot3_by_log_noise[start + i + 1] / 2.0
+                + total_i17 * (-0.5)
+            )
+            K_bar_by_log_noise2[i + 2, k] = (
+                alpha[start + i + 2] * v48 / 2.0
+                + v49 * alpha_dot3_by_log_noise[start + i + 2] / 2.0
+                + total_i27 * (-0.5)
+            )
+            K_bar_by_log_noise2[i + 3, k] = (
+                alpha[start + i + 3] * v48 / 2.0
+                + v49 * alpha_dot3_by_log_noise[start + i + 3] / 2.0
+                + total_i37 * (-0.5)
+            )
+    for i in range(rows - rows % 4, rows):
+        for k in range(n):
+            total7 = 0.0
+            for l in range(n):
+                total7 += K_inverse_rows[i, l] * K_inverse[k, l]
+            K_bar_by_log_noise2[i, k] = (
+                alpha_rows[i] * alpha_dot3_by_log_noise[k] / 2.0
+                + alpha[k] * alpha_dot3_by_log_noise_rows[i] / 2.0
+                + total7 * (-0.5)
+            )
+    # t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]
+    # log_noise_bar_by_log_noise = Σ_i K_bar[i,i] + t10·t10_bar_by_log_noise
+    t10_bar_by_log_noise_sum = 0.0
+    log_noise_bar_by_log_noise_total_sum = 0.0
+    for i in range(rows):
+        t10_bar_by_log_noise_sum += K_bar_by_log_noise2[i, start + i]
+        log_noise_bar_by_log_noise_total_sum += K_bar[i, start + i]
+    t10_bar_by_log_noise[0] += t10_bar_by_log_noise_sum
+    log_noise_bar_by_log_noise_total[0] += log_noise_bar_by_log_noise_total_sum
+    # t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]
+    total8 = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total8 += K_bar_by_log_noise2[i, k] * distance[i, k] * kernel[i, k]
+    t7_bar_by_log_noise[0] += total8
+    # t6_bar_by_log_length = Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k] - t7·t7_bar_by_log_length/2
+    total9 = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total9 += K_bar[i, k] * distance[i, k] * kernel[i, k]
+    t6_bar_by_log_length_total[0] += total9
+    # log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]
+    total10 = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total10 += K_bar_by_log_noise2[i, k] * kernel[i, k]
+    log_variance_bar_by_log_noise[0] += total10
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+)
+def _loss_hessian_3_blocks(
+    address,
+    workers,
+    blocks,
+    tile,
+    n,
+    alpha_rows,
+    alpha,
+    kernel,
+    alpha_right_by_log_variance,
+    distance,
+    alpha_right2_by_log_length,
+    K_inverse_rows,
+    K_inverse,
+    K_inverse_right_by_log_variance,
+    K_inverse_right2_by_log_length_pair,
+    K_inverse_right2_by_log_length,
+    y_bar_right_by_log_variance,
+    y_bar_right2_by_log_length,
+    K_bar,
+    alpha_dot3_by_log_noise_rows,
+    alpha_dot3_by_log_noise,
+    K_bar_by_log_noise2,
+    t10_bar_by_log_noise,
+    t7_bar_by_log_noise,
+    t6_bar_by_log_length_total,
+    log_variance_bar_by_log_noise,
+    log_noise_bar_by_log_noise_total,
+):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        start,
+                        rows,
+                        n,
+                        alpha_rows[start : start + rows],
+                        alpha,
+                        kernel[start : start + rows],
+                        alpha_right_by_log_variance[start : start + rows],
+                        distance[start : start + rows],
+                        alpha_right2_by_log_length[start : start + rows],
+                        K_inverse_rows[start : start + rows],
+                        K_inverse,
+                        K_inverse_right_by_log_variance[start : start + rows],
+                        K_inverse_right2_by_log_length_pair[start : start + rows],
+                        K_inverse_right2_by_log_length[start : start + rows],
+                        y_bar_right_by_log_variance[start : start + rows],
+                        y_bar_right2_by_log_length[start : start + rows],
+                        K_bar[start : start + rows],
+                        alpha_dot3_by_log_noise_rows[start : start + rows],
+                        alpha_dot3_by_log_noise,
+                        K_bar_by_log_noise2[worker],
+                        t10_bar_by_log_noise[block],
+                        t7_bar_by_log_noise[block],
+                        t6_bar_by_log_length_total[block],
+                        log_variance_bar_by_log_noise[block],
+                        log_noise_bar_by_log_noise_total[block],
+                    ),
+                )
+
+
+@_kernel(
+    "void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+)
+def _loss_hessian_4(
+    log_noise_bar_by_log_noise_total,
+    t10,
+    t10_bar_by_log_noise,
+    log_variance_bar_by_log_noise,
+    hessian_log_variance_log_noise,
+    t7,
+    t7_bar_by_log_noise,
+    hessian_log_length_log_noise,
+    hessian_log_noise_log_noise,
+):
+    # log_noise_bar_by_log_noise = Σ_i K_bar[i,i] + t10·t10_bar_by_log_noise
+    # hessian_log_variance_log_noise = log_variance_bar_by_log_noise·t10
+    # hessian_log_length_log_noise = t10·t7·t7_bar_by_log_noise
+    # hessian_log_noise_log_noise = log_noise_bar_by_log_noise·t10
+    v = t10[0]
+    hessian_log_variance_log_noise[0] = log_variance_bar_by_log_noise[0] * v
+    hessian_log_length_log_noise[0] = v * t7[0] * t7_bar_by_log_noise[0]
+    hessian_log_noise_log_noise[0] = (
+        log_noise_bar_by_log_noise_total[0] + v * t10_bar_by_log_noise[0]
+    ) * v
+
+
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+)
+def _loss_hessian_5(
+    start,
+    rows,
+    n,
+    K_inverse,
+    K_inverse_right_by_log_variance,
+    alpha_rows,
+    alpha,
+    y_bar_dot_by_log_variance,
+    alpha_dot_by_log_variance,
+    K_bar,
+    t9_bar_by_log_variance,
+    K_inverse_right2_by_log_length,
+    y_bar_dot2_by_log_length,
+    distance,
+    alpha_dot2_by_log_length,
+    t9_bar_by_log_length,
+    kernel,
+    t7_bar_by_log_length,
+    log_variance_bar_by_log_length,
+    hessian_log_variance_log_variance,
+):
+    # t9_bar_by_log_variance[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2 + K_bar[i,k]
+    for i in range(rows):
+        for k in range(n):
+            t9_bar_by_log_variance[i, k] = (
+                alpha[k] * y_bar_dot_by_log_variance[i]
+                + alpha_rows[i] * alpha_dot_by_log_variance[k] / 2.0
+                + K_bar[i, k]
+            )
+    for k in range(0, n - n % 4, 4):
+        for l in range(0, n - n % 4, 4):
+            K_inverse_here = K_inverse[k, l]
+            K_inverse_here1 = K_inverse[k + 1, l]
+            K_inverse_here2 = K_inverse[k + 2, l]
+            K_inverse_here3 = K_inverse[k + 3, l]
+            K_inverse_here4 = K_inverse[k, l + 1]
+            K_inverse_here5 = K_inverse[k + 1, l + 1]
+            K_inverse_here6 = K_inverse[k + 2, l + 1]
+            K_inverse_here7 = K_inverse[k + 3, l + 1]
+            K_inverse_here8 = K_inverse[k, l + 2]
+            K_inverse_here9 = K_inverse[k + 1, l + 2]
+            K_inverse_here10 = K_inverse[k + 2, l + 2]
+            K_inverse_here11 = K_inverse[k + 3, l + 2]
+            K_inverse_here12 = K_inverse[k, l + 3]
+            K_inverse_here13 = K_inverse[k + 1, l + 3]
+            K_inverse_here14 = K_inverse[k + 2, l + 3]
+            K_inverse_here15 = K_inverse[k + 3, l + 3]
+            for i in range(rows):
+                v = K_inverse_right_by_log_variance[l, start + i]
+                v2 = K_inverse_right_by_log_variance[l + 1, start + i]
+                v3 = K_inverse_right_by_log_variance[l + 2, start + i]
+                v4 = K_inverse_right_by_log_variance[l + 3, start + i]
+                t9_bar_by_log_variance[i, k] += (
+                    K_inverse_here * v * (-0.5)
+                    + K_inverse_here4 * v2 * (-0.5)
+                    + K_inverse_here8 * v3 * (-0.5)
+                    + K_inverse_here12 * v4 * (-0.5)
+                )
+                t9_bar_by_log_variance[i, k + 1] += (
+                    K_inverse_here1 * v * (-0.5)
+                    + K_inverse_here5 * v2 * (-0.5)
+                    + K_inverse_here9 * v3 * (-0.5)
+                    + K_inverse_here13 * v4 * (-0.5)
+                )
+                t9_bar_by_log_variance[i, k + 2] += (
+                    K_inverse_here2 * v * (-0.5)
+                    + K_inverse_here6 * v2 * (-0.5)
+                    + K_inverse_here10 * v3 * (-0.5)
+                    + K_inverse_here14 * v4 * (-0.5)
+                )
+                t9_bar_by_log_variance[i, k + 3] += (
+                    K_inverse_here3 * v * (-0.5)
+                    + K_inverse_here7 * v2 * (-0.5)
+                    + K_inverse_here11 * v3 * (-0.5)
+                    + K_inverse_here15 * v4 * (-0.5)
+                )
+        for l in range(n - n % 4, n):
+            K_inverse_here = K_inverse[k, l]
+            K_inverse_here1 = K_inverse[k + 1, l]
+            K_inverse_here2 = K_inverse[k + 2, l]
+            K_inverse_here3 = K_inverse[k + 3, l]
+            for i in range(rows):
+                v5 = K_inverse_right_by_log_variance[l, start + i]
+                t9_bar_by_log_variance[i, k] += K_inverse_here * v5 * (-0.5)
+                t9_bar_by_log_variance[i, k + 1] += K_inverse_here1 * v5 * (-0.5)
+                t9_bar_by_log_variance[i, k + 2] += K_inverse_here2 * v5 * (-0.5)
+                t9_bar_by_log_variance[i, k + 3] += K_inverse_here3 * v5 * (-0.5)
+    for k in range(n - n % 4, n):
+        for l in range(n):
+            K_inverse_here = K_inverse[k, l]
+            for i in range(rows):
+                t9_bar_by_log_variance[i, k] += (
+                    K_inverse_here * K_inverse_right_by_log_variance[l, start + i] * (-0.5)
+                )
+    # t9_bar_by_log_length[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + K_bar[i,k]·distance[i,k] + alpha[i]·alpha_dot2_by_log_length[k]/2
+    for i in range(rows):
+        for k in range(n):
+            t9_bar_by_log_length[i, k] = (
+                alpha[k] * y_bar_dot2_by_log_length[i]
+                + K_bar[i, k] * distance[i, k]
+                + alpha_rows[i] * alpha_dot2_by_log_length[k] / 2.0
+            )
+    for k in range(0, n - n % 4, 4):
+        for l in range(0, n - n % 4, 4):
+            K_inverse_here16 = K_inverse[k, l]
+            K_inverse_here17 = K_inverse[k + 1, l]
+            K_inverse_here22 = K_inverse[k + 2, l]
+            K_inverse_here32 = K_inverse[k + 3, l]
+            K_inverse_here42 = K_inverse[k, l + 1]
+            K_inverse_here52 = K_inverse[k + 1, l + 1]
+            K_inverse_here62 = K_inverse[k + 2, l + 1]
+            K_inverse_here72 = K_inverse[k + 3, l + 1]
+            K_inverse_here82 = K_inverse[k, l + 2]
+            K_inverse_here92 = K_inverse[k + 1, l + 2]
+            K_inverse_here102 = K_inverse[k + 2, l + 2]
+            K_inverse_here112 = K_inverse[k + 3, l + 2]
+            K_inverse_here122 = K_inverse[k, l + 3]
+            K_inverse_here132 = K_inverse[k + 1, l + 3]
+            K_inverse_here142 = K_inverse[k + 2, l + 3]
+            K_inverse_here152 = K_inverse[k + 3, l + 3]
+            for i in range(rows):
+                v6 = K_inverse_right2_by_log_length[l, start + i]
+                v7 = K_inverse_right2_by_log_length[l + 1, start + i]
+                v8 = K_inverse_right2_by_log_length[l + 2, start + i]
+                v9 = K_inverse_right2_by_log_length[l + 3, start + i]
+                t9_bar_by_log_length[i, k] += (
+                    K_inverse_here16 * v6 * (-0.5)
+                    + K_inverse_here42 * v7 * (-0.5)
+                    + K_inverse_here82 * v8 * (-0.5)
+                    + K_inverse_here122 * v9 * (-0.5)
+                )
+                t9_bar_by_log_length[i, k + 1] += (
+                    K_inverse_here17 * v6 * (-0.5)
+                    + K_inverse_here52 * v7 * (-0.5)
+                    + K_inverse_here92 * v8 * (-0.5)
+                    + K_inverse_here132 * v9 * (-0.5)
+                )
+                t9_bar_by_log_length[i, k + 2] += (
+                    K_inverse_here22 * v6 * (-0.5)
+                    + K_inverse_here62 * v7 * (-0.5)
+                    + K_inverse_here102 * v8 * (-0.5)
+                    + K_inverse_here142 * v9 * (-0.5)
+                )
+                t9_bar_by_log_length[i, k + 3] += (
+                    K_inverse_here32 * v6 * (-0.5)
+                    + K_inverse_here72 * v7 * (-0.5)
+                    + K_inverse_here112 * v8 * (-0.5)
+                    + K_inverse_here152 * v9 * (-0.5)
+                )
+        for l in range(n - n % 4, n):
+            K_inverse_here16 = K_inverse[k, l]
+            K_inverse_here17 = K_inverse[k + 1, l]
+            K_inverse_here22 = K_inverse[k + 2, l]
+            K_inverse_here32 = K_inverse[k + 3, l]
+            for i in range(rows):
+                v10 = K_inverse_right2_by_log_length[l, start + i]
+                t9_bar_by_log_length[i, k] += K_inverse_here16 * v10 * (-0.5)
+                t9_bar_by_log_length[i, k + 1] += K_inverse_here17 * v10 * (-0.5)
+                t9_bar_by_log_length[i, k + 2] += K_inverse_here22 * v10 * (-0.5)
+                t9_bar_by_log_length[i, k + 3] += K_inverse_here32 * v10 * (-0.5)
+    for k in range(n - n % 4, n):
+        for l in range(n):
+            K_inverse_here16 = K_inverse[k, l]
+            for i in range(rows):
+                t9_bar_by_log_length[i, k] += (
+                    K_inverse_here16 * K_inverse_right2_by_log_length[l, start + i] * (-0.5)
+                )
+    # t7_bar_by_log_length = Σ_i,k distance[i,k]·kernel[i,k]·t9_bar_by_log_length[i,k]
+    total = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total += distance[i, k] * kernel[i, k] * t9_bar_by_log_length[i, k]
+    t7_bar_by_log_length[0] += total
+    # log_variance_bar_by_log_length = Σ_i,k kernel[i,k]·t9_bar_by_log_length[i,k]
+    total2 = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total2 += kernel[i, k] * t9_bar_by_log_length[i, k]
+    log_variance_bar_by_log_length[0] += total2
+    # hessian_log_variance_log_variance = Σ_i,k kernel[i,k]·t9_bar_by_log_variance[i,k]
+    total3 = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total3 += kernel[i, k] * t9_bar_by_log_variance[i, k]
+    hessian_log_variance_log_variance[0] += total3
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    parallel=True,
+)
+def _loss_hessian_5_blocks(
+    address,
+    workers,
+    blocks,
+    tile,
+    n,
+    K_inverse,
+    K_inverse_right_by_log_variance,
+    alpha_rows,
+    alpha,
+    y_bar_dot_by_log_variance,
+    alpha_dot_by_log_variance,
+    K_bar,
+    t9_bar_by_log_variance,
+    K_inverse_right2_by_log_length,
+    y_bar_dot2_by_log_length,
+    distance,
+    alpha_dot2_by_log_length,
+    t9_bar_by_log_length,
+    kernel,
+    t7_bar_by_log_length,
+    log_variance_bar_by_log_length,
+    hessian_log_variance_log_variance,
+):
+    for worker in prange(workers):
+        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+        for block in range(begin, end):
+            first = block * n // blocks
+            last = (block + 1) * n // blocks
+            for start in range(first, last, tile):
+                rows = min(tile, last - start)
+                _call_kernel(
+                    address,
+                    (
+                        start,
+                        rows,
+                        n,
+                        K_inverse,
+                        K_inverse_right_by_log_variance,
+                        alpha_rows[start : start + rows],
+                        alpha,
+                        y_bar_dot_by_log_variance[start : start + rows],
+                        alpha_dot_by_log_variance,
+                        K_bar[start : start + rows],
+                        t9_bar_by_log_variance[worker],
+                        K_inverse_right2_by_log_length,
+                        y_bar_dot2_by_log_length[start : start + rows],
+                        distance[start : start + rows],
+                        alpha_dot2_by_log_length,
+                        t9_bar_by_log_length[worker],
+                        kernel[start : start + rows],
+                        t7_bar_by_log_length[block],
+                        log_variance_bar_by_log_length[block],
+                        hessian_log_variance_log_variance[block],
+                    ),
+                )
+
+
+@_kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
+def _loss_hessian_6(
+    t6_bar_by_log_length_total,
+    t7,
+    t7_bar_by_log_length,
+    log_variance_bar_by_log_length,
+    hessian_log_variance_log_length,
+    hessian_log_length_log_length,
+):
+    # t6_bar_by_log_length = Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k] - t7·t7_bar_by_log_length/2
+    # hessian_log_variance_log_length = log_variance_bar_by_log_length·t7
+    # hessian_log_length_log_length = -2·t6_bar_by_log_length·t7
+    v = t7[0]
+    hessian_log_variance_log_length[0] = log_variance_bar_by_log_length[0] * v
+    hessian_log_length_log_length[0] = -(
+        2.0 * (t6_bar_by_log_length_total[0] + -(v * t7_bar_by_log_length[0] / 2.0)) * v
+    )
+
+
+__name__ = _OWN_NAME
+
+_KERNELS: tuple[_Kernel, ...] = (
+    _loss_1,
+    _loss_2,
+    _loss_2_blocks,
+    _loss_3,
+    _loss_3_blocks,
+    _loss_4,
+    _loss_grad_1,
+    _loss_grad_2,
+    _loss_grad_2_blocks,
+    _loss_grad_3,
+    _loss_grad_3_blocks,
+    _loss_grad_4,
+    _loss_hessian_1,
+    _loss_hessian_2,
+    _loss_hessian_2_blocks,
+    _loss_hessian_3,
+    _loss_hessian_3_blocks,
+    _loss_hessian_4,
+    _loss_hessian_5,
+    _loss_hessian_5_blocks,
+    _loss_hessian_6,
+)
+
+# --- loss --------------------------------------------------------------------------------------
+
+
+class LossGradients(NamedTuple):
+    """Gradients of loss, one for each argument it was differentiated by."""
+
+    log_variance: NDArray[np.float64]
+    log_length: NDArray[np.float64]
+    log_noise: NDArray[np.float64]
+
+
+def _check_loss(log_variance, log_length, log_noise, X, y):
+    """Arguments as contiguous arrays, and the sizes that their shapes give."""
+    log_variance = _number("loss", "log_variance", log_variance, np.float64)
+    log_length = _number("loss", "log_length", log_length, np.float64)
+    log_noise = _number("loss", "log_noise", log_noise, np.float64)
+    X = _array("loss", "X", X, np.float64, 2, "[n, d]")
+    y = _array("loss", "y", y, np.float64, 1, "[n]")
+    n = X.shape[0]
+    d = X.shape[1]
+    if y.shape[0] != n:
+        raise ValueError(
+            f"loss: axis 0 of argument 'y' has {y.shape[0]} elements, expected n = {n} (axis 0 of 'X')"
+        )
+    return n, d, log_variance, log_length, log_noise, X, y
+
+
+def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
+    t7 = np.empty((1,), np.float64)
+    t10 = np.empty((1,), np.float64)
+    _loss_1.call(log_length, t7, log_noise, t10)
+    tile = _count_rows(n)
+    blocks2 = _count_blocks(n, n * d + 2 * n, 0, 64)
+    workers2 = min(blocks2, numba.get_num_threads())
+    K = np.empty((n, n), np.float64)
+    t5_tile = np.empty((workers2, tile, n), np.float64)
+    if blocks2 > 1:
+        _loss_2_blocks.call(
+            _loss_2.address(),
+            workers2,
+            blocks2,
+            tile,
+            n,
+            d,
+            X,
+            X,
+            t5_tile,
+            log_variance,
+            t7,
+            t10,
+            K,
+        )
+    else:
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
+            _loss_2.call(
+                start,
+                rows,
+                n,
+                d,
+                X[start : start + rows],
+                X,
+                t5_tile[0],
+                log_variance,
+                t7,
+                t10,
+                K[start : start + rows],
+            )
+    alpha = _attempt("loss: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
+    slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
+    tile2 = _count_rows(0)
+    blocks3 = _count_blocks(n, 1, 1)
+    workers3 = min(blocks3, numba.get_num_threads())
+    loss_total_blocks = np.zeros((blocks3, 1), np.float64)
+    if blocks3 > 1:
+        _loss_3_blocks.call(
+            _loss_3.address(), workers3, blocks3, tile2, n, alpha, y, loss_total_blocks
+        )
+    else:
+        for start in range(0, n, tile2):
+            rows = min(tile2, n - start)
+            _loss_3.call(
+                rows, alpha[start : start + rows], y[start : start + rows], loss_total_blocks[0]
+            )
+    loss_total = _combine(loss_total_blocks) * (0.5)
+    loss = np.empty((1,), np.float64)
+    _loss_4.call(n, loss_total, slogdet2, loss)
+    return (loss[0],)
+
+
+def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y):
+    t7 = np.empty((1,), np.float64)
+    t10 = np.empty((1,), np.float64)
+    _loss_grad_1.call(log_length, t7, log_noise, t10)
+    tile = _count_rows(0)
+    blocks2 = _count_blocks(n, n * d + 3 * n, 0)
+    workers2 = min(blocks2, numba.get_num_threads())
+    t5 = np.empty((n, n), np.float64)
+    kernel = np.empty((n, n), np.float64)
+    K = np.empty((n, n), np.float64)
+    if blocks2 > 1:
+        _loss_grad_2_blocks.call(
+            _loss_grad_2.address(),
+            workers2,
+            blocks2,
+            tile,
+            n,
+            d,
+            X,
+            X,
+            t5,
+            log_variance,
+            t7,
+            kernel,
+            t10,
+            K,
+        )
+    else:
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
+            _loss_grad_2.call(
+                start,
+                rows,
+                n,
+                d,
+                X[start : start + rows],
+                X,
+                t5[start : start + rows],
+                log_variance,
+                t7,
+                kernel[start : start + rows],
+                t10,
+                K[start : start + rows],
+            )
+    alpha = _attempt("loss_grad: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
+    slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
+    K_inverse = _attempt("loss_grad: inverse of 'K', line 22 of the model", np.linalg.inv, K)
+    tile2 = _count_rows(n)
+    blocks3 = _count_blocks(n, 3 * n + 2, 1 + 1 + 1 + 1, 64)
+    workers3 = min(blocks3, numba.get_num_threads())
+    loss_total_blocks = np.zeros((blocks3, 1), np.float64)
+    t10_bar_blocks = np.zeros((blocks3, 1), np.float64)
+    t7_bar_blocks = np.zeros((blocks3, 1), np.float64)
+    log_variance_bar_blocks = np.zeros((blocks3, 1), np.float64)
+    t12_bar_tile = np.empty((workers3, tile2, n), np.float64)
+    if blocks3 > 1:
+        _loss_grad_3_blocks.call(
+            _loss_grad_3.address(),
+            workers3,
+            blocks3,
+            tile2,
+            n,
+            alpha,
+            alpha,
+            y,
+            loss_total_blocks,
+            K_inverse,
+            t12_bar_tile,
+            t10_bar_blocks,
+            kernel,
+            t5,
+            t7_bar_blocks,
+            log_variance_bar_blocks,
+        )
+    else:
+        for start in range(0, n, tile2):
+            rows = min(tile2, n - start)
+            _loss_grad_3.call(
+                start,
+                rows,
+                n,
+                alpha[start : start + rows],
+                alpha,
+                y[start : start + rows],
+                loss_total_blocks[0],
+                K_inverse[start : start + rows],
+                t12_bar_tile[0],
+                t10_bar_blocks[0],
+                kernel[start : start + rows],
+                t5[start : start + rows],
+                t7_bar_blocks[0],
+                log_variance_bar_blocks[0],
+            )
+    loss_total = _combine(loss_total_blocks) * (0.5)
+    t10_bar = _combine(t10_bar_blocks)
+    t7_bar = _combine(t7_bar_blocks) * (-1.0)
+    log_variance_bar = _combine(log_variance_bar_blocks)
+    loss = np.empty((1,), np.float64)
+    log_length_bar = np.empty((1,), np.float64)
+    log_noise_bar = np.empty((1,), np.float64)
+    _loss_grad_4.call(
+        n, loss_total, slogdet2, loss, t7_bar, t7, log_length_bar, t10, t10_bar, log_noise_bar
+    )
+    values = (loss[0],)
+    return values, (
+        log_variance_bar.reshape(()),
+        log_length_bar.reshape(()),
+        log_noise_bar.reshape(()),
+    )
+
+
+def loss(
+    log_variance: float,
+    log_length: float,
+    log_noise: float,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+) -> Any:
+    """Negative log marginal likelihood of a Gaussian process with a squared exponential [...]
+
+    Args:
+        log_variance: float64[]
+        log_length: float64[]
+        log_noise: float64[]
+        X: float64[n, d]
+        y: float64[n]
+
+    Returns:
+        loss: float64[]
+    """
+    values = _run_loss(*_check_loss(log_variance, log_length, log_noise, X, y))
+    return values[0]
+
+
+def loss_value_and_grad(
+    log_variance: float,
+    log_length: float,
+    log_noise: float,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LossGradients]:
+    """The value of loss and its gradient by log_variance, log_length, log_noise.
+
+    Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
+    like the result); with `accumulate` they are added to what is there.
+    """
+    values, gradients = _run_loss_grad(*_check_loss(log_variance, log_length, log_noise, X, y))
+    return values[0], _deliver("loss", LossGradients, gradients, False, out, accumulate)
+
+
+def loss_grad(
+    log_variance: float,
+    log_length: float,
+    log_noise: float,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> LossGradients:
+    """The gradient of loss alone; see `loss_value_and_grad`."""
+    return loss_value_and_grad(
+        log_variance, log_length, log_noise, X, y, out=out, accumulate=accumulate
+    )[1]
+
+
+def loss_vjp(
+    log_variance: float,
+    log_length: float,
+    log_noise: float,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    cotangent: float,
+    *,
+    out: Any = None,
+    accumulate: bool = False,
+) -> tuple[Any, LossGradients]:
+    """The value of loss, and its gradient times a 0-d cotangent."""
+    factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
+    values, gradients = _run_loss_grad(*_check_loss(log_variance, log_length, log_noise, X, y))
+    scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
+    return values[0], _deliver("loss", LossGradients, scaled, False, out, accumulate)
+
+
+def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
+    t7 = np.empty((1,), np.float64)
+    t10 = np.empty((1,), np.float64)
+    _loss_hessian_1.call(log_length, t7, log_noise, t10)
+    tile = _count_rows(0)
+    blocks2 = _count_blocks(n, n * d + 4 * n, 0)
+    workers2 = min(blocks2, numba.get_num_threads())
+    distance = np.empty((n, n), np.float64)
+    kernel = np.empty((n, n), np.float64)
+    K = np.empty((n, n), np.float64)
+    K_inverse_right2_by_log_length_pair = np.empty((n, n), np.float64)
+    if blocks2 > 1:
+        _loss_hessian_2_blocks.call(
+            _loss_hessian_2.address(),
+            workers2,
+            blocks2,
+            tile,
+            n,
+            d,
+            X,
+            X,
+            distance,
+            log_variance,
+            t7,
+            kernel,
+            t10,
+            K,
+            K_inverse_right2_by_log_length_pair,
+        )
+    else:
+        for start in range(0, n, tile):
+            rows = min(tile, n - start)
+            _loss_hessian_2.call(
+                start,
+                rows,
+                n,
+                d,
+                X[start : start + rows],
+                X,
+                distance[start : start + rows],
+                log_variance,
+                t7,
+                kernel[start : start + rows],
+                t10,
+                K[start : start + rows],
+                K_inverse_right2_by_log_length_pair[start : start + rows],
+            )
+    alpha = _attempt("loss_hessian: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
+    alpha_dot3_by_log_noise = _attempt(
+        "loss_hessian: solve of 'K', line 21 of the model", np.linalg.solve, K, alpha
+    )
+    K_inverse = _attempt("loss_hessian: inverse of 'K', line 22 of the model", np.linalg.inv, K)
+    tile2 = _count_rows(n)
+    blocks3 = _count_blocks(n, 9 * n + 3 * n * n + 2, 1 + 1 + 1 + 1 + 1, 64)
+    workers3 = min(blocks3, numba.get_num_threads())
+    alpha_right_by_log_variance = np.empty((n,), np.float64)
+    alpha_right2_by_log_length = np.empty((n,), np.float64)
+    K_inverse_right_by_log_variance = np.empty((n, n), np.float64)
+    K_inverse_right2_by_log_length = np.empty((n, n), np.float64)
+    y_bar_right_by_log_variance = np.empty((n,), np.float64)
+    y_bar_right2_by_log_length = np.empty((n,), np.float64)
+    K_bar = np.empty((n, n), np.float64)
+    t10_bar_by_log_noise_blocks = np.zeros((blocks3, 1), np.float64)
+    t7_bar_by_log_noise_blocks = np.zeros((blocks3, 1), np.float64)
+    t6_bar_by_log_length_total_blocks = np.zeros((blocks3, 1), np.float64)
+    log_variance_bar_by_log_noise_blocks = np.zeros((blocks3, 1), np.float64)
+    log_noise_bar_by_log_noise_total_blocks = np.zeros((blocks3, 1), np.float64)
+    K_bar_by_log_noise2_tile = np.empty((workers3, tile2, n), np.float64)
+    if blocks3 > 1:
+        _loss_hessian_3_blocks.call(
+            _loss_hessian_3.address(),
+            workers3,
+            blocks3,
+            tile2,
+            n,
+            alpha,
+            alpha,
+            kernel,
+            alpha_right_by_log_variance,
+            distance,
+            alpha_right2_by_log_length,
+            K_inverse,
+            K_inverse,
+            K_inverse_right_by_log_variance,
+            K_inverse_right2_by_log_length_pair,
+            K_inverse_right2_by_log_length,
+            y_bar_right_by_log_variance,
+            y_bar_right2_by_log_length,
+            K_bar,
+            alpha_dot3_by_log_noise,
+            alpha_dot3_by_log_noise,
+            K_bar_by_log_noise2_tile,
+            t10_bar_by_log_noise_blocks,
+            t7_bar_by_log_noise_blocks,
+            t6_bar_by_log_length_total_blocks,
+            log_variance_bar_by_log_noise_blocks,
+            log_noise_bar_by_log_noise_total_blocks,
+        )
+    else:
+        for start in range(0, n, tile2):
+            rows = min(tile2, n - start)
+            _loss_hessian_3.call(
+                start,
+                rows,
+                n,
+                alpha[start : start + rows],
+                alpha,
+                kernel[start : start + rows],
+                alpha_right_by_log_variance[start : start + rows],
+                distance[start : start + rows],
+                alpha_right2_by_log_length[start : start + rows],
+                K_inverse[start : start + rows],
+                K_inverse,
+                K_inverse_right_by_log_variance[start : start + rows],
+                K_inverse_right2_by_log_length_pair[start : start + rows],
+                K_inverse_right2_by_log_length[start : start + rows],
+                y_bar_right_by_log_variance[start : start + rows],
+                y_bar_right2_by_log_length[start : start + rows],
+                K_bar[start : start + rows],
+                alpha_dot3_by_log_noise[start : start + rows],
+                alpha_dot3_by_log_noise,
+                K_bar_by_log_noise2_tile[0],
+                t10_bar_by_log_noise_blocks[0],
+                t7_bar_by_log_noise_blocks[0],
+                t6_bar_by_log_length_total_blocks[0],
+                log_variance_bar_by_log_noise_blocks[0],
+                log_noise_bar_by_log_noise_total_blocks[0],
+            )
+    t10_bar_by_log_noise = _combine(t10_bar_by_log_noise_blocks)
+    t7_bar_by_log_noise = _combine(t7_bar_by_log_noise_blocks)
+    t6_bar_by_log_length_total = _combine(t6_bar_by_log_length_total_blocks)
+    log_variance_bar_by_log_noise = _combine(log_variance_bar_by_log_noise_blocks)
+    log_noise_bar_by_log_noise_total = _combine(log_noise_bar_by_log_noise_total_blocks)
+    alpha_dot_by_log_variance = _attempt(
+        "loss_hessian: solve of 'K', line 21 of the model",
+        np.linalg.solve,
+        K,
+        alpha_right_by_log_variance,
+    )
+    alpha_dot2_by_log_length = _attempt(
+        "loss_hessian: solve of 'K', line 21 of the model",
+        np.linalg.solve,
+        K,
+        alpha_right2_by_log_length,
+    )
+    y_bar_dot_by_log_variance = _attempt(
+        "loss_hessian: solve of 'K', line 21 of the model",
+        np.linalg.solve,
+        K,
+        y_bar_right_by_log_variance,
+    )
+    y_bar_dot2_by_log_length = _attempt(
+        "loss_hessian: solve of 'K', line 21 of the model",
+        np.linalg.solve,
+        K,
+        y_bar_right2_by_log_length,
+    )
+    hessian_log_variance_log_noise = np.empty((1,), np.float64)
+    hessian_log_length_log_noise = np.empty((1,), np.float64)
+    hessian_log_noise_log_noise = np.empty((1,), np.float64)
+    _loss_hessian_4.call(
+        log_noise_bar_by_log_noise_total,
+        t10,
+        t10_bar_by_log_noise,
+        log_variance_bar_by_log_noise,
+        hessian_log_variance_log_noise,
+        t7,
+        t7_bar_by_log_noise,
+        hessian_log_length_log_noise,
+        hessian_log_noise_log_noise,
+    )
+    tile3 = _count_rows(2 * n)
+    blocks4 = _count_blocks(n, 2 * n * n + 5 * n, 1 + 1 + 1, 64)
+    workers4 = min(blocks4, numba.get_num_threads())
+    t7_bar_by_log_length_blocks = np.zeros((blocks4, 1), np.float64)
+    log_variance_bar_by_log_length_blocks = np.zeros((blocks4, 1), np.float64)
+    hessian_log_variance_log_variance_blocks = np.zeros((blocks4, 1), np.float64)
+    t9_bar_by_log_variance_tile = np.empty((workers4, tile3, n), np.float64)
+    t9_bar_by_log_length_tile = np.empty((workers4, tile3, n), np.float64)
+    if blocks4 > 1:
+        _loss_hessian_5_blocks.call(
+            _loss_hessian_5.address(),
+            workers4,
+            blocks4,
+            tile3,
+            n,
+            K_inverse,
+            K_inverse_right_by_log_variance,
+            alpha,
+            alpha,
+            y_bar_dot_by_log_variance,
+            alpha_dot_by_log_variance,
+            K_bar,
+            t9_bar_by_log_variance_tile,
+            K_inverse_right2_by_log_length,
+            y_bar_dot2_by_log_length,
+            distance,
+            alpha_dot2_by_log_length,
+            t9_bar_by_log_length_tile,
+            kernel,
+            t7_bar_by_log_length_blocks,
+            log_variance_bar_by_log_length_blocks,
+            hessian_log_variance_log_variance_blocks,
+        )
+    else:
+        for start in range(0, n, tile3):
+            rows = min(tile3, n - start)
+            _loss_hessian_5.call(
+                start,
+                rows,
+                n,
+                K_inverse,
+                K_inverse_right_by_log_variance,
+                alpha[start : start + rows],
+                alpha,
+                y_bar_dot_by_log_variance[start : start + rows],
+                alpha_dot_by_log_variance,
+                K_bar[start : start + rows],
+                t9_bar_by_log_variance_tile[0],
+                K_inverse_right2_by_log_length,
+                y_bar_dot2_by_log_length[start : start + rows],
+                distance[start : start + rows],
+                alpha_dot2_by_log_length,
+                t9_bar_by_log_length_tile[0],
+                kernel[start : start + rows],
+                t7_bar_by_log_length_blocks[0],
+                log_variance_bar_by_log_length_blocks[0],
+                hessian_log_variance_log_variance_blocks[0],
+            )
+    t7_bar_by_log_length = _combine(t7_bar_by_log_length_blocks)
+    log_variance_bar_by_log_length = _combine(log_variance_bar_by_log_length_blocks)
+    hessian_log_variance_log_variance = _combine(hessian_log_variance_log_variance_blocks)
+    hessian_log_variance_log_length = np.empty((1,), np.float64)
+    hessian_log_length_log_length = np.empty((1,), np.float64)
+    _loss_hessian_6.call(
+        t6_bar_by_log_length_total,
+        t7,
+        t7_bar_by_log_length,
+        log_variance_bar_by_log_length,
+        hessian_log_variance_log_length,
+        hessian_log_length_log_length,
+    )
+    return Blocks.symmetric(
+        ("log_variance", "log_length", "log_noise"),
+        {
+            ("log_variance", "log_variance"): Dense(
+                hessian_log_variance_log_variance.reshape(()), 0
+            ),
+            ("log_variance", "log_length"): Dense(hessian_log_variance_log_length.reshape(()), 0),
+            ("log_length", "log_length"): Dense(hessian_log_length_log_length.reshape(()), 0),
+            ("log_variance", "log_noise"): Dense(hessian_log_variance_log_noise.reshape(()), 0),
+            ("log_length", "log_noise"): Dense(hessian_log_length_log_noise.reshape(()), 0),
+            ("log_noise", "log_noise"): Dense(hessian_log_noise_log_noise.reshape(()), 0),
+        },
+    )
+
+
+def loss_hessian(
+    log_variance: float,
+    log_length: float,
+    log_noise: float,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+) -> Any:
+    """The second derivative, stored by its structure, of loss by log_variance, log_length, log_noise.
+
+    Arguments as for `loss`.
+    ∂²loss/∂log_variance²: dense
+    ∂²loss/∂log_variance∂log_length: dense
+    ∂²loss/∂log_length²: dense
+    ∂²loss/∂log_variance∂log_noise: dense
+    ∂²loss/∂log_length∂log_noise: dense
+    ∂²loss/∂log_noise²: dense
+    """
+    return _run_loss_hessian(*_check_loss(log_variance, log_length, log_noise, X, y))
+
+
+# --- structures ----------------------------------------------------------------------------------
+
+
+class Structure:
+    """A linear map from arrays of shape `columns` to arrays of shape `rows`.
+
+    Vectors may have the shape of the argument, or be flat; several flat ones are the columns of a
+    matrix.
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the flattened matrix."""
+        return int(np.prod(self.rows, dtype=int)), int(np.prod(self.columns, dtype=int))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.rows} x {self.columns}>"
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.asarray(self.to_dense(), dtype=dtype)
+
+    def __matmul__(self, vector: Any) -> Any:
+        """The product with one vector or several."""
+        return self._apply("@", vector, self.columns, self.rows, self._times)
+
+    def solve(self, vector: Any) -> Any:
+        """The solution x of A·x = vector, for a square map.
+
+        Raises:
+            numpy.linalg.LinAlgError: the matrix is singular or not square.
+        """
+        if self.shape[0] != self.shape[1]:
+            raise np.linalg.LinAlgError(f"{self!r} is not square, so it has no inverse")
+        return self._apply("solve", vector, self.rows, self.columns, self._solve)
+
+    def to_dense(self) -> Any:
+        """The array of shape rows + columns, zeros included."""
+        matrix = self._times(np.eye(self.shape[1]))
+        return matrix.reshape(self.rows + self.columns)
+
+    def matrix(self) -> Any:
+        """The flattened matrix as a two-dimensional array."""
+        return self.to_dense().reshape(self.shape)
+
+    def _apply(self, name: str, vector: Any, given: Any, result: Any, run: Any) -> Any:
+        array = np.asarray(vector)
+        length = int(np.prod(given, dtype=int))
+        if array.shape == tuple(given):
+            return run(array.reshape(length, 1)).reshape(result)
+        if array.shape == (length,):
+            return run(array.reshape(length, 1)).reshape(-1)
+        if array.ndim == 2 and array.shape[0] == length:
+            return run(array)
+        raise ValueError(
+            f"{name}: a vector of shape {array.shape} does not fit {self!r}; "
+            f"expected {tuple(given)}, ({length},) or ({length}, m)"
+        )
+
+    def _times(self, flat: Any) -> Any:
+        raise NotImplementedError
+
+    def _solve(self, flat: Any) -> Any:
+        return np.linalg.solve(self.matrix(), flat)
+
+
+class Dense(Structure):
+    """Every element: an array of shape rows + columns, the first `rank` axes being rows."""
+
+    def __init__(self, array: Any, rank: int) -> None:
+        self.array = np.asarray(array)
+        self.rows = self.array.shape[:rank]
+        self.columns = self.array.shape[rank:]
+
+    def to_dense(self) -> Any:
+        """The array of shape rows + columns."""
+        return self.array
+
+    def transpose(self) -> Dense:
+        """The map in the other direction."""
+        rank, total = len(self.rows), self.array.ndim
+        order = (*range(rank, total), *range(rank))
+        return Dense(self.array.transpose(order), total - rank)
+
+    def cholesky(self) -> Dense:
+        """The lower triangular L with L·Lᵀ = A, for a positive definite A."""
+        factor = np.linalg.cholesky(self.matrix())
+        return Dense(factor.reshape(self.array.shape), len(self.rows))
+
+    def to_scipy(self) -> Any:
+        """The flattened matrix as an array."""
+        return self.matrix()
+
+    def _times(self, flat: Any) -> Any:
+        return self.array.reshape(self.shape) @ flat
+
+
+class Blocks:
+    """`H["U", "V"]` is the block of rows U and columns V; vectors are tuples, one for each name."""
+
+    def __init__(self, names: tuple[str, ...], table: Any) -> None:
+        self.names = tuple(names)
+        self.table = dict(table)
+
+    @classmethod
+    def symmetric(cls, names: tuple[str, ...], upper: Any) -> Blocks:
+        """From the blocks (a, b) with a before b, the others being their transposes."""
+        table = dict(upper)
+        for (a, b), block in upper.items():
+            if a != b:
+                table[b, a] = block.transpose()
+        return cls(names, table)
+
+    def __getitem__(self, pair: tuple[str, str]) -> Any:
+        try:
+            return self.table[pair]
+        except KeyError:
+            raise KeyError(
+                f"there is no block {pair!r}; the arguments are {', '.join(self.names)}"
+            ) from None
+
+    def __repr__(self) -> str:
+        kinds = (
+            f"{a},{b}: {type(self.table[a, b]).__name__}" for a in self.names for b in self.names
+        )
+        return f"<Blocks {'; '.join(kinds)}>"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the whole matrix."""
+        total = sum(self.table[name, name].shape[0] for name in self.names)
+        return total, total
+
+    def to_dense(self) -> Any:
+        """The whole matrix over the flattened arguments, one after the other."""
+        return np.block([[self.table[a, b].matrix() for b in self.names] for a in self.names])
+
+    def matrix(self) -> Any:
+        """The whole matrix, as `to_dense` gives it."""
+        return self.to_dense()
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.asarray(self.to_dense(), dtype=dtype)
+
+    def __matmul__(self, vectors: Any) -> Any:
+        """The product with a tuple of arrays (a tuple) or with one flat vector (flat)."""
+        if isinstance(vectors, np.ndarray):
+            return np.concatenate([np.reshape(x, -1) for x in self @ self._split(vectors)])
+        return tuple(
+            sum(self.table[a, b] @ v for b, v in zip(self.names, vectors, strict=True))
+            for a in self.names
+        )
+
+    def solve(self, vectors: Any) -> Any:
+        """The solution for a tuple of arrays (a tuple) or for one flat vector (flat)."""
+        if isinstance(vectors, np.ndarray):
+            return np.linalg.solve(self.to_dense(), vectors)
+        flat = np.concatenate([np.reshape(v, -1) for v in vectors])
+        return self._split(self.solve(flat))
+
+    def cholesky(self) -> Any:
+        """The lower factor of the whole matrix, as an array."""
+        return np.linalg.cholesky(self.to_dense())
+
+    def to_scipy(self) -> Any:
+        """The whole matrix as SciPy's csr_array."""
+        from scipy import sparse
+
+        def block(a: str, b: str) -> Any:
+            found = self.table[a, b].to_scipy()
+            known = sparse.issparse(found) or isinstance(found, np.ndarray)
+            return sparse.csr_array(found if known else self.table[a, b].matrix())
+
+        return sparse.block_array([[block(a, b) for b in self.names] for a in self.names]).tocsr()
+
+    def _split(self, flat: Any) -> Any:
+        shapes = [self.table[name, name].rows for name in self.names]
+        ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])
+        parts = np.split(flat, ends[:-1])
+        return tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
+
+
+# --- arguments and results -----------------------------------------------------------------------
+
+
+def _array(function, name, value, dtype, rank, shape):
+    """The argument as a contiguous array of its type, or an error that names it."""
+    array = np.asarray(value)
+    if array.dtype != dtype:
+        array = _convert(function, name, value, array, dtype)
+    if array.ndim != rank:
+        raise ValueError(
+            f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
+            f"expected {rank}: {shape}"
+        )
+    flags = array.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+        array = np.array(array, order="C")
+    return array
+
+
+def _convert(function, name, value, array, dtype):
+    """Plain Python numbers and narrower integers are converted, anything else is refused."""
+    plain = not isinstance(value, (np.ndarray, np.generic))
+    if array.dtype.kind in "biuf" and (
+        np.can_cast(array.dtype, dtype, "safe" if array.dtype.kind in "iu" else "no")
+        and np.dtype(dtype).kind in "iu"
+        or plain
+        and np.can_cast(array.dtype, dtype, "same_kind")
+        or array.dtype.newbyteorder("=") == dtype
+    ):
+        return array.astype(dtype)
+    raise TypeError(
+        f"{function}: argument '{name}' has dtype {array.dtype}, expected {np.dtype(dtype)}; "
+        f"pass {name}.astype(np.{np.dtype(dtype)})"
+    )
+
+
+def _number(function, name, value, dtype):
+    """A 0-d argument as a number of its type, or an error that names it."""
+    if type(value) is float and dtype is np.float64:
+        return np.float64(value)
+    array = np.asarray(value)
+    if array.ndim:
+        raise ValueError(f"{function}: argument '{name}' has shape {array.shape}, expected 0-d")
+    if array.dtype != dtype and not (
+        isinstance(value, (int, float)) and np.can_cast(array.dtype, dtype, "same_kind")
+    ):
+        array = _convert(function, name, value, array, dtype)
+    return dtype(array)
+
+
+def _deliver(function, names, gradients, single, out, accumulate):
+    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+    if out is None:
+        if accumulate:
+            raise ValueError(f"{function}: accumulate=True needs out= to add to")
+        return gradients[0] if single else names(*gradients)
+    targets = (out,) if single else tuple(out)
+    if len(targets) != len(gradients):
+        raise ValueError(
+            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{', '.join(names._fields)}"
+        )
+    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+            found = getattr(target, "shape", type(target).__name__)
+            raise ValueError(
+                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"not {found}"
+            )
+        if target.dtype != gradient.dtype:
+            raise TypeError(
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+            )
+    for target, gradient in zip(targets, gradients, strict=True):
+        if accumulate:
+            np.add(target, gradient, out=target)
+        else:
+            np.copyto(target, gradient)
+    return out
+
+
+def _count_rows(row_elements):
+    """How many rows are computed at a time, so that 65536 elements hold their scratch.
+
+    8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    """
+    fitting = 65536 // max(row_elements, 1) // 16 * 16 + 8
+    return max(72, min(1032, fitting))
+
+
+def _count_blocks(samples, work, block_elements, least_rows=1):
+    """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
+    by_work = samples * work // 200000
+    by_memory = 2000000 // max(block_elements, 1)
+    return max(1, min(16, by_work, by_memory, samples // least_rows))
+
+
+def _combine(partial):
+    """The sum of the blocks' partial sums, in order."""
+    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+
+
+# --- self-check ----------------------------------------------------------------------------------
+
+
+def _self_check(seed: int = 0) -> bool:
+    """Gradients against central differences of this module's own forward, printed as a table."""
+    good = True
+    print(f"{'function':<24} {'by':<16} {'derived':>18} {'differences':>18} {'relative':>10}")
+    good &= _self_check_loss(np.random.default_rng(seed))
+    good &= _check_derivatives_loss(np.random.default_rng(seed))
+    print("all gradients agree" if good else "GRADIENTS DISAGREE")
+    return good
+
+
+def _self_check_loss(rng: np.random.Generator) -> bool:
+    n = 4
+    d = 5
+    arguments: dict[str, Any] = {
+        "log_variance": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+        "log_length": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+        "log_noise": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+        "X": rng.uniform(0.25, 0.75, (n, d)).astype(np.float64),
+        "y": rng.uniform(0.25, 0.75, (n,)).astype(np.float64),
+    }
+    seeds = (np.float64(1.0),)
+    _, gradients = loss_value_and_grad(**arguments)
+
+    def total(point: dict[str, Any]) -> float:
+        result: Any = loss(**point)
+        values = result if isinstance(result, tuple) else (result,)
+        floating = [v for v in values if np.asarray(v).dtype.kind == "f"]
+        return float(sum(np.sum(np.multiply(s, v, dtype=float)) for s, v in zip(seeds, floating)))
+
+    return _compare(
+        "loss", ["log_variance", "log_length", "log_noise"], gradients, arguments, total, rng
+    )
+
+
+def _compare(function, names, gradients, arguments, total, rng) -> bool:
+    """The derivative along one random direction for each argument, both ways."""
+    good = True
+    for name, gradient in zip(names, gradients, strict=True):
+        single = gradient.dtype == np.float32
+        step, tolerance = (1e-2, 1e-2) if single else (1e-4, 1e-6)
+        direction = rng.uniform(0.5, 1.0, gradient.shape) * rng.choice([-1.0, 1.0], gradient.shape)
+        derived = float(np.sum(np.multiply(gradient, direction, dtype=float)))
+
+        def at(distance: float) -> float:
+            moved = np.asarray(arguments[name] + distance * direction).astype(gradient.dtype)
+            return total({**arguments, name: moved})
+
+        near, far = at(step) - at(-step), at(2 * step) - at(-2 * step)
+        measured = (8 * near - far) / (12 * step)
+        error = abs(derived - measured) / max(abs(derived), abs(measured), 1e-3)
+        good &= bool(error <= tolerance)
+        print(f"{function:<24} {name:<16} {derived:>18.10g} {measured:>18.10g} {error:>10.1e}")
+    return good
+
+
+def _check_derivatives_loss(rng: np.random.Generator) -> bool:
+    n = 4
+    d = 5
+    arguments: dict[str, Any] = {
+        "log_variance": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+        "log_length": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+        "log_noise": rng.uniform(0.25, 0.75, ()).astype(np.float64),
+        "X": rng.uniform(0.25, 0.75, (n, d)).astype(np.float64),
+        "y": rng.uniform(0.25, 0.75, (n,)).astype(np.float64),
+    }
+    names = ["log_variance", "log_length", "log_noise"]
+    single = False
+    directions = [
+        np.asarray(rng.standard_normal(np.shape(arguments[n]))).astype(
+            np.asarray(arguments[n]).dtype
+        )
+        for n in names
+    ]
+    given = directions[0] if single else tuple(directions)
+    good = True
+
+    def moved(distance: float) -> dict[str, Any]:
+        steps = zip(names, directions, strict=True)
+        new = {n: np.asarray(arguments[n] + distance * d).astype(d.dtype) for n, d in steps}
+        return {**arguments, **new}
+
+    def values(distance: float) -> list[Any]:
+        result: Any = loss(**moved(distance))
+        return [v for v in (result,) if np.asarray(v).dtype.kind == "f"]
+
+    def gradients(distance: float) -> list[Any]:
+        result: Any = loss_grad(**moved(distance))
+        return [result] if single else list(result)
+
+    found = loss_hessian(**arguments) @ given
+    good &= _agree("loss", "hessian", [found] if single else found, gradients)
+    return good
+
+
+def _agree(function, product, derived, at) -> bool:
+    """Products of a derivative with one direction against differences along it."""
+    worst, tolerance = 0.0, 1e-5
+    near = [a - b for a, b in zip(at(1e-3), at(-1e-3), strict=True)]
+    far = [a - b for a, b in zip(at(2e-3), at(-2e-3), strict=True)]
+    for found, one, two in zip(derived, near, far, strict=True):
+        measured = (8 * one - two) / 12e-3
+        if np.asarray(found).dtype == np.float32:
+            tolerance = 5e-2
+        scale = max(np.max(np.abs(measured), initial=0.0), 1e-3)
+        worst = max(worst, float(np.max(np.abs(found - measured), initial=0.0)) / scale)
+    print(f"{function:<24} {product:<16} {'':>18} {'':>18} {worst:>10.1e}")
+    return bool(worst <= tolerance)
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if _self_check() else 1)
