@@ -65,6 +65,8 @@ def _fail_random(operation: str) -> NoReturn:
 
 def _random_source(value: Any) -> str | None:
     """How messages call a source of random numbers; None for anything else."""
+    if isinstance(value, TracingRandom):
+        return None  # a capture inside of another finds the names exchanged
     generators = (np.random.Generator, np.random.RandomState, random.Random)
     if value is np.random or value is random:
         return "np.random" if value is np.random else "random"

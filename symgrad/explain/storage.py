@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from symgrad.program import Definition, Program
+from symgrad.program import Definition, MatrixOperation, Program
 from symgrad.schedule import freeze, schedule
 from symgrad.schedule.plan import RunTiled, RunWhole
 
@@ -47,6 +47,7 @@ def placements(program: Program, wrt: tuple[str, ...]) -> tuple[Placement, ...]:
     for statement in program.definitions:
         name = statement.name
         default = "registers" if isinstance(statement, Definition) else "a view"
+        default = "memory, by NumPy" if isinstance(statement, MatrixOperation) else default
         where = kinds.get(name) or kinds.get(f"{name}_total") or default
         shown.append(Placement(name, where, kernels.get(name, 0)))
     return tuple(shown)

@@ -17,6 +17,7 @@ from mpmath import mp
 
 from symgrad.errors import ModelError
 from symgrad.precision.functions import EXACT_FUNCTIONS, real
+from symgrad.precision.matrices import operate_exactly
 from symgrad.program import (
     INFINITY,
     NOT_A_NUMBER,
@@ -24,6 +25,7 @@ from symgrad.program import (
     Definition,
     Guard,
     IndexCheck,
+    MatrixOperation,
     Program,
     Reshape,
     Term,
@@ -77,6 +79,9 @@ def evaluate_exactly(
                 values[statement.name] = values[statement.source] % extent
             elif isinstance(statement, Definition):
                 values[statement.name] = _Definition(statement, values, sizes).run(shape)
+            elif isinstance(statement, MatrixOperation):
+                operands = tuple(values[name] for name in statement.operands)
+                values[statement.name] = operate_exactly(statement, operands, shape)
             else:
                 raise ModelError(
                     f"accuracy: '{statement.name}' is computed by a routine that has no exact "
