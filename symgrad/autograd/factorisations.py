@@ -1,7 +1,6 @@
 """Inverses, determinants, solutions and Cholesky factors: the routines of LAPACK.
 
-The compiler has no rule for these, so the adjoints stand here, written in recorded operations:
-they can be differentiated again, to any order. All take batches in front.
+Their derivatives are the compiler's, to any order. All take batches in front.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from symgrad.autograd.function import Function
+from symgrad.autograd.recording import apply, operation, record
 from symgrad.autograd.tensor import Tensor, wrap
 
 __all__ = ["FUNCTIONS", "METHODS", "cholesky", "det", "inv", "logdet", "slogdet", "solve"]
@@ -56,102 +55,28 @@ _EXPLAINED = {
 }
 
 
-class LinalgInvEx(Function):
-    """B = A⁻¹,  Ā = −Bᵀ·B̄·Bᵀ"""
-
-    node_name = "LinalgInvExBackward0"
-
-    @staticmethod
-    def forward(ctx: Any, A: Tensor) -> Tensor:
-        B = wrap(_computed("inv", np.linalg.inv, A._data))
-        ctx.save_for_backward(B)
-        return B
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        B = _transposed(ctx.saved_tensors[0])
-        return -(B @ gradient @ B)
-
-
-class LinalgDet(Function):
-    """d = det A,  Ā = d̄·d·A⁻ᵀ"""
-
-    node_name = "LinalgDetBackward0"
-
-    @staticmethod
-    def forward(ctx: Any, A: Tensor) -> Tensor:
-        d = wrap(np.asarray(np.linalg.det(A._data)))
-        ctx.save_for_backward(A, d)
-        return d
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        A, d = ctx.saved_tensors
-        scale: Tensor = (gradient * d).unsqueeze(-1).unsqueeze(-1)
-        return scale * _transposed(inv(A))
-
-
-class LinalgSlogdet(Function):
-    """ℓ = log |det A|,  Ā = ℓ̄·A⁻ᵀ; the sign has no gradient"""
-
-    node_name = "LinalgSlogdetBackward0"
-
-    @staticmethod
-    def forward(ctx: Any, A: Tensor) -> tuple[Tensor, Tensor]:
-        sign, logarithm = np.linalg.slogdet(A._data)
-        ctx.save_for_backward(A)
-        result = wrap(np.asarray(sign)), wrap(np.asarray(logarithm))
-        ctx.mark_non_differentiable(result[0])
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, sign: Tensor, gradient: Tensor) -> Tensor:
-        (A,) = ctx.saved_tensors
-        return gradient.unsqueeze(-1).unsqueeze(-1) * _transposed(inv(A))
-
-
-class LinalgSolveEx(Function):
-    """A·X = B,  B̄ = A⁻ᵀ·X̄,  Ā = −B̄·Xᵀ"""
-
-    node_name = "LinalgSolveExBackward0"
-
-    @staticmethod
-    def forward(ctx: Any, A: Tensor, B: Tensor) -> Tensor:
-        X = wrap(_computed("solve", np.linalg.solve, A._data, B._data))
-        ctx.save_for_backward(A, X)
-        return X
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        A, X = ctx.saved_tensors
-        B_bar = LinalgSolveEx.apply(_transposed(A), gradient)
-        return -(B_bar @ _transposed(X)), B_bar
-
-
-class LinalgCholeskyEx(Function):
-    """A = L·Lᵀ,  Ā = ½·(S + Sᵀ) with S = L⁻ᵀ·Φ(Lᵀ·L̄)·L⁻¹
-
-    Φ keeps the lower half of a matrix, and half of its diagonal.
-    """
-
-    node_name = "LinalgCholeskyExBackward0"
-
-    @staticmethod
-    def forward(ctx: Any, A: Tensor) -> Tensor:
-        L = wrap(_computed("cholesky", np.linalg.cholesky, A._data))
-        ctx.save_for_backward(L)
-        return L
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (L,) = ctx.saved_tensors
-        n = L._data.shape[-1]
-        half = np.tril(np.ones((n, n), L._data.dtype)) - np.eye(n, dtype=L._data.dtype) / 2
-        upper = _transposed(L)
-        inner = (upper @ gradient) * wrap(half)
-        left = LinalgSolveEx.apply(upper, inner)  # L⁻ᵀ·Φ
-        S = _transposed(LinalgSolveEx.apply(upper, _transposed(left)))  # (L⁻ᵀ·(L⁻ᵀΦ)ᵀ)ᵀ
-        return (S + _transposed(S)) / 2
+# Derivatives of all but the Cholesky factor are those of the matrix operations of the compiler.
+INV = operation(
+    "LinalgInvExBackward0",
+    lambda A: _computed("inv", np.linalg.inv, A),
+    formula=np.linalg.inv,
+    keeps_result=True,
+)
+DET = operation("LinalgDetBackward0", np.linalg.det)
+LOGDET = operation("LinalgSlogdetBackward0", lambda A: np.linalg.slogdet(A)[1])
+SOLVE = operation(
+    "LinalgSolveExBackward0",
+    lambda A, B: _computed("solve", np.linalg.solve, A, B),
+    formula=np.linalg.solve,
+    keeps_result=True,
+)
+# The compiler's is that of the triangle that NumPy reads; torch's is symmetric.
+CHOLESKY = operation(
+    "LinalgCholeskyExBackward0",
+    lambda A: _computed("cholesky", np.linalg.cholesky, A),
+    formula=lambda A: np.linalg.cholesky((A + A.mT) / 2),
+    keeps_result=True,
+)
 
 
 class SignAndLogarithm(NamedTuple):
@@ -173,21 +98,22 @@ def inv(A: Tensor) -> Tensor:
             [0.0000, 0.2500]])
     """
     _checked("inv", A)
-    result: Tensor = LinalgInvEx.apply(A)
-    return result
+    return apply(INV, (A,))
 
 
 def det(A: Tensor) -> Tensor:
-    """The determinant of square matrices; its gradient needs A to be regular."""
+    """The determinant of square matrices; its second derivative needs A to be regular."""
     _checked("det", A)
-    result: Tensor = LinalgDet.apply(A)
-    return result
+    return apply(DET, (A,))
 
 
 def slogdet(A: Tensor) -> SignAndLogarithm:
     """Sign and logarithm of the absolute value of the determinant."""
     _checked("slogdet", A)
-    return SignAndLogarithm(*LinalgSlogdet.apply(A))
+    sign, logarithm = np.linalg.slogdet(A._data)
+    return SignAndLogarithm(
+        wrap(np.asarray(sign)), record(LOGDET, (A,), [A._data], {}, np.asarray(logarithm))
+    )
 
 
 def logdet(A: Tensor) -> Tensor:
@@ -206,10 +132,12 @@ def solve(A: Tensor, B: Tensor) -> Tensor:
     """
     _checked("solve", A)
     if B._data.ndim == 1 or B._data.shape == A._data.shape[:-1]:
-        solution: Tensor = LinalgSolveEx.apply(A, B.unsqueeze(-1))
-        return solution.squeeze(-1)
-    result: Tensor = LinalgSolveEx.apply(A, B)
-    return result
+        return _solved(A, B.unsqueeze(-1)).squeeze(-1)
+    return _solved(A, B)
+
+
+def _solved(A: Tensor, B: Tensor) -> Tensor:
+    return apply(SOLVE, (A, B), promote=False)
 
 
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
@@ -219,7 +147,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
         LinAlgError: a matrix is not positive-definite.
     """
     _checked("cholesky", A)
-    L: Tensor = LinalgCholeskyEx.apply(A)
+    L = apply(CHOLESKY, (A,))
     return _transposed(L) if upper else L
 
 

@@ -514,17 +514,24 @@ _op(
     model=_convolved,
 )
 
-# --- factorisations: the compiler has no such operations ----------------------------------------
+# --- factorisations ------------------------------------------------------------------------------
 
 
 def _definite(t: Any, x: Any) -> Any:
     """A positive-definite matrix, as a function of any square one."""
-    return x @ x.transpose(-2, -1) + 3 * t.eye(3, dtype=t.float64)
+    return _shifted(t, x @ x.transpose(-2, -1), 3)
+
+
+def _shifted(t: Any, x: Any, times: int) -> Any:
+    """x + c·I; a product of constants would not be recorded, and jit refuses those."""
+    for _ in range(times):
+        x = x + t.eye(3, dtype=t.float64)
+    return x
 
 
 _op("inverse", lambda t, x: t.inverse(_definite(t, x) + x), "3,3")
 _op("inverse batched", lambda t, x: t.linalg.inv(_definite(t, x)), "2,3,3")
-_op("det", lambda t, x: t.det(x + 2 * t.eye(3, dtype=t.float64)), "3,3")
+_op("det", lambda t, x: t.det(_shifted(t, x, 2)), "3,3")
 _op("det batched", lambda t, x: t.linalg.det(_definite(t, x)), "2,3,3")
 _op("slogdet", lambda t, x: t.slogdet(_definite(t, x)).logabsdet, "3,3")
 _op("logdet", lambda t, x: t.logdet(_definite(t, x)), "3,3")
