@@ -36,8 +36,10 @@ class ScheduleOptions:
     at least `least_tile` and at most `most_tile`, and 8 more than a multiple of 16: arrays whose
     rows lie a power of two apart share few lines of the cache. Rows are divided into at most
     `most_blocks` blocks, each worth at least `work_per_block` operations, their partial sums within
-    `block_elements` in all and combined in order. Tiles and blocks depend on sizes alone, never
-    on the thread count; scratch is as many tiles as there are threads.
+    `block_elements` in all and combined in order. A block adds up at most `rows_per_sum` rows in one
+    partial sum, `rows_per_single_sum` if that is in single precision, so that rounding errors do not
+    grow with the length of the data. Tiles and blocks depend on sizes alone, never on the thread
+    count; scratch is as many tiles as there are threads.
     """
 
     tile_elements: int = 65_536
@@ -46,6 +48,8 @@ class ScheduleOptions:
     most_blocks: int = 16
     work_per_block: int = 200_000
     block_elements: int = 2_000_000
+    rows_per_sum: int = 8192
+    rows_per_single_sum: int = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,14 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Accumulator:
-    """A reduction of the sample axis: one partial value a block, combined in order.
+    """A reduction of the sample axis: partial values of type `partial`, combined in order.
 
     A sum is then multiplied by `scale`. A "peak" is a maximum, and 0 where that is not finite.
     """
 
     buffer: Buffer
     scale: tuple[Operation, ...]
+    partial: DType
     reduction: Reduction = "sum"
 
 

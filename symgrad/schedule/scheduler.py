@@ -156,7 +156,10 @@ class Scheduler:
             if item.kind == "accumulated":
                 definition, scale = take_scale(_align_sums(definition))
                 kind = definition.terms[0].reduction
-                accumulators.append(Accumulator(self._buffer(definition.name), scale, kind))
+                partial = partial_type(definition)
+                self.partial_types[definition.name] = partial
+                buffer = self._buffer(definition.name)
+                accumulators.append(Accumulator(buffer, scale, partial, kind))
             members.extend(self._cut(definition, item.kind == "accumulated"))
         members = self._laid_out(members)
         groups = fuse(members, self.sample, most_functions=MOST_FUNCTIONS)
@@ -324,7 +327,7 @@ class Scheduler:
             name,
             alias or name,
             len(shape),
-            self.dtypes[name],
+            self.partial_types[name] if role == "accumulator" else self.dtypes[name],
             tile_axis,
             name in self.by_value,
         )
@@ -333,6 +336,17 @@ class Scheduler:
 
 def _runs_before(placed: Placed, phase: int) -> bool:
     return placed.kind == "whole" and placed.phase == phase
+
+
+def partial_type(definition: FrozenDefinition) -> DType:
+    """The type in which the samples' sum is accumulated: double precision, where that is no slower.
+
+    Contractions in single precision are twice as fast, so they keep it for short runs of rows.
+    """
+    sums = all(term.reduction == "sum" for term in definition.terms)
+    contracts = any(reuses_elements(term) for term in definition.terms)
+    wide = sums and definition.dtype == "float32" and not (contracts and definition.axes)
+    return "float64" if wide else definition.dtype
 
 
 def formulas(group: Group) -> str:
