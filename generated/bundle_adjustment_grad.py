@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_a6382a955d03638e"
+__name__ = "symgrad_module_9f22f24848aafd30"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -956,7 +956,7 @@ def _residuals_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
 )
 def _residuals_grad_1_blocks(
@@ -964,6 +964,7 @@ def _residuals_grad_1_blocks(
     workers,
     blocks,
     tile,
+    sums,
     m,
     observed,
     observed_packed,
@@ -1028,6 +1029,7 @@ def _residuals_grad_1_blocks(
             last = (block + 1) * m // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -1085,8 +1087,8 @@ def _residuals_grad_1_blocks(
                         t2_bar[worker],
                         t1_bar[worker],
                         camera_bar[worker],
-                        cameras_bar[block],
-                        points_bar[block],
+                        cameras_bar[place],
+                        points_bar[place],
                     ),
                 )
 
@@ -1231,8 +1233,9 @@ def _run_residuals_grad(
     blocks2 = _count_blocks(m, 9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     residuals = np.empty((m, 2), np.float64)
-    cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
-    points_bar_blocks = np.zeros((blocks2, p, 3), np.float64)
+    sums2 = _count_sums(m, 9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
+    cameras_bar_blocks = np.zeros((blocks2 * sums2, c, 9), np.float64)
+    points_bar_blocks = np.zeros((blocks2 * sums2, p, 3), np.float64)
     observed_packed_tile = np.empty((workers2, 2, tile), np.float64)
     residuals_cotangent_packed_tile = np.empty((workers2, 2, tile), np.float64)
     theta2_tile = np.empty((workers2, tile), np.float64)
@@ -1264,6 +1267,7 @@ def _run_residuals_grad(
             workers2,
             blocks2,
             tile,
+            sums2,
             m,
             observed,
             observed_packed_tile,
@@ -1324,6 +1328,7 @@ def _run_residuals_grad(
     else:
         for start in range(0, m, tile):
             rows = min(tile, m - start)
+            place2 = start * sums2 // m
             _residuals_grad_1.call(
                 rows,
                 observed[start : start + rows],
@@ -1379,8 +1384,8 @@ def _run_residuals_grad(
                 rx_tile[0],
                 t65_tile[0],
                 camera_bar_tile[0],
-                cameras_bar_blocks[0],
-                points_bar_blocks[0],
+                cameras_bar_blocks[place2],
+                points_bar_blocks[place2],
             )
     cameras_bar = _combine(cameras_bar_blocks)
     points_bar = _combine(points_bar_blocks)
@@ -1551,9 +1556,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

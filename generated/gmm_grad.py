@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_945982bae6541e86"
+__name__ = "symgrad_module_4fa81ad687465579"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -352,7 +352,7 @@ def _log_posterior_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _log_posterior_2_blocks(
@@ -360,6 +360,7 @@ def _log_posterior_2_blocks(
     workers,
     blocks,
     tile,
+    sums,
     n,
     K,
     d,
@@ -383,6 +384,7 @@ def _log_posterior_2_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -400,7 +402,7 @@ def _log_posterior_2_blocks(
                         t9[worker],
                         logsumexp2_largest[worker],
                         logsumexp2_total[worker],
-                        log_posterior_total[block],
+                        log_posterior_total[place],
                     ),
                 )
 
@@ -730,7 +732,7 @@ def _log_posterior_grad_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
 )
 def _log_posterior_grad_2_blocks(
@@ -738,6 +740,7 @@ def _log_posterior_grad_2_blocks(
     workers,
     blocks,
     tile,
+    sums,
     n,
     K,
     d,
@@ -769,6 +772,7 @@ def _log_posterior_grad_2_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -787,14 +791,14 @@ def _log_posterior_grad_2_blocks(
                         logsumexp2_peak[worker],
                         logsumexp2_total[worker],
                         logsumexp2_rest[worker],
-                        log_posterior_total[block],
+                        log_posterior_total[place],
                         t9_bar[worker],
-                        log_normaliser_bar[block],
+                        log_normaliser_bar[place],
                         t4_bar[worker],
-                        t3_bar_total[block],
+                        t3_bar_total[place],
                         centred_bar[worker],
-                        mu_bar[block],
-                        lower_bar_total[block],
+                        mu_bar[place],
+                        lower_bar_total[place],
                     ),
                 )
 
@@ -950,7 +954,8 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     tile = _count_rows(d + 2 * K * d + K + 2)
     blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, 64)
     workers2 = min(blocks2, numba.get_num_threads())
-    log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
+    sums2 = _count_sums(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, blocks2)
+    log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
     centred_tile = np.empty((workers2, K, d, tile), np.float64)
     whitened_tile = np.empty((workers2, K, d, tile), np.float64)
@@ -963,6 +968,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             K,
             d,
@@ -982,6 +988,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _log_posterior_2.call(
                 rows,
                 K,
@@ -997,7 +1004,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 t9_tile[0],
                 logsumexp2_largest_tile[0],
                 logsumexp2_total_tile[0],
-                log_posterior_total_blocks[0],
+                log_posterior_total_blocks[place2],
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_posterior = np.empty((1,), np.float64)
@@ -1035,11 +1042,14 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
         n, d + 7 * K * d + 3 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
     workers2 = min(blocks2, numba.get_num_threads())
-    log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
-    log_normaliser_bar_blocks = np.zeros((blocks2, K), np.float64)
-    t3_bar_total_blocks = np.zeros((blocks2, K, d), np.float64)
-    mu_bar_blocks = np.zeros((blocks2, K, d), np.float64)
-    lower_bar_total_blocks = np.zeros((blocks2, K, d, d), np.float64)
+    sums2 = _count_sums(
+        n, d + 7 * K * d + 3 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
+    )
+    log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    log_normaliser_bar_blocks = np.zeros((blocks2 * sums2, K), np.float64)
+    t3_bar_total_blocks = np.zeros((blocks2 * sums2, K, d), np.float64)
+    mu_bar_blocks = np.zeros((blocks2 * sums2, K, d), np.float64)
+    lower_bar_total_blocks = np.zeros((blocks2 * sums2, K, d, d), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
     centred_tile = np.empty((workers2, K, d, tile), np.float64)
     whitened_tile = np.empty((workers2, K, d, tile), np.float64)
@@ -1055,6 +1065,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             K,
             d,
@@ -1082,6 +1093,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _log_posterior_grad_2.call(
                 rows,
                 K,
@@ -1098,14 +1110,14 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 logsumexp2_peak_tile[0],
                 logsumexp2_total_tile[0],
                 logsumexp2_rest_tile[0],
-                log_posterior_total_blocks[0],
+                log_posterior_total_blocks[place2],
                 t9_bar_tile[0],
-                log_normaliser_bar_blocks[0],
+                log_normaliser_bar_blocks[place2],
                 t4_bar_tile[0],
-                t3_bar_total_blocks[0],
+                t3_bar_total_blocks[place2],
                 whitened_tile[0],
-                mu_bar_blocks[0],
-                lower_bar_total_blocks[0],
+                mu_bar_blocks[place2],
+                lower_bar_total_blocks[place2],
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_normaliser_bar = _combine(log_normaliser_bar_blocks)
@@ -1340,9 +1352,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_fbd16f03ad2bb593"
+__name__ = "symgrad_module_d41b93a8d8fc9c46"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -201,10 +201,10 @@ def _loss_1(rows, d, w, X, b, z, y, loss):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
 )
-def _loss_1_blocks(address, workers, blocks, tile, n, d, w, X, b, z, y, loss):
+def _loss_1_blocks(address, workers, blocks, tile, sums, n, d, w, X, b, z, y, loss):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
         for block in range(begin, end):
@@ -212,6 +212,7 @@ def _loss_1_blocks(address, workers, blocks, tile, n, d, w, X, b, z, y, loss):
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -222,7 +223,7 @@ def _loss_1_blocks(address, workers, blocks, tile, n, d, w, X, b, z, y, loss):
                         b,
                         z[worker],
                         y[start : start + rows],
-                        loss[block],
+                        loss[place],
                     ),
                 )
 
@@ -286,11 +287,11 @@ def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_grad_1_blocks(
-    address, workers, blocks, tile, n, d, w, X, b, z, y, loss, z_bar, w_bar, b_bar
+    address, workers, blocks, tile, sums, n, d, w, X, b, z, y, loss, z_bar, w_bar, b_bar
 ):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
@@ -299,6 +300,7 @@ def _loss_grad_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -310,10 +312,10 @@ def _loss_grad_1_blocks(
                         b,
                         z[worker],
                         y[start : start + rows],
-                        loss[block],
+                        loss[place],
                         z_bar[worker],
-                        w_bar[block],
-                        b_bar[block],
+                        w_bar[place],
+                        b_bar[place],
                     ),
                 )
 
@@ -355,15 +357,17 @@ def _run_loss(d, n, w, b, X, y):
     tile = _count_rows(1)
     blocks2 = _count_blocks(n, d + 2, 1)
     workers2 = min(blocks2, numba.get_num_threads())
-    loss_blocks = np.zeros((blocks2, 1), np.float64)
+    sums2 = _count_sums(n, d + 2, 1, blocks2)
+    loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     z_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks.call(
-            _loss_1.address(), workers2, blocks2, tile, n, d, w, X, b, z_tile, y, loss_blocks
+            _loss_1.address(), workers2, blocks2, tile, sums2, n, d, w, X, b, z_tile, y, loss_blocks
         )
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _loss_1.call(
                 rows,
                 d,
@@ -372,7 +376,7 @@ def _run_loss(d, n, w, b, X, y):
                 b,
                 z_tile[0],
                 y[start : start + rows],
-                loss_blocks[0],
+                loss_blocks[place2],
             )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
@@ -382,9 +386,10 @@ def _run_loss_grad(d, n, w, b, X, y):
     tile = _count_rows(2)
     blocks2 = _count_blocks(n, 2 * d + 4, 1 + d + 1)
     workers2 = min(blocks2, numba.get_num_threads())
-    loss_blocks = np.zeros((blocks2, 1), np.float64)
-    w_bar_blocks = np.zeros((blocks2, d), np.float64)
-    b_bar_blocks = np.zeros((blocks2, 1), np.float64)
+    sums2 = _count_sums(n, 2 * d + 4, 1 + d + 1, blocks2)
+    loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    w_bar_blocks = np.zeros((blocks2 * sums2, d), np.float64)
+    b_bar_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     z_tile = np.empty((workers2, tile), np.float64)
     z_bar_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
@@ -393,6 +398,7 @@ def _run_loss_grad(d, n, w, b, X, y):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             d,
             w,
@@ -408,6 +414,7 @@ def _run_loss_grad(d, n, w, b, X, y):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _loss_grad_1.call(
                 rows,
                 d,
@@ -417,10 +424,10 @@ def _run_loss_grad(d, n, w, b, X, y):
                 b,
                 z_tile[0],
                 y[start : start + rows],
-                loss_blocks[0],
+                loss_blocks[place2],
                 z_bar_tile[0],
-                w_bar_blocks[0],
-                b_bar_blocks[0],
+                w_bar_blocks[place2],
+                b_bar_blocks[place2],
             )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     w_bar = _combine(w_bar_blocks)
@@ -598,9 +605,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

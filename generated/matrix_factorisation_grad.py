@@ -43,7 +43,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_b1465c5790808056"
+__name__ = "symgrad_module_7de6c6b8d393ac44"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -211,11 +211,11 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_1_blocks(
-    address, workers, blocks, tile, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total
+    address, workers, blocks, tile, sums, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total
 ):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
@@ -224,6 +224,7 @@ def _loss_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -235,9 +236,9 @@ def _loss_1_blocks(
                         Y[start : start + rows],
                         b,
                         t3[worker],
-                        t9_total[block],
+                        t9_total[place],
                         observed[start : start + rows],
-                        loss_total[block],
+                        loss_total[place],
                     ),
                 )
 
@@ -519,7 +520,7 @@ def _loss_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_grad_1_blocks(
@@ -527,6 +528,7 @@ def _loss_grad_1_blocks(
     workers,
     blocks,
     tile,
+    sums,
     n,
     r,
     p,
@@ -554,6 +556,7 @@ def _loss_grad_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -569,13 +572,13 @@ def _loss_grad_1_blocks(
                         V,
                         b,
                         t3[worker],
-                        t9_total[block],
-                        loss_total[block],
+                        t9_total[place],
+                        loss_total[place],
                         matmul1_bar[worker],
                         penalty,
                         U_bar[start : start + rows],
-                        V_bar_total[block],
-                        b_bar[block],
+                        V_bar_total[place],
+                        b_bar[place],
                     ),
                 )
 
@@ -663,8 +666,9 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     tile = _count_rows(p)
     blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
     workers2 = min(blocks2, numba.get_num_threads())
-    t9_total_blocks = np.zeros((blocks2, 1), np.float64)
-    loss_total_blocks = np.zeros((blocks2, 1), np.float64)
+    sums2 = _count_sums(n, p * r + 2 * p + r, 1 + 1, blocks2)
+    t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     t3_tile = np.empty((workers2, tile, p), np.float64)
     if blocks2 > 1:
         _loss_1_blocks.call(
@@ -672,6 +676,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             r,
             p,
@@ -687,6 +692,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _loss_1.call(
                 rows,
                 r,
@@ -696,9 +702,9 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
                 Y[start : start + rows],
                 b,
                 t3_tile[0],
-                t9_total_blocks[0],
+                t9_total_blocks[place2],
                 observed[start : start + rows],
-                loss_total_blocks[0],
+                loss_total_blocks[place2],
             )
     t9_total = _combine(t9_total_blocks)
     loss_total = _combine(loss_total_blocks) * (0.5)
@@ -713,10 +719,11 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     U_bar = np.empty((n, r), np.float64)
-    t9_total_blocks = np.zeros((blocks2, 1), np.float64)
-    loss_total_blocks = np.zeros((blocks2, 1), np.float64)
-    V_bar_total_blocks = np.zeros((blocks2, p, r), np.float64)
-    b_bar_blocks = np.zeros((blocks2, p), np.float64)
+    sums2 = _count_sums(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, blocks2)
+    t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    V_bar_total_blocks = np.zeros((blocks2 * sums2, p, r), np.float64)
+    b_bar_blocks = np.zeros((blocks2 * sums2, p), np.float64)
     U_packed_tile = np.empty((workers2, r, tile), np.float64)
     Y_packed_tile = np.empty((workers2, p, tile), np.float64)
     observed_packed_tile = np.empty((workers2, p, tile), np.bool_)
@@ -727,6 +734,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             r,
             p,
@@ -750,6 +758,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _loss_grad_1.call(
                 rows,
                 r,
@@ -763,13 +772,13 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
                 V,
                 b,
                 t3_tile[0],
-                t9_total_blocks[0],
-                loss_total_blocks[0],
+                t9_total_blocks[place2],
+                loss_total_blocks[place2],
                 Y_packed_tile[0],
                 penalty,
                 U_bar[start : start + rows],
-                V_bar_total_blocks[0],
-                b_bar_blocks[0],
+                V_bar_total_blocks[place2],
+                b_bar_blocks[place2],
             )
     t9_total = _combine(t9_total_blocks)
     loss_total = _combine(loss_total_blocks) * (0.5)
@@ -963,9 +972,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_afdb7d7322963a51"
+__name__ = "symgrad_module_1534fb50a1b7fbec"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -364,7 +364,7 @@ def _loss_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_1_blocks(
@@ -372,6 +372,7 @@ def _loss_1_blocks(
     workers,
     blocks,
     tile,
+    sums,
     n,
     d,
     h,
@@ -397,6 +398,7 @@ def _loss_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -416,7 +418,7 @@ def _loss_1_blocks(
                         logsumexp1_largest[worker],
                         logsumexp1_total[worker],
                         index1[start : start + rows],
-                        loss[block],
+                        loss[place],
                     ),
                 )
 
@@ -825,7 +827,7 @@ def _loss_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_grad_1_blocks(
@@ -833,6 +835,7 @@ def _loss_grad_1_blocks(
     workers,
     blocks,
     tile,
+    sums,
     n,
     d,
     h,
@@ -866,6 +869,7 @@ def _loss_grad_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -887,14 +891,14 @@ def _loss_grad_1_blocks(
                         logsumexp1_total[worker],
                         logsumexp1_rest[worker],
                         index1[start : start + rows],
-                        loss[block],
+                        loss[place],
                         scores_bar[worker],
                         hidden_bar[worker],
                         t1_bar[worker],
-                        W1_bar[block],
-                        b1_bar[block],
-                        W2_bar[block],
-                        b2_bar[block],
+                        W1_bar[place],
+                        b1_bar[place],
+                        W2_bar[place],
+                        b2_bar[place],
                     ),
                 )
 
@@ -955,7 +959,8 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     tile = _count_rows(d + 2 * h + c + 2)
     blocks2 = _count_blocks(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, 64)
     workers2 = min(blocks2, numba.get_num_threads())
-    loss_blocks = np.zeros((blocks2, 1), np.float64)
+    sums2 = _count_sums(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, blocks2)
+    loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
     t1_tile = np.empty((workers2, h, tile), np.float64)
     hidden_tile = np.empty((workers2, h, tile), np.float64)
@@ -968,6 +973,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             d,
             h,
@@ -989,6 +995,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _loss_1.call(
                 rows,
                 d,
@@ -1006,7 +1013,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
                 logsumexp1_largest_tile[0],
                 logsumexp1_total_tile[0],
                 index1[start : start + rows],
-                loss_blocks[0],
+                loss_blocks[place2],
             )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
@@ -1019,11 +1026,17 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
         n, d + h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c, 64
     )
     workers2 = min(blocks2, numba.get_num_threads())
-    loss_blocks = np.zeros((blocks2, 1), np.float64)
-    W1_bar_blocks = np.zeros((blocks2, d, h), np.float64)
-    b1_bar_blocks = np.zeros((blocks2, h), np.float64)
-    W2_bar_blocks = np.zeros((blocks2, h, c), np.float64)
-    b2_bar_blocks = np.zeros((blocks2, c), np.float64)
+    sums2 = _count_sums(
+        n,
+        d + h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3,
+        1 + d * h + h + h * c + c,
+        blocks2,
+    )
+    loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    W1_bar_blocks = np.zeros((blocks2 * sums2, d, h), np.float64)
+    b1_bar_blocks = np.zeros((blocks2 * sums2, h), np.float64)
+    W2_bar_blocks = np.zeros((blocks2 * sums2, h, c), np.float64)
+    b2_bar_blocks = np.zeros((blocks2 * sums2, c), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
     t1_tile = np.empty((workers2, h, tile), np.float64)
     hidden_tile = np.empty((workers2, h, tile), np.float64)
@@ -1039,6 +1052,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             d,
             h,
@@ -1068,6 +1082,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _loss_grad_1.call(
                 rows,
                 d,
@@ -1087,14 +1102,14 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label):
                 logsumexp1_total_tile[0],
                 logsumexp1_rest_tile[0],
                 index1[start : start + rows],
-                loss_blocks[0],
+                loss_blocks[place2],
                 scores_bar_tile[0],
                 t1_tile[0],
                 t1_bar_tile[0],
-                W1_bar_blocks[0],
-                b1_bar_blocks[0],
-                W2_bar_blocks[0],
-                b2_bar_blocks[0],
+                W1_bar_blocks[place2],
+                b1_bar_blocks[place2],
+                W2_bar_blocks[place2],
+                b2_bar_blocks[place2],
             )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     W1_bar = _combine(W1_bar_blocks)
@@ -1302,9 +1317,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

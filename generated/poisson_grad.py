@@ -49,7 +49,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_3c03b74a03c04d0f"
+__name__ = "symgrad_module_c02e447809d50313"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -286,10 +286,12 @@ def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
     parallel=True,
 )
-def _loss_1_blocks(address, workers, blocks, tile, n, p, beta, X, offset, eta, loss_exp, y, loss):
+def _loss_1_blocks(
+    address, workers, blocks, tile, sums, n, p, beta, X, offset, eta, loss_exp, y, loss
+):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
         for block in range(begin, end):
@@ -297,6 +299,7 @@ def _loss_1_blocks(address, workers, blocks, tile, n, p, beta, X, offset, eta, l
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -308,7 +311,7 @@ def _loss_1_blocks(address, workers, blocks, tile, n, p, beta, X, offset, eta, l
                         eta[worker],
                         loss_exp[worker],
                         y[start : start + rows],
-                        loss[block],
+                        loss[place],
                     ),
                 )
 
@@ -370,11 +373,26 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, bet
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_grad_1_blocks(
-    address, workers, blocks, tile, n, p, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar
+    address,
+    workers,
+    blocks,
+    tile,
+    sums,
+    n,
+    p,
+    beta,
+    X,
+    offset,
+    eta,
+    t1,
+    y,
+    loss,
+    matmul1_bar,
+    beta_bar,
 ):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
@@ -383,6 +401,7 @@ def _loss_grad_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -395,9 +414,9 @@ def _loss_grad_1_blocks(
                         eta[worker],
                         t1[worker],
                         y[start : start + rows],
-                        loss[block],
+                        loss[place],
                         matmul1_bar[worker],
-                        beta_bar[block],
+                        beta_bar[place],
                     ),
                 )
 
@@ -501,11 +520,11 @@ def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
 )
 def _loss_hessian_1_blocks(
-    address, workers, blocks, tile, n, p, beta, X, offset, eta, t1, hessian_pair, hessian
+    address, workers, blocks, tile, sums, n, p, beta, X, offset, eta, t1, hessian_pair, hessian
 ):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
@@ -514,6 +533,7 @@ def _loss_hessian_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -525,7 +545,7 @@ def _loss_hessian_1_blocks(
                         eta[worker],
                         t1[worker],
                         hessian_pair[worker],
-                        hessian[block],
+                        hessian[place],
                     ),
                 )
 
@@ -577,7 +597,8 @@ def _run_loss(p, n, beta, X, offset, y):
     tile = _count_rows(2)
     blocks2 = _count_blocks(n, p + 3, 1)
     workers2 = min(blocks2, numba.get_num_threads())
-    loss_blocks = np.zeros((blocks2, 1), np.float64)
+    sums2 = _count_sums(n, p + 3, 1, blocks2)
+    loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     eta_tile = np.empty((workers2, tile), np.float64)
     loss_exp_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
@@ -586,6 +607,7 @@ def _run_loss(p, n, beta, X, offset, y):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             p,
             beta,
@@ -599,6 +621,7 @@ def _run_loss(p, n, beta, X, offset, y):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _loss_1.call(
                 rows,
                 p,
@@ -608,7 +631,7 @@ def _run_loss(p, n, beta, X, offset, y):
                 eta_tile[0],
                 loss_exp_tile[0],
                 y[start : start + rows],
-                loss_blocks[0],
+                loss_blocks[place2],
             )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
@@ -618,8 +641,9 @@ def _run_loss_grad(p, n, beta, X, offset, y):
     tile = _count_rows(3)
     blocks2 = _count_blocks(n, 2 * p + 4, 1 + p)
     workers2 = min(blocks2, numba.get_num_threads())
-    loss_blocks = np.zeros((blocks2, 1), np.float64)
-    beta_bar_blocks = np.zeros((blocks2, p), np.float64)
+    sums2 = _count_sums(n, 2 * p + 4, 1 + p, blocks2)
+    loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    beta_bar_blocks = np.zeros((blocks2 * sums2, p), np.float64)
     eta_tile = np.empty((workers2, tile), np.float64)
     t1_tile = np.empty((workers2, tile), np.float64)
     matmul1_bar_tile = np.empty((workers2, tile), np.float64)
@@ -629,6 +653,7 @@ def _run_loss_grad(p, n, beta, X, offset, y):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             p,
             beta,
@@ -644,6 +669,7 @@ def _run_loss_grad(p, n, beta, X, offset, y):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _loss_grad_1.call(
                 rows,
                 p,
@@ -654,9 +680,9 @@ def _run_loss_grad(p, n, beta, X, offset, y):
                 eta_tile[0],
                 t1_tile[0],
                 y[start : start + rows],
-                loss_blocks[0],
+                loss_blocks[place2],
                 matmul1_bar_tile[0],
-                beta_bar_blocks[0],
+                beta_bar_blocks[place2],
             )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     beta_bar = _combine(beta_bar_blocks)
@@ -737,7 +763,8 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
     tile = _count_rows(p + 2)
     blocks2 = _count_blocks(n, 2 * p + p * p + 2, p * p)
     workers2 = min(blocks2, numba.get_num_threads())
-    hessian_blocks = np.zeros((blocks2, p, p), np.float64)
+    sums2 = _count_sums(n, 2 * p + p * p + 2, p * p, blocks2)
+    hessian_blocks = np.zeros((blocks2 * sums2, p, p), np.float64)
     eta_tile = np.empty((workers2, tile), np.float64)
     t1_tile = np.empty((workers2, tile), np.float64)
     hessian_pair_tile = np.empty((workers2, tile, p), np.float64)
@@ -747,6 +774,7 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             p,
             beta,
@@ -760,6 +788,7 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
+            place2 = start * sums2 // n
             _loss_hessian_1.call(
                 rows,
                 p,
@@ -769,7 +798,7 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
                 eta_tile[0],
                 t1_tile[0],
                 hessian_pair_tile[0],
-                hessian_blocks[0],
+                hessian_blocks[place2],
             )
     hessian = _combine(hessian_blocks) * (np.divide(1.0, n))
     return Dense(hessian, 1)
@@ -985,9 +1014,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from symgrad.codegen.linear_algebra import matrix_line
 from symgrad.codegen.outlining import outline
 from symgrad.codegen.scratch import share_scratch
 from symgrad.codegen.spelling import NUMPY, Spelling
+from symgrad.program.definitions import DType
 from symgrad.schedule.frozen import FrozenDefinition, FrozenProgram, Operation
 from symgrad.schedule.loops import Parameter
 from symgrad.schedule.plan import (
@@ -175,7 +176,7 @@ class _HostPrinter:
         if not sample.isidentifier():
             sample = self.allocate("samples")
             self.body.append(f"{sample} = {_clamped(step.sample)}")
-        self._define_blocks(printed, sample)
+        self._define_blocks(printed, sample, bool(step.accumulators))
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
         workers = self.allocate("workers")
         counted = [sample, step.work, self._block_size(step)]
@@ -188,14 +189,17 @@ class _HostPrinter:
         ]
         for buffer in step.outputs:
             self.body.append(_allocation(buffer.name, buffer.shape, buffer))
+        sums = self._count_sums(step, sample, blocks)
         for accumulator in step.accumulators:
             buffer = accumulator.buffer
-            shape = (blocks, *(buffer.shape or ("1",)))
+            shape = (f"{blocks} * {sums}" if sums else blocks, *(buffer.shape or ("1",)))
             filled = {"sum": "zeros({}", "min": "full({}, np.inf"}.get(
                 accumulator.reduction, "full({}, -np.inf"
             )
             call = "np." + filled.format(shape_text(shape))
-            self.body.append(f"{parts[buffer.name]} = {call}, np.{_numpy_type(buffer)})")
+            self.body.append(
+                f"{parts[buffer.name]} = {call}, np.{_type_name(accumulator.partial)})"
+            )
         for buffer in step.scratch:
             if shared.get(buffer.name) == buffer.name:
                 extents = [workers, *buffer.shape]
@@ -205,14 +209,18 @@ class _HostPrinter:
         names = {name: {**parts, **tiles}.get(array, array) for name, array in arrays.items()}
         arguments = [names[p.view.name] for p in printed.parameters]
         address = f"{printed.name}.address()"
-        passed = [address, workers, blocks, tile, *_sizes_passed(sample, printed), *arguments]
+        sizes = _sizes_passed(sample, printed)
+        passed = [address, workers, blocks, tile, *([sums] if sums else []), *sizes, *arguments]
+        place = self.allocate("place") if sums else "0"
+        whole = ", ".join(_tile_arguments(printed, names, "0", place))
         self.body += [
             f"if {blocks} > 1:",
             f"    {printed.name}_blocks.call({', '.join(passed)})",
             "else:",
             f"    for start in range(0, {sample}, {tile}):",
             f"        rows = min({tile}, {sample} - start)",
-            f"        {printed.name}.call({', '.join(_tile_arguments(printed, names, '0', '0'))})",
+            *([f"        {place} = start * {sums} // {sample}"] if sums else []),
+            f"        {printed.name}.call({whole})",
         ]
         for accumulator in step.accumulators:
             name = accumulator.buffer.name
@@ -220,24 +228,33 @@ class _HostPrinter:
             if accumulator.reduction == "peak":
                 self.body.append(f"{name}[~np.isfinite({name})] = 0.0")
 
-    def _define_blocks(self, printed: PrintedKernel, sample: str) -> None:
+    def _count_sums(self, step: RunTiled, sample: str, blocks: str) -> str:
+        """The variable that holds how many partial sums a block has; empty without sums."""
+        if not step.accumulators:
+            return ""
+        sums = self.allocate("sums")
+        counted = [sample, step.work, self._block_size(step), blocks]
+        self.body.append(f"{sums} = _count_sums({', '.join(counted)})")
+        return sums
+
+    def _define_blocks(self, printed: PrintedKernel, sample: str, has_sums: bool) -> None:
         """The thin parallel wrapper: a worker takes whole blocks, a block its tiles in order.
 
         Workers are as many as threads, and each has scratch of its own; partial sums belong to
         blocks, so that the result does not depend on who computed them.
         """
         sizes = _sizes_passed(sample, printed)
-        types = ["int64"] * (4 + len(sizes))
+        leading = ["address", "workers", "blocks", "tile", *(["sums"] if has_sums else [])]
+        types = ["int64"] * (len(leading) + len(sizes))
         for parameter in printed.parameters:
             types.append(_blocked_type(parameter))
         names = [p.view.name for p in printed.parameters]
         own = {p.view.name: p.view.name for p in printed.parameters}
-        call = _tile_arguments(printed, own, "worker", "block")
+        call = _tile_arguments(printed, own, "worker", "place")
         call = call if len(call) > 1 else [*call, ""]
         lines = [
             f'@_kernel("void({", ".join(types)})", parallel=True)',
-            f"def {printed.name}_blocks("
-            f"{', '.join(['address', 'workers', 'blocks', 'tile', *sizes, *names])}):",
+            f"def {printed.name}_blocks({', '.join([*leading, *sizes, *names])}):",
             "    for worker in prange(workers):",
             "        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers",
             "        for block in range(begin, end):",
@@ -245,6 +262,11 @@ class _HostPrinter:
             f"            last = (block + 1) * {sample} // blocks",
             "            for start in range(first, last, tile):",
             "                rows = min(tile, last - start)",
+            *(
+                ["                place = block * sums + (start - first) * sums // (last - first)"]
+                if has_sums
+                else []
+            ),
             f"                _call_kernel(address, ({', '.join(call)}))",
         ]
         self.kernels.append("\n".join(lines))
@@ -268,7 +290,9 @@ class _HostPrinter:
             self.body.extend(lines)
             text = f"{text} * ({factor})"
             if accumulator.buffer.dtype == "float32":
-                text = f"({text}).astype(np.float32)"
+                text = f"({text})"
+        if accumulator.buffer.dtype == "float32":
+            text = f"{text}.astype(np.float32)"
         return f"{accumulator.buffer.name} = {text}"
 
 
@@ -317,7 +341,11 @@ def _allocation(name: str, shape: Sequence[str], buffer: Buffer) -> str:
 
 
 def _numpy_type(buffer: Buffer) -> str:
-    return "bool_" if buffer.dtype == "bool" else buffer.dtype
+    return _type_name(buffer.dtype)
+
+
+def _type_name(dtype: DType) -> str:
+    return "bool_" if dtype == "bool" else dtype
 
 
 def _blocked_type(parameter: Parameter) -> str:

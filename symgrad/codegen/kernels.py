@@ -66,6 +66,8 @@ RESERVED = frozenset(
         "end",
         "first",
         "last",
+        "sums",
+        "place",
         "address",
     ]
 )

@@ -6,6 +6,7 @@ local) and *axpy* (an output axis innermost, the reduction outside it, added int
 
 from __future__ import annotations
 
+from symgrad.program.definitions import DType
 from symgrad.schedule.folds import accumulator_type, fold_nest
 from symgrad.schedule.frozen import (
     Affine,
@@ -31,7 +32,7 @@ from symgrad.schedule.terms import (
     vector_axis,
 )
 
-__all__ = ["NestBuilder", "build_nests", "is_pointwise", "reuses_elements"]
+__all__ = ["NestBuilder", "build_nests", "is_pointwise", "partial_type", "reuses_elements"]
 
 
 LONGEST_JAMMED = 8  # operations of a body that is still worth copying four or sixteen times
@@ -48,6 +49,17 @@ def reuses_elements(term: FrozenTerm) -> bool:
     short = len(term.operations) <= LONGEST_JAMMED
     plain = all(op.name in ARITHMETIC for op in term.operations)
     return bool(term.axes) and term.reduction == "sum" and len(loads) > 1 and short and plain
+
+
+def partial_type(definition: FrozenDefinition) -> DType:
+    """The type in which the samples' sum is accumulated: double precision, where that is no slower.
+
+    Contractions in single precision are twice as fast, so they keep it for short runs of rows.
+    """
+    sums = all(term.reduction == "sum" for term in definition.terms)
+    contracts = any(reuses_elements(term) for term in definition.terms)
+    wide = sums and definition.dtype == "float32" and not (contracts and definition.axes)
+    return "float64" if wide else definition.dtype
 
 
 def _leaves_unchanged(term: FrozenTerm, index: str) -> bool:

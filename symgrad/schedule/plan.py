@@ -36,10 +36,10 @@ class ScheduleOptions:
     at least `least_tile` and at most `most_tile`, and 8 more than a multiple of 16: arrays whose
     rows lie a power of two apart share few lines of the cache. Rows are divided into at most
     `most_blocks` blocks, each worth at least `work_per_block` operations, their partial sums within
-    `block_elements` in all and combined in order. A block adds up at most `rows_per_sum` rows in one
-    partial sum, `rows_per_single_sum` if that is in single precision, so that rounding errors do not
-    grow with the length of the data. Tiles and blocks depend on sizes alone, never on the thread
-    count; scratch is as many tiles as there are threads.
+    `block_elements` in all and combined in order. A block adds up about `rows_per_sum` rows in
+    one partial sum, so that rounding errors do not grow with the length of the data. Tiles and
+    blocks depend on sizes alone, never on the thread count; scratch is as many tiles as there are
+    threads.
     """
 
     tile_elements: int = 65_536
@@ -48,8 +48,7 @@ class ScheduleOptions:
     most_blocks: int = 16
     work_per_block: int = 200_000
     block_elements: int = 2_000_000
-    rows_per_sum: int = 8192
-    rows_per_single_sum: int = 1024
+    rows_per_sum: int = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from symgrad.schedule.fusion import MOST_FUNCTIONS, Group, cut, fuse, group_nest
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.layout import choose_layout
 from symgrad.schedule.loops import Kernel, Parameter, View
+from symgrad.schedule.nests import partial_type
 from symgrad.schedule.norms import split_norms
 from symgrad.schedule.phases import Phases, Placed, choose_sample, place, sample_axis, split_mixed
 from symgrad.schedule.plan import (
@@ -76,6 +77,7 @@ class Scheduler:
         self.by_value = {a.name for a in program.arguments if not a.shape}
         self.ranges = _index_ranges(self.program)
         self.steps: list[Step] = []
+        self.partial_types: dict[str, DType] = {}
         self.kernel_count = 0
 
     def run(self) -> Schedule:
@@ -336,17 +338,6 @@ class Scheduler:
 
 def _runs_before(placed: Placed, phase: int) -> bool:
     return placed.kind == "whole" and placed.phase == phase
-
-
-def partial_type(definition: FrozenDefinition) -> DType:
-    """The type in which the samples' sum is accumulated: double precision, where that is no slower.
-
-    Contractions in single precision are twice as fast, so they keep it for short runs of rows.
-    """
-    sums = all(term.reduction == "sum" for term in definition.terms)
-    contracts = any(reuses_elements(term) for term in definition.terms)
-    wide = sums and definition.dtype == "float32" and not (contracts and definition.axes)
-    return "float64" if wide else definition.dtype
 
 
 def formulas(group: Group) -> str:
