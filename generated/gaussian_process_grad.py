@@ -124,7 +124,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_ac57c3da7ae1bcbd"
+__name__ = "symgrad_module_c671e62ad9dd89e3"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -386,10 +386,10 @@ def _loss_3(rows, alpha, y, loss_total):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1])",
     parallel=True,
 )
-def _loss_3_blocks(address, workers, blocks, tile, n, alpha, y, loss_total):
+def _loss_3_blocks(address, workers, blocks, tile, sums, n, alpha, y, loss_total):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
         for block in range(begin, end):
@@ -397,9 +397,10 @@ def _loss_3_blocks(address, workers, blocks, tile, n, alpha, y, loss_total):
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
-                    (rows, alpha[start : start + rows], y[start : start + rows], loss_total[block]),
+                    (rows, alpha[start : start + rows], y[start : start + rows], loss_total[place]),
                 )
 
 
@@ -617,7 +618,7 @@ def _loss_grad_3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_grad_3_blocks(
@@ -625,6 +626,7 @@ def _loss_grad_3_blocks(
     workers,
     blocks,
     tile,
+    sums,
     n,
     alpha_rows,
     alpha,
@@ -645,6 +647,7 @@ def _loss_grad_3_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -654,14 +657,14 @@ def _loss_grad_3_blocks(
                         alpha_rows[start : start + rows],
                         alpha,
                         y[start : start + rows],
-                        loss_total[block],
+                        loss_total[place],
                         K_inverse[start : start + rows],
                         t12_bar[worker],
-                        t10_bar[block],
+                        t10_bar[place],
                         kernel[start : start + rows],
                         t5[start : start + rows],
-                        t7_bar[block],
-                        log_variance_bar[block],
+                        t7_bar[place],
+                        log_variance_bar[place],
                     ),
                 )
 
@@ -1321,7 +1324,7 @@ def _loss_hessian_3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_hessian_3_blocks(
@@ -1329,6 +1332,7 @@ def _loss_hessian_3_blocks(
     workers,
     blocks,
     tile,
+    sums,
     n,
     alpha_rows,
     alpha,
@@ -1360,6 +1364,7 @@ def _loss_hessian_3_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -1383,11 +1388,11 @@ def _loss_hessian_3_blocks(
                         alpha_dot3_by_log_noise_rows[start : start + rows],
                         alpha_dot3_by_log_noise,
                         K_bar_by_log_noise2[worker],
-                        t10_bar_by_log_noise[block],
-                        t7_bar_by_log_noise[block],
-                        t6_bar_by_log_length_total[block],
-                        log_variance_bar_by_log_noise[block],
-                        log_noise_bar_by_log_noise_total[block],
+                        t10_bar_by_log_noise[place],
+                        t7_bar_by_log_noise[place],
+                        t6_bar_by_log_length_total[place],
+                        log_variance_bar_by_log_noise[place],
+                        log_noise_bar_by_log_noise_total[place],
                     ),
                 )
 
@@ -1610,7 +1615,7 @@ def _loss_hessian_5(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_hessian_5_blocks(
@@ -1618,6 +1623,7 @@ def _loss_hessian_5_blocks(
     workers,
     blocks,
     tile,
+    sums,
     n,
     K_inverse,
     K_inverse_right_by_log_variance,
@@ -1644,6 +1650,7 @@ def _loss_hessian_5_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -1664,9 +1671,9 @@ def _loss_hessian_5_blocks(
                         alpha_dot2_by_log_length,
                         t9_bar_by_log_length[worker],
                         kernel[start : start + rows],
-                        t7_bar_by_log_length[block],
-                        log_variance_bar_by_log_length[block],
-                        hessian_log_variance_log_variance[block],
+                        t7_bar_by_log_length[place],
+                        log_variance_bar_by_log_length[place],
+                        hessian_log_variance_log_variance[place],
                     ),
                 )
 
@@ -1789,16 +1796,21 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     tile2 = _count_rows(0)
     blocks3 = _count_blocks(n, 1, 1)
     workers3 = min(blocks3, numba.get_num_threads())
-    loss_total_blocks = np.zeros((blocks3, 1), np.float64)
+    sums2 = _count_sums(n, 1, 1, blocks3)
+    loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     if blocks3 > 1:
         _loss_3_blocks.call(
-            _loss_3.address(), workers3, blocks3, tile2, n, alpha, y, loss_total_blocks
+            _loss_3.address(), workers3, blocks3, tile2, sums2, n, alpha, y, loss_total_blocks
         )
     else:
         for start in range(0, n, tile2):
             rows = min(tile2, n - start)
+            place2 = start * sums2 // n
             _loss_3.call(
-                rows, alpha[start : start + rows], y[start : start + rows], loss_total_blocks[0]
+                rows,
+                alpha[start : start + rows],
+                y[start : start + rows],
+                loss_total_blocks[place2],
             )
     loss_total = _combine(loss_total_blocks) * (0.5)
     loss = np.empty((1,), np.float64)
@@ -1856,10 +1868,11 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y):
     tile2 = _count_rows(n)
     blocks3 = _count_blocks(n, 3 * n + 2, 1 + 1 + 1 + 1, 64)
     workers3 = min(blocks3, numba.get_num_threads())
-    loss_total_blocks = np.zeros((blocks3, 1), np.float64)
-    t10_bar_blocks = np.zeros((blocks3, 1), np.float64)
-    t7_bar_blocks = np.zeros((blocks3, 1), np.float64)
-    log_variance_bar_blocks = np.zeros((blocks3, 1), np.float64)
+    sums2 = _count_sums(n, 3 * n + 2, 1 + 1 + 1 + 1, blocks3)
+    loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
+    t10_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
+    t7_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
+    log_variance_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t12_bar_tile = np.empty((workers3, tile2, n), np.float64)
     if blocks3 > 1:
         _loss_grad_3_blocks.call(
@@ -1867,6 +1880,7 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y):
             workers3,
             blocks3,
             tile2,
+            sums2,
             n,
             alpha,
             alpha,
@@ -1883,6 +1897,7 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y):
     else:
         for start in range(0, n, tile2):
             rows = min(tile2, n - start)
+            place2 = start * sums2 // n
             _loss_grad_3.call(
                 start,
                 rows,
@@ -1890,14 +1905,14 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y):
                 alpha[start : start + rows],
                 alpha,
                 y[start : start + rows],
-                loss_total_blocks[0],
+                loss_total_blocks[place2],
                 K_inverse[start : start + rows],
                 t12_bar_tile[0],
-                t10_bar_blocks[0],
+                t10_bar_blocks[place2],
                 kernel[start : start + rows],
                 t5[start : start + rows],
-                t7_bar_blocks[0],
-                log_variance_bar_blocks[0],
+                t7_bar_blocks[place2],
+                log_variance_bar_blocks[place2],
             )
     loss_total = _combine(loss_total_blocks) * (0.5)
     t10_bar = _combine(t10_bar_blocks)
@@ -2055,11 +2070,12 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     y_bar_right_by_log_variance = np.empty((n,), np.float64)
     y_bar_right2_by_log_length = np.empty((n,), np.float64)
     K_bar = np.empty((n, n), np.float64)
-    t10_bar_by_log_noise_blocks = np.zeros((blocks3, 1), np.float64)
-    t7_bar_by_log_noise_blocks = np.zeros((blocks3, 1), np.float64)
-    t6_bar_by_log_length_total_blocks = np.zeros((blocks3, 1), np.float64)
-    log_variance_bar_by_log_noise_blocks = np.zeros((blocks3, 1), np.float64)
-    log_noise_bar_by_log_noise_total_blocks = np.zeros((blocks3, 1), np.float64)
+    sums2 = _count_sums(n, 9 * n + 3 * n * n + 2, 1 + 1 + 1 + 1 + 1, blocks3)
+    t10_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
+    t7_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
+    t6_bar_by_log_length_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
+    log_variance_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
+    log_noise_bar_by_log_noise_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     K_bar_by_log_noise2_tile = np.empty((workers3, tile2, n), np.float64)
     if blocks3 > 1:
         _loss_hessian_3_blocks.call(
@@ -2067,6 +2083,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
             workers3,
             blocks3,
             tile2,
+            sums2,
             n,
             alpha,
             alpha,
@@ -2094,6 +2111,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     else:
         for start in range(0, n, tile2):
             rows = min(tile2, n - start)
+            place2 = start * sums2 // n
             _loss_hessian_3.call(
                 start,
                 rows,
@@ -2115,11 +2133,11 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
                 alpha_dot3_by_log_noise[start : start + rows],
                 alpha_dot3_by_log_noise,
                 K_bar_by_log_noise2_tile[0],
-                t10_bar_by_log_noise_blocks[0],
-                t7_bar_by_log_noise_blocks[0],
-                t6_bar_by_log_length_total_blocks[0],
-                log_variance_bar_by_log_noise_blocks[0],
-                log_noise_bar_by_log_noise_total_blocks[0],
+                t10_bar_by_log_noise_blocks[place2],
+                t7_bar_by_log_noise_blocks[place2],
+                t6_bar_by_log_length_total_blocks[place2],
+                log_variance_bar_by_log_noise_blocks[place2],
+                log_noise_bar_by_log_noise_total_blocks[place2],
             )
     t10_bar_by_log_noise = _combine(t10_bar_by_log_noise_blocks)
     t7_bar_by_log_noise = _combine(t7_bar_by_log_noise_blocks)
@@ -2167,9 +2185,10 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     tile3 = _count_rows(2 * n)
     blocks4 = _count_blocks(n, 2 * n * n + 5 * n, 1 + 1 + 1, 64)
     workers4 = min(blocks4, numba.get_num_threads())
-    t7_bar_by_log_length_blocks = np.zeros((blocks4, 1), np.float64)
-    log_variance_bar_by_log_length_blocks = np.zeros((blocks4, 1), np.float64)
-    hessian_log_variance_log_variance_blocks = np.zeros((blocks4, 1), np.float64)
+    sums3 = _count_sums(n, 2 * n * n + 5 * n, 1 + 1 + 1, blocks4)
+    t7_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
+    log_variance_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
+    hessian_log_variance_log_variance_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
     t9_bar_by_log_variance_tile = np.empty((workers4, tile3, n), np.float64)
     t9_bar_by_log_length_tile = np.empty((workers4, tile3, n), np.float64)
     if blocks4 > 1:
@@ -2178,6 +2197,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
             workers4,
             blocks4,
             tile3,
+            sums3,
             n,
             K_inverse,
             K_inverse_right_by_log_variance,
@@ -2200,6 +2220,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     else:
         for start in range(0, n, tile3):
             rows = min(tile3, n - start)
+            place3 = start * sums3 // n
             _loss_hessian_5.call(
                 start,
                 rows,
@@ -2218,9 +2239,9 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
                 alpha_dot2_by_log_length,
                 t9_bar_by_log_length_tile[0],
                 kernel[start : start + rows],
-                t7_bar_by_log_length_blocks[0],
-                log_variance_bar_by_log_length_blocks[0],
-                hessian_log_variance_log_variance_blocks[0],
+                t7_bar_by_log_length_blocks[place3],
+                log_variance_bar_by_log_length_blocks[place3],
+                hessian_log_variance_log_variance_blocks[place3],
             )
     t7_bar_by_log_length = _combine(t7_bar_by_log_length_blocks)
     log_variance_bar_by_log_length = _combine(log_variance_bar_by_log_length_blocks)
@@ -2551,9 +2572,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------
