@@ -19,7 +19,11 @@ _DONE_BY = {
     "inline": "t = f, z = g(t) → z = g(f)",
     "eliminate_deltas": "Σ_j [j = i]·f(j) → f(i)",
     "hoist": "Σ c·f → c·Σ f",
+    "exchange": "Σ_j Σ_l a·b → Σ_l b·Σ_j a",
     "factor": "a·x + a·y → a·(x + y)",
+    "centre": "Σ c·(x − mean x) → 0",
+    "share": "p = exp(u), g = exp(u) − y → g = p − y",
+    "share_sums": "s = Σ f, z = Σ c·f → z = c·s",
 }
 
 

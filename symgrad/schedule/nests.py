@@ -185,6 +185,8 @@ class NestBuilder(GuardedLoops):
         if term.axes and not term.guards and not self.definition.axes:
             return self._scalar_sum(term)
         block = Block(operations, (Store(self.target, value, add=True),))
+        if not (self.definition.axes or term.axes):
+            return self.loops((), term.guards, (block,))
         vector = vector_axis(self.definition, term, self.tile_index)
         outputs = _batch_first(self.definition.axes, [term])
         axes = [a for a in outputs if a.index != vector]

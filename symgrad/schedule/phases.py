@@ -8,6 +8,7 @@ finished first: that read starts a new phase, as does the use of a total.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -62,24 +63,27 @@ class Phases:
 def choose_sample(program: FrozenProgram) -> str | None:
     """The extent that most loops of the program share; among equals, the first argument's.
 
-    An extent that no parameter has is preferred: it counts the data, and is the long one.
+    An extent that no parameter has is preferred: it counts the data, and is the long one. Where
+    there is none, the definitions with the most loops decide, in which the time is spent.
     """
-    votes: dict[str, int] = {}
-    for array in program.arguments:
-        for extent in array.shape:
-            votes.setdefault(extent, 0)
-    for statement in program.statements:
-        if isinstance(statement, FrozenDefinition):
-            axes = [*statement.axes, *(axis for term in statement.terms for axis in term.axes)]
-            for extent in dict.fromkeys(axis.extent for axis in axes):
-                votes[extent] = votes.get(extent, 0) + 1
-    symbolic = {extent: count for extent, count in votes.items() if not extent.isdigit()}
-    if not symbolic or not max(symbolic.values()):
-        return None
+    loops = [_extents(s) for s in program.statements if isinstance(s, FrozenDefinition)]
+    order = dict.fromkeys(extent for array in program.arguments for extent in array.shape)
+    order |= dict.fromkeys(extent for extents in loops for extent in extents)
+    symbolic = [extent for extent in order if not extent.isdigit()]
+    votes = Counter(extent for extents in loops for extent in extents)
     parameters = {e for a in program.arguments if a.name in program.wrt for e in a.shape}
-    data = {e: count for e, count in symbolic.items() if e not in parameters and count > 1}
-    candidates = data or symbolic
-    return max(candidates, key=lambda extent: candidates[extent])
+    data = [e for e in symbolic if e not in parameters and votes[e] > 1]
+    if not data:
+        most = max(map(len, loops), default=0)
+        votes = Counter(e for extents in loops if len(extents) == most for e in extents)
+    candidates = [extent for extent in data or symbolic if votes[extent]]
+    return max(candidates, key=lambda extent: votes[extent], default=None)
+
+
+def _extents(definition: FrozenDefinition) -> tuple[str, ...]:
+    """The distinct extents of a definition's loops."""
+    summed = (axis for term in definition.terms for axis in term.axes)
+    return tuple(dict.fromkeys(axis.extent for axis in (*definition.axes, *summed)))
 
 
 def sample_axis(shape: tuple[str, ...], sample: str | None) -> int | None:

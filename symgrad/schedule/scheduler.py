@@ -26,6 +26,7 @@ from symgrad.schedule.layout import choose_layout
 from symgrad.schedule.loops import Kernel, Parameter, View
 from symgrad.schedule.nests import partial_type
 from symgrad.schedule.norms import split_norms
+from symgrad.schedule.outer import fuse_outer_loops
 from symgrad.schedule.phases import Phases, Placed, choose_sample, place, sample_axis, split_mixed
 from symgrad.schedule.plan import (
     Accumulator,
@@ -169,14 +170,17 @@ class Scheduler:
         context = NestContext(self.sample, False, self.ranges)
         stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
         kept = frozenset((*stored, *scratch))
+        parameters = tuple(self._tiled_parameters(members, scratch, kept))
         nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
+        fusion = fuse_outer_loops(nests, scratch, self.shapes)
+        self.shapes.update(fusion.shapes)
         definitions = [definition for definition, _ in members]
         kernel = Kernel(
             self._kernel_name(),
             True,
             self.program.sizes,
-            tuple(self._tiled_parameters(members, scratch, kept)),
-            nests,
+            tuple(self._smaller(p) if p.view.array in fusion.shapes else p for p in parameters),
+            fusion.nests,
         )
         self.steps.append(
             RunTiled(
@@ -274,6 +278,11 @@ class Scheduler:
                     yield self._parameter(name, "rows", 0, alias)
                 if name in whole:
                     yield self._parameter(name, "full", None)
+
+    def _smaller(self, parameter: Parameter) -> Parameter:
+        """The parameter of scratch that lost an axis."""
+        name = parameter.view.array
+        return self._parameter(name, "scratch", sample_axis(self.shapes[name], self.sample))
 
     def _row_name(self, name: str) -> str:
         """A name for the rows of an array that is also read as a whole."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import sympy
@@ -15,12 +14,10 @@ from symgrad.program import (
     Statement,
     Term,
     accesses,
-    dependencies,
     index_symbol,
     is_floating,
-    term_accesses,
 )
-from symgrad.simplify.rewriting import merge_terms, with_definitions
+from symgrad.simplify.rewriting import count_reads, merge_terms, with_definitions
 
 __all__ = ["absorb_sums"]
 
@@ -31,7 +28,7 @@ def absorb_sums(program: Program) -> Program:
     c must be free of arrays, so that a contraction stays one. Where z reads t on a part of its
     domain only, the sum is taken on that part only.
     """
-    uses = _count_uses(program)
+    uses = count_reads(program)
     known: dict[str, Definition] = {}
     absorbed: set[str] = set()
     kept: list[Statement] = []
@@ -45,17 +42,6 @@ def absorb_sums(program: Program) -> Program:
     if not absorbed:
         return program
     return with_definitions(program, (s for s in kept if s.name not in absorbed))
-
-
-def _count_uses(program: Program) -> Counter[str]:
-    uses: Counter[str] = Counter()
-    for statement in program.definitions:
-        if isinstance(statement, Definition):
-            for term in statement.terms:
-                uses.update(a.name for a in term_accesses(term))
-        else:
-            uses.update(name for name in dependencies(statement) for _ in range(2))
-    return uses
 
 
 def _is_sum(definition: Definition) -> bool:

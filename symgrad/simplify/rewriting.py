@@ -25,6 +25,7 @@ from symgrad.program import (
 )
 
 __all__ = [
+    "count_reads",
     "has_pole",
     "map_accesses",
     "map_term",
@@ -42,6 +43,18 @@ __all__ = [
 def with_definitions(program: Program, definitions: Iterable[Statement]) -> Program:
     """The program with other definitions."""
     return replace(program, definitions=tuple(definitions))
+
+
+def count_reads(program: Program) -> Counter[str]:
+    """How many terms' accesses read each array; other statements count as two."""
+    reads: Counter[str] = Counter()
+    for statement in program.definitions:
+        if isinstance(statement, Definition):
+            for term in statement.terms:
+                reads.update(a.name for a in term_accesses(term))
+        else:
+            reads.update(name for name in dependencies(statement) for _ in range(2))
+    return reads
 
 
 def substitute_indices(body: sympy.Expr, definition: Definition, access: Access) -> sympy.Expr:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from symgrad.errors import SymgradError
 from symgrad.program import Program, verify
 from symgrad.simplify.absorbing import absorb_sums
+from symgrad.simplify.centring import drop_deviations
 from symgrad.simplify.cleaning import drop_zeros, merge_equal, remove_dead
+from symgrad.simplify.exchanging import exchange_sums
 from symgrad.simplify.indices import name_indices
 from symgrad.simplify.inlining import inline_definitions
 from symgrad.simplify.matrices import read_matrices
@@ -17,7 +19,7 @@ from symgrad.simplify.narrowing import narrow_reads
 from symgrad.simplify.operations import count_operations
 from symgrad.simplify.pairing import pair_factors
 from symgrad.simplify.selections import merge_selections
-from symgrad.simplify.sharing import share_values
+from symgrad.simplify.sharing import share_sums, share_values
 from symgrad.simplify.stabilising import stabilise
 from symgrad.simplify.sums import eliminate_deltas, factor_bodies, hoist_factors
 from symgrad.simplify.symmetry import use_symmetry
@@ -41,13 +43,19 @@ _REPEATED: tuple[tuple[str, Pass], ...] = (
     ("inline", inline_definitions),
     ("eliminate_deltas", eliminate_deltas),
     ("hoist", hoist_factors),
+    ("exchange", exchange_sums),
     ("factor", factor_bodies),
+    ("centre", drop_deviations),
     ("selections", merge_selections),
 )
 _MOST_ROUNDS = 30
 
-# Once at the end, and only if asked for.
-_LAST: tuple[tuple[str, Pass], ...] = (("pair", pair_factors), ("share", share_values))
+# Once at the end; the first only if asked for.
+_LAST: tuple[tuple[str, Pass], ...] = (
+    ("pair", pair_factors),
+    ("share", share_values),
+    ("share_sums", share_sums),
+)
 
 PASS_NAMES: tuple[str, ...] = ("stabilise", *(name for name, _ in (*_REPEATED, *_LAST)))
 
@@ -99,7 +107,7 @@ def simplify(
         raise SymgradError(
             f"there is no pass '{unknown[0]}'; the passes are {', '.join(PASS_NAMES)}"
         )
-    skipped = {*without, *(() if inline else ("absorb", "inline", "hoist", "factor"))}
+    skipped = {*without, *(() if inline else ("absorb", "inline", "hoist", "exchange", "factor"))}
     records = {name: _Record() for name in PASS_NAMES}
     if "stabilise" not in skipped:
         start = time.perf_counter()
@@ -109,29 +117,48 @@ def simplify(
         records["stabilise"].note(int(program != old), before, program, start, notes)
         if watch is not None and program != old:
             watch("stabilise", old, program)
-    for _ in range(_MOST_ROUNDS):
+    skipped |= (set() if pair else {"pair"}) | (set() if inline else {"share", "share_sums"})
+    program = _repeat(program, skipped, records, watch)
+    while True:
         first = program
-        for name, run in _REPEATED:
-            if name in skipped:
-                continue
-            start = time.perf_counter()
-            before, old = count_operations(program), program
-            program = run(program)
-            records[name].note(int(program != old), before, program, start, ())
-            if watch is not None and program != old:
-                watch(name, old, program)
+        for name, run in _LAST:
+            if name not in skipped:
+                program = _run(name, run, program, records, watch)
         if program == first:
             break
-    program = name_indices(program)
-    for name, run in _LAST if pair else ():
-        if name not in skipped:
-            start = time.perf_counter()
-            before, old = count_operations(program), program
-            program = name_indices(merge_equal(run(program)))
-            records[name].note(int(program != old), before, program, start, ())
+        program = name_indices(merge_equal(factor_bodies(program)))
+        if pair:
+            break  # what was paired would be inlined again
+        program = _repeat(program, skipped, records, watch)
     program = verify(program)
     reports = tuple(record.report(name) for name, record in records.items() if record.changes)
     return Simplified(program, reports)
+
+
+def _repeat(
+    program: Program, skipped: Collection[str], records: dict[str, _Record], watch: Watch | None
+) -> Program:
+    """The program after as many rounds as change it, with canonical index letters."""
+    for _ in range(_MOST_ROUNDS):
+        first = program
+        for name, run in _REPEATED:
+            if name not in skipped:
+                program = _run(name, run, program, records, watch)
+        if program == first:
+            break
+    return name_indices(program)
+
+
+def _run(
+    name: str, run: Pass, program: Program, records: dict[str, _Record], watch: Watch | None
+) -> Program:
+    start = time.perf_counter()
+    before, old = count_operations(program), program
+    program = run(program)
+    records[name].note(int(program != old), before, program, start, ())
+    if watch is not None and program != old:
+        watch(name, old, program)
+    return program
 
 
 class _Record:

@@ -116,6 +116,8 @@ def factor_bodies(program: Program) -> Program:
 
 
 def _factor(body: sympy.Expr) -> sympy.Expr:
+    if body.is_Mul and any(x.is_Add for x in body.args):
+        return sympy.Mul(*(_factor(x) if x.is_Add else x for x in body.args))
     if not body.is_Add:
         return body
     factors = [sympy.Mul.make_args(part) for part in body.args]
@@ -128,6 +130,8 @@ def _factor(body: sympy.Expr) -> sympy.Expr:
         for factor in shared:
             remaining.remove(factor)
         rest.append(sympy.Mul(*remaining))
+    if any(part.is_Add for part in rest):
+        return body  # (a − b)·x + c·x: a − b must be rounded before c is added
     return sympy.Mul(*shared, sympy.Add(*rest))
 
 
