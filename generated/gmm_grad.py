@@ -21,10 +21,10 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
     logsumexp1_bar = -Σ_i log_normaliser_bar[i]                                 i < K
     t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]                                j < n, i < K, k < d
     t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]         i < K, k < d, j < n
-    centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_{l > k} lower[i,l,k]·t4_bar[j,i,l]    j < n, i < K, k < d, l < d
     alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]    i < K
-    mu_bar[i,k] = -Σ_j centred_bar[j,i,k]                                       i < K, k < d, j < n
-    q_bar[i,k] = m + log_normaliser_bar[i] + t3[i,k]·t3_bar[i,k]                i < K, k < d
+    mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]                                         i < K, k < d, j < n
+    mu_bar[i,k] = -mu_bar_sum[i,k]·t3[i,k] - Σ_{l > k} mu_bar_sum[i,l]·lower[i,l,k]    i < K, k < d, l < d
+    q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]                i < K, k < d
     lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}    i < K, k < d, l < d, j < n
 """
 
@@ -49,39 +49,17 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_4fa81ad687465579"
+__name__ = "symgrad_module_f4c8a73cff9152be"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-class _Kernel:
-    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
-
-    def __init__(self, function, signature, options):
-        self.function, self.signature, self.options = function, signature, options
-        self.call = function if numba.config.DISABLE_JIT else self._first_call
-
-    def compiled(self):
-        """The compiled function; the function itself if Numba's compiler is off."""
-        if self.call == self._first_call:
-            self.call = njit(self.signature, **self.options)(self.function)
-        return self.call
-
-    def _first_call(self, *arguments):
-        return self.compiled()(*arguments)
-
-    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-    def address(self):
-        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
-        kernel = self.compiled()
-        if kernel is self.function:
-            return kernel
-        (compiled,) = kernel.overloads.values()
-        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-
-
-def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
-    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 if numba.config.DISABLE_JIT:
@@ -178,8 +156,9 @@ def _finite_or_zero(x):
 # --- kernels of log_posterior ------------------------------------------------------------------
 
 
-@_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])"
+@njit(
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])",
+    **_OPTIONS,
 )
 def _log_posterior_1(
     K,
@@ -245,8 +224,9 @@ def _log_posterior_1(
     sum5[0] = total4
 
 
-@_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+@njit(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])",
+    **_OPTIONS,
 )
 def _log_posterior_2(
     rows,
@@ -269,17 +249,19 @@ def _log_posterior_2(
     for j in range(d):
         for i in range(rows):
             X_packed[j, i] = X[i, j]
+    # logsumexp2_largest[j] = max_i (t9[j,i])
+    for j in range(rows):
+        logsumexp2_largest[j] = -np.inf
     # centred[j,i,k] = X[j,k] - mu[i,k]
-    for i in range(K):
-        for k in range(d):
-            for j in range(rows):
-                centred[i, k, j] = X_packed[k, j] - mu[i, k]
     # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
+    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
     for i in range(K):
         for k in range(d):
             for j in range(rows):
-                whitened[i, k, j] = t3[i, k] * centred[i, k, j]
-    for i in range(K):
+                centred[k, j] = X_packed[k, j] - mu[i, k]
+        for k in range(d):
+            for j in range(rows):
+                whitened[k, j] = t3[i, k] * centred[k, j]
         for k in range(0, d - d % 2, 2):
             for l in range(0, k - k % 4, 4):
                 lower_here = lower[i, k, l]
@@ -291,45 +273,38 @@ def _log_posterior_2(
                 lower_here6 = lower[i, k, l + 3]
                 lower_here7 = lower[i, k + 1, l + 3]
                 for j in range(rows):
-                    v = centred[i, l, j]
-                    v2 = centred[i, l + 1, j]
-                    v3 = centred[i, l + 2, j]
-                    v4 = centred[i, l + 3, j]
-                    whitened[i, k, j] += (
+                    v = centred[l, j]
+                    v2 = centred[l + 1, j]
+                    v3 = centred[l + 2, j]
+                    v4 = centred[l + 3, j]
+                    whitened[k, j] += (
                         v * lower_here + v2 * lower_here2 + v3 * lower_here4 + v4 * lower_here6
                     )
-                    whitened[i, k + 1, j] += (
+                    whitened[k + 1, j] += (
                         v * lower_here1 + v2 * lower_here3 + v3 * lower_here5 + v4 * lower_here7
                     )
             for l in range(k - k % 4, k):
                 lower_here = lower[i, k, l]
                 lower_here1 = lower[i, k + 1, l]
                 for j in range(rows):
-                    v5 = centred[i, l, j]
-                    whitened[i, k, j] += v5 * lower_here
-                    whitened[i, k + 1, j] += v5 * lower_here1
+                    v5 = centred[l, j]
+                    whitened[k, j] += v5 * lower_here
+                    whitened[k + 1, j] += v5 * lower_here1
             l = k
             lower_here = lower[i, k + 1, l]
             for j in range(rows):
-                whitened[i, k + 1, j] += centred[i, l, j] * lower_here
+                whitened[k + 1, j] += centred[l, j] * lower_here
         for k in range(d - d % 2, d):
             for l in range(k):
                 lower_here = lower[i, k, l]
                 for j in range(rows):
-                    whitened[i, k, j] += centred[i, l, j] * lower_here
-    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
-    for i in range(K):
+                    whitened[k, j] += centred[l, j] * lower_here
         for j in range(rows):
             t9[i, j] = t6[i]
-    for i in range(K):
         for k in range(d):
             for j in range(rows):
-                v6 = whitened[i, k, j]
+                v6 = whitened[k, j]
                 t9[i, j] += v6 * v6 * (-0.5)
-    # logsumexp2_largest[j] = max_i (t9[j,i])
-    for j in range(rows):
-        logsumexp2_largest[j] = -np.inf
-    for i in range(K):
         for j in range(rows):
             v7 = t9[i, j]
             logsumexp2_largest[j] = (
@@ -351,16 +326,19 @@ def _log_posterior_2(
     log_posterior_total[0] += log_posterior_total_sum
 
 
-@_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+_log_posterior_2_address = _address_of(_log_posterior_2)
+
+
+@njit(
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
+    **_OPTIONS,
 )
 def _log_posterior_2_blocks(
     address,
     workers,
     blocks,
     tile,
-    sums,
     n,
     K,
     d,
@@ -384,7 +362,6 @@ def _log_posterior_2_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -402,19 +379,20 @@ def _log_posterior_2_blocks(
                         t9[worker],
                         logsumexp2_largest[worker],
                         logsumexp2_total[worker],
-                        log_posterior_total[place],
+                        log_posterior_total[block],
                     ),
                 )
 
 
-@_kernel("void(float64[::1], float64, float64[::1], float64[::1], float64, float64[::1])")
-def _log_posterior_3(log_posterior_total, m, sum5, frobenius, gamma, log_posterior):
+@njit("void(float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])", **_OPTIONS)
+def _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior):
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
-    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - frobenius[0] * gamma * gamma / 2.0
+    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - gamma * gamma * frobenius[0] / 2.0
 
 
-@_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])"
+@njit(
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])",
+    **_OPTIONS,
 )
 def _log_posterior_grad_1(
     K,
@@ -484,8 +462,9 @@ def _log_posterior_grad_1(
     sum5[0] = total4
 
 
-@_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1])"
+@njit(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])",
+    **_OPTIONS,
 )
 def _log_posterior_grad_2(
     rows,
@@ -508,25 +487,26 @@ def _log_posterior_grad_2(
     log_normaliser_bar,
     t4_bar,
     t3_bar_total,
-    centred_bar,
-    mu_bar,
+    mu_bar_sum,
     lower_bar_total,
 ):
     # X_packed[j,i] = X[i,j]
     for j in range(d):
         for i in range(rows):
             X_packed[j, i] = X[i, j]
+    # for logsumexp2[j] = logsumexp_i (t9[j,i]): the largest element
+    for j in range(rows):
+        logsumexp2_peak[j] = -np.inf
     # centred[j,i,k] = X[j,k] - mu[i,k]
-    for i in range(K):
-        for k in range(d):
-            for j in range(rows):
-                centred[i, k, j] = X_packed[k, j] - mu[i, k]
     # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
+    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
     for i in range(K):
         for k in range(d):
             for j in range(rows):
-                whitened[i, k, j] = t3[i, k] * centred[i, k, j]
-    for i in range(K):
+                centred[k, j] = X_packed[k, j] - mu[i, k]
+        for k in range(d):
+            for j in range(rows):
+                whitened[i, k, j] = t3[i, k] * centred[k, j]
         for k in range(0, d - d % 2, 2):
             for l in range(0, k - k % 4, 4):
                 lower_here = lower[i, k, l]
@@ -538,10 +518,10 @@ def _log_posterior_grad_2(
                 lower_here6 = lower[i, k, l + 3]
                 lower_here7 = lower[i, k + 1, l + 3]
                 for j in range(rows):
-                    v = centred[i, l, j]
-                    v2 = centred[i, l + 1, j]
-                    v3 = centred[i, l + 2, j]
-                    v4 = centred[i, l + 3, j]
+                    v = centred[l, j]
+                    v2 = centred[l + 1, j]
+                    v3 = centred[l + 2, j]
+                    v4 = centred[l + 3, j]
                     whitened[i, k, j] += (
                         v * lower_here + v2 * lower_here2 + v3 * lower_here4 + v4 * lower_here6
                     )
@@ -552,31 +532,24 @@ def _log_posterior_grad_2(
                 lower_here = lower[i, k, l]
                 lower_here1 = lower[i, k + 1, l]
                 for j in range(rows):
-                    v5 = centred[i, l, j]
+                    v5 = centred[l, j]
                     whitened[i, k, j] += v5 * lower_here
                     whitened[i, k + 1, j] += v5 * lower_here1
             l = k
             lower_here = lower[i, k + 1, l]
             for j in range(rows):
-                whitened[i, k + 1, j] += centred[i, l, j] * lower_here
+                whitened[i, k + 1, j] += centred[l, j] * lower_here
         for k in range(d - d % 2, d):
             for l in range(k):
                 lower_here = lower[i, k, l]
                 for j in range(rows):
-                    whitened[i, k, j] += centred[i, l, j] * lower_here
-    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
-    for i in range(K):
+                    whitened[i, k, j] += centred[l, j] * lower_here
         for j in range(rows):
             t9[i, j] = t6[i]
-    for i in range(K):
         for k in range(d):
             for j in range(rows):
                 v6 = whitened[i, k, j]
                 t9[i, j] += v6 * v6 * (-0.5)
-    # for logsumexp2[j] = logsumexp_i (t9[j,i]): the largest element
-    for j in range(rows):
-        logsumexp2_peak[j] = -np.inf
-    for i in range(K):
         for j in range(rows):
             v7 = t9[i, j]
             logsumexp2_peak[j] = v7 if v7 > logsumexp2_peak[j] or v7 != v7 else logsumexp2_peak[j]
@@ -599,86 +572,35 @@ def _log_posterior_grad_2(
     log_posterior_total[0] += log_posterior_total_sum
     # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
+    # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
+    # mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]
+    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
+    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
+        for k in range(d):
+            for j in range(rows):
+                centred[k, j] = X_packed[k, j] - mu[i, k]
         log_normaliser_bar_sum = 0.0
         for j in range(rows):
             v9 = _exp(_subtract_both(t9[i, j], logsumexp2_peak[j], logsumexp2_rest[j]))
-            t9_bar[i, j] = v9
+            t9_bar[j] = v9
             log_normaliser_bar_sum += v9
         log_normaliser_bar[i] += log_normaliser_bar_sum
-    # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
-    for i in range(K):
         for k in range(d):
+            mu_bar_sum_sum = 0.0
             for j in range(rows):
-                t4_bar[i, k, j] = -(t9_bar[i, j] * whitened[i, k, j])
-    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
-    for i in range(K):
+                v10 = -(t9_bar[j] * whitened[i, k, j])
+                t4_bar[k, j] = v10
+                mu_bar_sum_sum += v10
+            mu_bar_sum[i, k] += mu_bar_sum_sum
         for k in range(d):
             total = 0.0
             for j in range(rows):
-                total += centred[i, k, j] * t4_bar[i, k, j]
+                total += centred[k, j] * t4_bar[k, j]
             t3_bar_total[i, k] += total
-    # centred_bar[j,i,k] = t3[i,k]·t4_bar[j,i,k] + Σ_{l > k} lower[i,l,k]·t4_bar[j,i,l]
-    for i in range(K):
-        for k in range(d):
-            for j in range(rows):
-                centred_bar[i, k, j] = t3[i, k] * t4_bar[i, k, j]
-    for i in range(K):
-        for k in range(0, d - d % 2, 2):
-            for l in range(k + 2, d - (d - (k + 2)) % 4, 4):
-                lower_here8 = lower[i, l, k]
-                lower_here12 = lower[i, l, k + 1]
-                lower_here22 = lower[i, l + 1, k]
-                lower_here32 = lower[i, l + 1, k + 1]
-                lower_here42 = lower[i, l + 2, k]
-                lower_here52 = lower[i, l + 2, k + 1]
-                lower_here62 = lower[i, l + 3, k]
-                lower_here72 = lower[i, l + 3, k + 1]
-                for j in range(rows):
-                    v10 = t4_bar[i, l, j]
-                    v11 = t4_bar[i, l + 1, j]
-                    v12 = t4_bar[i, l + 2, j]
-                    v13 = t4_bar[i, l + 3, j]
-                    centred_bar[i, k, j] += (
-                        lower_here8 * v10
-                        + lower_here22 * v11
-                        + lower_here42 * v12
-                        + lower_here62 * v13
-                    )
-                    centred_bar[i, k + 1, j] += (
-                        lower_here12 * v10
-                        + lower_here32 * v11
-                        + lower_here52 * v12
-                        + lower_here72 * v13
-                    )
-            for l in range(d - (d - (k + 2)) % 4, d):
-                lower_here8 = lower[i, l, k]
-                lower_here12 = lower[i, l, k + 1]
-                for j in range(rows):
-                    v14 = t4_bar[i, l, j]
-                    centred_bar[i, k, j] += lower_here8 * v14
-                    centred_bar[i, k + 1, j] += lower_here12 * v14
-            l = k + 1
-            lower_here8 = lower[i, l, k]
-            for j in range(rows):
-                centred_bar[i, k, j] += lower_here8 * t4_bar[i, l, j]
-        for k in range(d - d % 2, d):
-            for l in range(k + 1, d):
-                lower_here8 = lower[i, l, k]
-                for j in range(rows):
-                    centred_bar[i, k, j] += lower_here8 * t4_bar[i, l, j]
-    # mu_bar[i,k] = -Σ_j centred_bar[j,i,k]
-    for i in range(K):
-        for k in range(d):
-            mu_bar_sum = 0.0
-            for j in range(rows):
-                mu_bar_sum += centred_bar[i, k, j]
-            mu_bar[i, k] += mu_bar_sum
-    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
-    for i in range(K):
         for k in range(0, d - d % 2, 2):
             for l in range(0, k - k % 4, 4):
-                total2 = 0.0
+                total = 0.0
                 total_l1 = 0.0
                 total_l2 = 0.0
                 total_l3 = 0.0
@@ -687,21 +609,21 @@ def _log_posterior_grad_2(
                 total_k1_l2 = 0.0
                 total_k1_l3 = 0.0
                 for j in range(rows):
-                    v15 = centred[i, l, j]
-                    v16 = t4_bar[i, k, j]
-                    v17 = t4_bar[i, k + 1, j]
-                    v18 = centred[i, l + 1, j]
-                    v19 = centred[i, l + 2, j]
-                    v20 = centred[i, l + 3, j]
-                    total2 += v15 * v16
-                    total_k1 += v15 * v17
-                    total_l1 += v18 * v16
-                    total_k1_l1 += v18 * v17
-                    total_l2 += v19 * v16
-                    total_k1_l2 += v19 * v17
-                    total_l3 += v20 * v16
-                    total_k1_l3 += v20 * v17
-                lower_bar_total[i, k, l] += total2
+                    v11 = centred[l, j]
+                    v12 = t4_bar[k, j]
+                    v13 = t4_bar[k + 1, j]
+                    v14 = centred[l + 1, j]
+                    v15 = centred[l + 2, j]
+                    v16 = centred[l + 3, j]
+                    total += v11 * v12
+                    total_k1 += v11 * v13
+                    total_l1 += v14 * v12
+                    total_k1_l1 += v14 * v13
+                    total_l2 += v15 * v12
+                    total_k1_l2 += v15 * v13
+                    total_l3 += v16 * v12
+                    total_k1_l3 += v16 * v13
+                lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
                 lower_bar_total[i, k, l + 1] += total_l1
                 lower_bar_total[i, k + 1, l + 1] += total_k1_l1
@@ -710,37 +632,40 @@ def _log_posterior_grad_2(
                 lower_bar_total[i, k, l + 3] += total_l3
                 lower_bar_total[i, k + 1, l + 3] += total_k1_l3
             for l in range(k - k % 4, k):
-                total2 = 0.0
+                total = 0.0
                 total_k1 = 0.0
                 for j in range(rows):
-                    v21 = centred[i, l, j]
-                    total2 += v21 * t4_bar[i, k, j]
-                    total_k1 += v21 * t4_bar[i, k + 1, j]
-                lower_bar_total[i, k, l] += total2
+                    v17 = centred[l, j]
+                    total += v17 * t4_bar[k, j]
+                    total_k1 += v17 * t4_bar[k + 1, j]
+                lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
             l = k
-            total2 = 0.0
+            total = 0.0
             for j in range(rows):
-                total2 += centred[i, l, j] * t4_bar[i, k + 1, j]
-            lower_bar_total[i, k + 1, l] += total2
+                total += centred[l, j] * t4_bar[k + 1, j]
+            lower_bar_total[i, k + 1, l] += total
         for k in range(d - d % 2, d):
             for l in range(k):
-                total2 = 0.0
+                total = 0.0
                 for j in range(rows):
-                    total2 += centred[i, l, j] * t4_bar[i, k, j]
-                lower_bar_total[i, k, l] += total2
+                    total += centred[l, j] * t4_bar[k, j]
+                lower_bar_total[i, k, l] += total
 
 
-@_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
+_log_posterior_grad_2_address = _address_of(_log_posterior_grad_2)
+
+
+@njit(
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
+    **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
     address,
     workers,
     blocks,
     tile,
-    sums,
     n,
     K,
     d,
@@ -761,8 +686,7 @@ def _log_posterior_grad_2_blocks(
     log_normaliser_bar,
     t4_bar,
     t3_bar_total,
-    centred_bar,
-    mu_bar,
+    mu_bar_sum,
     lower_bar_total,
 ):
     for worker in prange(workers):
@@ -772,7 +696,6 @@ def _log_posterior_grad_2_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -791,20 +714,20 @@ def _log_posterior_grad_2_blocks(
                         logsumexp2_peak[worker],
                         logsumexp2_total[worker],
                         logsumexp2_rest[worker],
-                        log_posterior_total[place],
+                        log_posterior_total[block],
                         t9_bar[worker],
-                        log_normaliser_bar[place],
+                        log_normaliser_bar[block],
                         t4_bar[worker],
-                        t3_bar_total[place],
-                        centred_bar[worker],
-                        mu_bar[place],
-                        lower_bar_total[place],
+                        t3_bar_total[block],
+                        mu_bar_sum[block],
+                        lower_bar_total[block],
                     ),
                 )
 
 
-@_kernel(
-    "void(int64, int64, float64[::1], float64, float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])"
+@njit(
+    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    **_OPTIONS,
 )
 def _log_posterior_grad_3(
     K,
@@ -812,8 +735,8 @@ def _log_posterior_grad_3(
     log_posterior_total,
     m,
     sum5,
-    frobenius,
     gamma,
+    frobenius,
     log_posterior,
     log_normaliser_bar,
     logsumexp1_bar,
@@ -824,25 +747,28 @@ def _log_posterior_grad_3(
     logsumexp1_peak,
     logsumexp1_rest,
     alpha_bar,
+    mu_bar_sum,
+    lower,
+    mu_bar,
     q_bar,
     lower_bar_total,
-    lower,
     lower_bar,
 ):
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
-    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - frobenius[0] * gamma * gamma / 2.0
+    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - gamma * gamma * frobenius[0] / 2.0
     # logsumexp1_bar = -Σ_i log_normaliser_bar[i]
     total = 0.0
     for i in range(K):
         total += log_normaliser_bar[i]
     logsumexp1_bar[0] = -total
     # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
-    # q_bar[i,k] = m + log_normaliser_bar[i] + t3[i,k]·t3_bar[i,k]
+    # q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]
     for i in range(K):
         for k in range(d):
             v = t3[i, k]
-            v2 = t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v
-            q_bar[i, k] = m + log_normaliser_bar[i] + (0.0 if v2 == 0.0 else v * v2)
+            q_bar[i, k] = (
+                v * (t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v) + m + log_normaliser_bar[i]
+            )
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
     for i in range(K):
         alpha_bar[i] = (
@@ -850,6 +776,24 @@ def _log_posterior_grad_3(
             * _exp(_subtract_both(alpha[i], logsumexp1_peak[0], logsumexp1_rest[0]))
             + log_normaliser_bar[i]
         )
+    # mu_bar[i,k] = -mu_bar_sum[i,k]·t3[i,k] - Σ_{l > k} mu_bar_sum[i,l]·lower[i,l,k]
+    for i in range(K):
+        for k in range(d):
+            mu_bar[i, k] = -(mu_bar_sum[i, k] * t3[i, k])
+    for i in range(K):
+        for l in range(0, d - d % 2, 2):
+            mu_bar_sum_here = mu_bar_sum[i, l]
+            mu_bar_sum_here1 = mu_bar_sum[i, l + 1]
+            for k in range(l):
+                mu_bar[i, k] += -(mu_bar_sum_here * lower[i, l, k]) + -(
+                    mu_bar_sum_here1 * lower[i, l + 1, k]
+                )
+            k = l
+            mu_bar[i, k] += -(mu_bar_sum[i, l + 1] * lower[i, l + 1, k])
+        for l in range(d - d % 2, d):
+            mu_bar_sum_here = mu_bar_sum[i, l]
+            for k in range(l):
+                mu_bar[i, k] += -(mu_bar_sum_here * lower[i, l, k])
     # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
         for k in range(d):
@@ -862,17 +806,6 @@ def _log_posterior_grad_3(
 
 
 __name__ = _OWN_NAME
-
-_KERNELS: tuple[_Kernel, ...] = (
-    _log_posterior_1,
-    _log_posterior_2,
-    _log_posterior_2_blocks,
-    _log_posterior_3,
-    _log_posterior_grad_1,
-    _log_posterior_grad_2,
-    _log_posterior_grad_2_blocks,
-    _log_posterior_grad_3,
-)
 
 # --- log_posterior -----------------------------------------------------------------------------
 
@@ -937,7 +870,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     t6 = np.empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
-    _log_posterior_1.call(
+    _log_posterior_1(
         K,
         d,
         q,
@@ -951,24 +884,22 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         frobenius,
         sum5,
     )
-    tile = _count_rows(d + 2 * K * d + K + 2)
+    tile = _count_rows(3 * d + K + 2)
     blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, 64)
     workers2 = min(blocks2, numba.get_num_threads())
-    sums2 = _count_sums(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, blocks2)
-    log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
-    centred_tile = np.empty((workers2, K, d, tile), np.float64)
-    whitened_tile = np.empty((workers2, K, d, tile), np.float64)
+    centred_tile = np.empty((workers2, d, tile), np.float64)
+    whitened_tile = np.empty((workers2, d, tile), np.float64)
     t9_tile = np.empty((workers2, K, tile), np.float64)
     logsumexp2_largest_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _log_posterior_2_blocks.call(
-            _log_posterior_2.address(),
+        _log_posterior_2_blocks(
+            _log_posterior_2_address,
             workers2,
             blocks2,
             tile,
-            sums2,
             n,
             K,
             d,
@@ -988,8 +919,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _log_posterior_2.call(
+            _log_posterior_2(
                 rows,
                 K,
                 d,
@@ -1004,11 +934,11 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 t9_tile[0],
                 logsumexp2_largest_tile[0],
                 logsumexp2_total_tile[0],
-                log_posterior_total_blocks[place2],
+                log_posterior_total_blocks[0],
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_posterior = np.empty((1,), np.float64)
-    _log_posterior_3.call(log_posterior_total, m, sum5, frobenius, gamma, log_posterior)
+    _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior)
     return (log_posterior[0],)
 
 
@@ -1021,7 +951,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
     sum4_bar = np.empty((1,), np.float64)
-    _log_posterior_grad_1.call(
+    _log_posterior_grad_1(
         K,
         d,
         q,
@@ -1037,35 +967,31 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
         gamma,
         sum4_bar,
     )
-    tile = _count_rows(d + 4 * K * d + 2 * K + 3)
+    tile = _count_rows(3 * d + K * d + K + 4)
     blocks2 = _count_blocks(
-        n, d + 7 * K * d + 3 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
+        n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
     workers2 = min(blocks2, numba.get_num_threads())
-    sums2 = _count_sums(
-        n, d + 7 * K * d + 3 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
-    )
-    log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    log_normaliser_bar_blocks = np.zeros((blocks2 * sums2, K), np.float64)
-    t3_bar_total_blocks = np.zeros((blocks2 * sums2, K, d), np.float64)
-    mu_bar_blocks = np.zeros((blocks2 * sums2, K, d), np.float64)
-    lower_bar_total_blocks = np.zeros((blocks2 * sums2, K, d, d), np.float64)
+    log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
+    log_normaliser_bar_blocks = np.zeros((blocks2, K), np.float64)
+    t3_bar_total_blocks = np.zeros((blocks2, K, d), np.float64)
+    mu_bar_sum_blocks = np.zeros((blocks2, K, d), np.float64)
+    lower_bar_total_blocks = np.zeros((blocks2, K, d, d), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
-    centred_tile = np.empty((workers2, K, d, tile), np.float64)
+    centred_tile = np.empty((workers2, d, tile), np.float64)
     whitened_tile = np.empty((workers2, K, d, tile), np.float64)
     t9_tile = np.empty((workers2, K, tile), np.float64)
     logsumexp2_peak_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_rest_tile = np.empty((workers2, tile), np.float64)
-    t9_bar_tile = np.empty((workers2, K, tile), np.float64)
-    t4_bar_tile = np.empty((workers2, K, d, tile), np.float64)
+    t9_bar_tile = np.empty((workers2, tile), np.float64)
+    t4_bar_tile = np.empty((workers2, d, tile), np.float64)
     if blocks2 > 1:
-        _log_posterior_grad_2_blocks.call(
-            _log_posterior_grad_2.address(),
+        _log_posterior_grad_2_blocks(
+            _log_posterior_grad_2_address,
             workers2,
             blocks2,
             tile,
-            sums2,
             n,
             K,
             d,
@@ -1086,15 +1012,13 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
             log_normaliser_bar_blocks,
             t4_bar_tile,
             t3_bar_total_blocks,
-            whitened_tile,
-            mu_bar_blocks,
+            mu_bar_sum_blocks,
             lower_bar_total_blocks,
         )
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _log_posterior_grad_2.call(
+            _log_posterior_grad_2(
                 rows,
                 K,
                 d,
@@ -1110,33 +1034,33 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 logsumexp2_peak_tile[0],
                 logsumexp2_total_tile[0],
                 logsumexp2_rest_tile[0],
-                log_posterior_total_blocks[place2],
+                log_posterior_total_blocks[0],
                 t9_bar_tile[0],
-                log_normaliser_bar_blocks[place2],
+                log_normaliser_bar_blocks[0],
                 t4_bar_tile[0],
-                t3_bar_total_blocks[place2],
-                whitened_tile[0],
-                mu_bar_blocks[place2],
-                lower_bar_total_blocks[place2],
+                t3_bar_total_blocks[0],
+                mu_bar_sum_blocks[0],
+                lower_bar_total_blocks[0],
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_normaliser_bar = _combine(log_normaliser_bar_blocks)
     t3_bar_total = _combine(t3_bar_total_blocks)
-    mu_bar = _combine(mu_bar_blocks) * (-1.0)
+    mu_bar_sum = _combine(mu_bar_sum_blocks)
     lower_bar_total = _combine(lower_bar_total_blocks)
     log_posterior = np.empty((1,), np.float64)
     logsumexp1_bar = np.empty((1,), np.float64)
     alpha_bar = np.empty((K,), np.float64)
+    mu_bar = np.empty((K, d), np.float64)
     q_bar = np.empty((K, d), np.float64)
     lower_bar = np.empty((K, d, d), np.float64)
-    _log_posterior_grad_3.call(
+    _log_posterior_grad_3(
         K,
         d,
         log_posterior_total,
         m,
         sum5,
-        frobenius,
         gamma,
+        frobenius,
         log_posterior,
         log_normaliser_bar,
         logsumexp1_bar,
@@ -1147,9 +1071,11 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
         logsumexp1_peak,
         logsumexp1_rest,
         alpha_bar,
+        mu_bar_sum,
+        lower,
+        mu_bar,
         q_bar,
         lower_bar_total,
-        lower,
         lower_bar,
     )
     values = (log_posterior[0],)
@@ -1352,26 +1278,9 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
-def _count_sums(samples, work, block_elements, blocks):
-    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
-    if samples <= 1024:
-        return 1
-    elements = blocks * max(block_elements, 1)
-    affordable = min(2000000, samples * work // 20) // elements
-    return max(1, min(-(-samples // (blocks * 1024)), affordable))
-
-
 def _combine(partial):
-    """The sum of partial sums: in pairs, in the type of totals."""
-    if len(partial) == 1:
-        return partial[0]
-    if partial.dtype == np.float32:
-        partial = partial.astype(np.float64)
-    while len(partial) > 16:
-        half = (len(partial) + 1) // 2
-        following, partial = partial[half:], partial[:half]
-        partial[: len(following)] += following
-    return np.sum(partial, axis=0)
+    """The sum of the blocks' partial sums, in order."""
+    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -43,39 +43,17 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_7de6c6b8d393ac44"
+__name__ = "symgrad_module_a93b8f76e7b99b92"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-class _Kernel:
-    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
-
-    def __init__(self, function, signature, options):
-        self.function, self.signature, self.options = function, signature, options
-        self.call = function if numba.config.DISABLE_JIT else self._first_call
-
-    def compiled(self):
-        """The compiled function; the function itself if Numba's compiler is off."""
-        if self.call == self._first_call:
-            self.call = njit(self.signature, **self.options)(self.function)
-        return self.call
-
-    def _first_call(self, *arguments):
-        return self.compiled()(*arguments)
-
-    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-    def address(self):
-        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
-        kernel = self.compiled()
-        if kernel is self.function:
-            return kernel
-        (compiled,) = kernel.overloads.values()
-        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-
-
-def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
-    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+def _address_of(kernel):
+    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
+    if numba.config.DISABLE_JIT:
+        return kernel
+    (compiled,) = kernel.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 if numba.config.DISABLE_JIT:
@@ -104,8 +82,9 @@ else:
 # --- kernels of loss ---------------------------------------------------------------------------
 
 
-@_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])"
+@njit(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])",
+    **_OPTIONS,
 )
 def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
@@ -210,12 +189,16 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     loss_total[0] += total3
 
 
-@_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
+_loss_1_address = _address_of(_loss_1)
+
+
+@njit(
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
     parallel=True,
+    **_OPTIONS,
 )
 def _loss_1_blocks(
-    address, workers, blocks, tile, sums, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total
+    address, workers, blocks, tile, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total
 ):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
@@ -224,7 +207,6 @@ def _loss_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -236,15 +218,16 @@ def _loss_1_blocks(
                         Y[start : start + rows],
                         b,
                         t3[worker],
-                        t9_total[place],
+                        t9_total[block],
                         observed[start : start + rows],
-                        loss_total[place],
+                        loss_total[block],
                     ),
                 )
 
 
-@_kernel(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1])"
+@njit(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1])",
+    **_OPTIONS,
 )
 def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
     # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
@@ -258,8 +241,9 @@ def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
     loss[0] = loss_total[0] + penalty * t9[0] / 2.0
 
 
-@_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], boolean[:, ::1], boolean[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])"
+@njit(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], boolean[:, ::1], boolean[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])",
+    **_OPTIONS,
 )
 def _loss_grad_1(
     rows,
@@ -288,14 +272,13 @@ def _loss_grad_1(
             U_packed[j, i] = U[i, j]
     # Y_packed[j,i] = Y[i,j]
     # observed_packed[j,i] = observed[i,j]
+    # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
     for j in range(p):
         for i in range(rows):
-            Y_packed[j, i] = Y[i, j]
+            Y_packed[i] = Y[i, j]
             observed_packed[j, i] = observed[i, j]
-    # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
-    for k in range(p):
         for i in range(rows):
-            t3[k, i] = Y_packed[k, i] - b[k]
+            t3[j, i] = Y_packed[i] - b[j]
     for k in range(0, p - p % 4, 4):
         for j in range(0, r - r % 4, 4):
             V_here = V[k, j]
@@ -353,15 +336,13 @@ def _loss_grad_1(
             total += v6 * v6
     t9_total[0] += total
     # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    # matmul1_bar[i,k] = select(observed[i,k], -t3[i,k], 0)
+    # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
     total2 = 0.0
     for k in range(p):
         for i in range(rows):
             v7 = t3[k, i] if np.float64(observed_packed[k, i]) else 0.0
             total2 += v7 * v7
-    loss_total[0] += total2
-    # matmul1_bar[i,k] = select(observed[i,k], -t3[i,k], 0)
-    # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
-    for k in range(p):
         b_bar_sum = 0.0
         for i in range(rows):
             v8 = np.float64(observed_packed[k, i])
@@ -369,6 +350,7 @@ def _loss_grad_1(
             matmul1_bar[k, i] = -v9 if v8 else 0.0
             b_bar_sum += v9 if v8 else 0.0
         b_bar[k] += b_bar_sum
+    loss_total[0] += total2
     # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
     for i in range(rows):
         for j in range(r):
@@ -519,16 +501,19 @@ def _loss_grad_1(
             V_bar_total[k, j] += total3
 
 
-@_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+_loss_grad_1_address = _address_of(_loss_grad_1)
+
+
+@njit(
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
+    **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     address,
     workers,
     blocks,
     tile,
-    sums,
     n,
     r,
     p,
@@ -556,7 +541,6 @@ def _loss_grad_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -572,19 +556,20 @@ def _loss_grad_1_blocks(
                         V,
                         b,
                         t3[worker],
-                        t9_total[place],
-                        loss_total[place],
+                        t9_total[block],
+                        loss_total[block],
                         matmul1_bar[worker],
                         penalty,
                         U_bar[start : start + rows],
-                        V_bar_total[place],
-                        b_bar[place],
+                        V_bar_total[block],
+                        b_bar[block],
                     ),
                 )
 
 
-@_kernel(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1], float64[:, ::1], float64[:, ::1])"
+@njit(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1], float64[:, ::1], float64[:, ::1])",
+    **_OPTIONS,
 )
 def _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar):
     # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
@@ -603,15 +588,6 @@ def _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, 
 
 
 __name__ = _OWN_NAME
-
-_KERNELS: tuple[_Kernel, ...] = (
-    _loss_1,
-    _loss_1_blocks,
-    _loss_2,
-    _loss_grad_1,
-    _loss_grad_1_blocks,
-    _loss_grad_2,
-)
 
 # --- loss --------------------------------------------------------------------------------------
 
@@ -666,17 +642,15 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     tile = _count_rows(p)
     blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
     workers2 = min(blocks2, numba.get_num_threads())
-    sums2 = _count_sums(n, p * r + 2 * p + r, 1 + 1, blocks2)
-    t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    t9_total_blocks = np.zeros((blocks2, 1), np.float64)
+    loss_total_blocks = np.zeros((blocks2, 1), np.float64)
     t3_tile = np.empty((workers2, tile, p), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks.call(
-            _loss_1.address(),
+        _loss_1_blocks(
+            _loss_1_address,
             workers2,
             blocks2,
             tile,
-            sums2,
             n,
             r,
             p,
@@ -692,8 +666,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _loss_1.call(
+            _loss_1(
                 rows,
                 r,
                 p,
@@ -702,39 +675,38 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
                 Y[start : start + rows],
                 b,
                 t3_tile[0],
-                t9_total_blocks[place2],
+                t9_total_blocks[0],
                 observed[start : start + rows],
-                loss_total_blocks[place2],
+                loss_total_blocks[0],
             )
     t9_total = _combine(t9_total_blocks)
     loss_total = _combine(loss_total_blocks) * (0.5)
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
-    _loss_2.call(r, p, t9_total, V, t9, loss_total, penalty, loss)
+    _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss)
     return (loss[0],)
 
 
 def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
-    tile = _count_rows(r + 4 * p)
+    tile = _count_rows(r + 3 * p + 1)
     blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     U_bar = np.empty((n, r), np.float64)
-    sums2 = _count_sums(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, blocks2)
-    t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    V_bar_total_blocks = np.zeros((blocks2 * sums2, p, r), np.float64)
-    b_bar_blocks = np.zeros((blocks2 * sums2, p), np.float64)
+    t9_total_blocks = np.zeros((blocks2, 1), np.float64)
+    loss_total_blocks = np.zeros((blocks2, 1), np.float64)
+    V_bar_total_blocks = np.zeros((blocks2, p, r), np.float64)
+    b_bar_blocks = np.zeros((blocks2, p), np.float64)
     U_packed_tile = np.empty((workers2, r, tile), np.float64)
-    Y_packed_tile = np.empty((workers2, p, tile), np.float64)
+    Y_packed_tile = np.empty((workers2, tile), np.float64)
     observed_packed_tile = np.empty((workers2, p, tile), np.bool_)
     t3_tile = np.empty((workers2, p, tile), np.float64)
+    matmul1_bar_tile = np.empty((workers2, p, tile), np.float64)
     if blocks2 > 1:
-        _loss_grad_1_blocks.call(
-            _loss_grad_1.address(),
+        _loss_grad_1_blocks(
+            _loss_grad_1_address,
             workers2,
             blocks2,
             tile,
-            sums2,
             n,
             r,
             p,
@@ -749,7 +721,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
             t3_tile,
             t9_total_blocks,
             loss_total_blocks,
-            Y_packed_tile,
+            matmul1_bar_tile,
             penalty,
             U_bar,
             V_bar_total_blocks,
@@ -758,8 +730,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _loss_grad_1.call(
+            _loss_grad_1(
                 rows,
                 r,
                 p,
@@ -772,13 +743,13 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
                 V,
                 b,
                 t3_tile[0],
-                t9_total_blocks[place2],
-                loss_total_blocks[place2],
-                Y_packed_tile[0],
+                t9_total_blocks[0],
+                loss_total_blocks[0],
+                matmul1_bar_tile[0],
                 penalty,
                 U_bar[start : start + rows],
-                V_bar_total_blocks[place2],
-                b_bar_blocks[place2],
+                V_bar_total_blocks[0],
+                b_bar_blocks[0],
             )
     t9_total = _combine(t9_total_blocks)
     loss_total = _combine(loss_total_blocks) * (0.5)
@@ -787,7 +758,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
     V_bar = np.empty((p, r), np.float64)
-    _loss_grad_2.call(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar)
+    _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar)
     values = (loss[0],)
     return values, (
         U_bar,
@@ -972,26 +943,9 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
-def _count_sums(samples, work, block_elements, blocks):
-    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
-    if samples <= 1024:
-        return 1
-    elements = blocks * max(block_elements, 1)
-    affordable = min(2000000, samples * work // 20) // elements
-    return max(1, min(-(-samples // (blocks * 1024)), affordable))
-
-
 def _combine(partial):
-    """The sum of partial sums: in pairs, in the type of totals."""
-    if len(partial) == 1:
-        return partial[0]
-    if partial.dtype == np.float32:
-        partial = partial.astype(np.float64)
-    while len(partial) > 16:
-        half = (len(partial) + 1) // 2
-        following, partial = partial[half:], partial[:half]
-        partial[: len(following)] += following
-    return np.sum(partial, axis=0)
+    """The sum of the blocks' partial sums, in order."""
+    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

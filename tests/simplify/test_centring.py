@@ -9,7 +9,21 @@ import sympy
 from symgrad.program import Access, Argument, Axis, Definition, Program, Term, verify
 from symgrad.simplify.centring import drop_deviations
 from symgrad.simplify.sharing import share_sums
-from tests.simplify.vocabulary import COLUMN, MATRIX, ROW, X, d, define, i, j, n, program, total, w, x
+from tests.simplify.vocabulary import (
+    COLUMN,
+    MATRIX,
+    ROW,
+    X,
+    d,
+    define,
+    i,
+    j,
+    n,
+    program,
+    total,
+    w,
+    x,
+)
 from tests.support import assert_same_values, build, formulas
 
 
