@@ -47,7 +47,7 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]                             k < m, l < 3
     first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]                               k < m, l < 3
     theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))    k < m
-    theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, theta_bar[k]/(2·theta[k]))    k < m
+    theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, (theta_bar[k]/theta[k])/2)    k < m
     t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
     t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]    k < m, l < 3
     camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}    k < m, r < 9
@@ -79,17 +79,39 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_b728d12030f97023"
+__name__ = "symgrad_module_fb191f8d5e9e40c7"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -200,9 +222,8 @@ def _spherical_bessel_1(x):
 # --- kernels of residuals ----------------------------------------------------------------------
 
 
-@njit(
-    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_1(
     rows,
@@ -238,29 +259,61 @@ def _residuals_1(
         theta2[k] = total
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
     # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sinc(theta[k]))
+    far = 0
     for k in range(rows):
         v2 = theta2[k]
-        v3 = v2 < 1e-06
-        v4 = math.sqrt(1.0 if v3 else v2)
-        theta[k] = v4
-        first_[k] = 1.0 + v2 * v2 / 120.0 - v2 / 6.0 if v3 else _sinc(v4)
+        far += 70368744177664.0 < abs(math.sqrt(1.0 if v2 < 1e-06 else v2))
+    if far:
+        for k in range(rows):
+            v3 = theta2[k]
+            v4 = v3 < 1e-06
+            v5 = math.sqrt(1.0 if v4 else v3)
+            theta[k] = v5
+            first_[k] = (
+                1.0 + v3 * v3 / 120.0 - v3 / 6.0 if v4 else (math.sin(v5) / v5 if v5 else 1.0)
+            )
+    else:
+        for k in range(rows):
+            v6 = theta2[k]
+            v7 = v6 < 1e-06
+            v8 = math.sqrt(1.0 if v7 else v6)
+            theta[k] = v8
+            first_[k] = 1.0 + v6 * v6 / 120.0 - v6 / 6.0 if v7 else _sinc(v8)
     # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, sinc(theta[k]/2)^2/2)
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
+    far2 = 0
     for k in range(rows):
-        v5 = theta2[k]
-        v6 = _sinc(theta[k] / 2.0)
-        v7 = cameras[index1[k], 1]
-        v8 = points[index2[k], 2]
-        v9 = cameras[index1[k], 2]
-        v10 = points[index2[k], 1]
-        v11 = points[index2[k], 0]
-        v12 = cameras[index1[k], 0]
-        second[k] = 0.5 + v5 * v5 / 720.0 - v5 / 24.0 if v5 < 1e-06 else v6 * v6 / 2.0
-        t27[k] = v7 * v8 - v9 * v10
-        t34[k] = v9 * v11 - v12 * v8
-        t41[k] = v12 * v10 - v7 * v11
+        far2 += 70368744177664.0 < abs(theta[k] / 2.0)
+    if far2:
+        for k in range(rows):
+            v9 = theta2[k]
+            v10 = math.sin((theta[k] / 2.0)) / (theta[k] / 2.0) if (theta[k] / 2.0) else 1.0
+            v11 = cameras[index1[k], 1]
+            v12 = points[index2[k], 2]
+            v13 = cameras[index1[k], 2]
+            v14 = points[index2[k], 1]
+            v15 = points[index2[k], 0]
+            v16 = cameras[index1[k], 0]
+            second[k] = 0.5 + v9 * v9 / 720.0 - v9 / 24.0 if v9 < 1e-06 else v10 * v10 / 2.0
+            t27[k] = v11 * v12 - v13 * v14
+            t34[k] = v13 * v15 - v16 * v12
+            t41[k] = v16 * v14 - v11 * v15
+    else:
+        for k in range(rows):
+            v17 = theta2[k]
+            v18 = _sinc(theta[k] / 2.0)
+            v19 = cameras[index1[k], 1]
+            v20 = points[index2[k], 2]
+            v21 = cameras[index1[k], 2]
+            v22 = points[index2[k], 1]
+            v23 = points[index2[k], 0]
+            v24 = cameras[index1[k], 0]
+            second[k] = 0.5 + v17 * v17 / 720.0 - v17 / 24.0 if v17 < 1e-06 else v18 * v18 / 2.0
+            t27[k] = v19 * v20 - v21 * v22
+            t34[k] = v21 * v23 - v24 * v20
+            t41[k] = v24 * v22 - v19 * v23
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
     for k in range(rows):
         for l in range(3):
@@ -281,15 +334,15 @@ def _residuals_1(
     # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
     # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
     for k in range(rows):
-        v13 = cameras[index1[k], 1]
-        v14 = rx[k, 2]
-        v15 = cameras[index1[k], 2]
-        v16 = rx[k, 1]
-        v17 = rx[k, 0]
-        v18 = cameras[index1[k], 0]
-        t50[k] = v13 * v14 - v15 * v16
-        t57[k] = v15 * v17 - v18 * v14
-        t64[k] = v18 * v16 - v13 * v17
+        v25 = cameras[index1[k], 1]
+        v26 = rx[k, 2]
+        v27 = cameras[index1[k], 2]
+        v28 = rx[k, 1]
+        v29 = rx[k, 0]
+        v30 = cameras[index1[k], 0]
+        t50[k] = v25 * v26 - v27 * v28
+        t57[k] = v27 * v29 - v30 * v26
+        t64[k] = v30 * v28 - v25 * v29
     # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
     for k in range(rows):
         for l in range(3):
@@ -323,12 +376,12 @@ def _residuals_1(
         for k in range(rows):
             image[q, k] = -(in_camera[k, q] / in_camera[k, 2])
         for k in range(rows):
-            v19 = image[q, k]
-            radius2[k] += v19 * v19
+            v31 = image[q, k]
+            radius2[k] += v31 * v31
     # t79[k] = (1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k])·cameras[index1[k],6]
     for k in range(rows):
-        v20 = radius2[k]
-        t79[k] = (1.0 + (v20 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v20) * cameras[
+        v32 = radius2[k]
+        t79[k] = (1.0 + (v32 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v32) * cameras[
             index1[k], 6
         ]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
@@ -337,13 +390,9 @@ def _residuals_1(
             residuals[k, q] = t79[k] * image[q, k] - observed[k, q]
 
 
-_residuals_1_address = _address_of(_residuals_1)
-
-
-@njit(
+@_kernel(
     "void(int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _residuals_1_blocks(
     address,
@@ -411,9 +460,8 @@ def _residuals_1_blocks(
                 )
 
 
-@njit(
-    "void(int64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_grad_1(
     rows,
@@ -482,32 +530,68 @@ def _residuals_grad_1(
         theta2[k] = total
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
     # half[k] = sinc(theta[k]/2)/2
+    far = 0
     for k in range(rows):
         v2 = theta2[k]
-        v3 = math.sqrt(1.0 if v2 < 1e-06 else v2)
-        theta[k] = v3
-        half[k] = _sinc(v3 / 2.0) / 2.0
+        far += 70368744177664.0 < abs(math.sqrt(1.0 if v2 < 1e-06 else v2) / 2.0)
+    if far:
+        for k in range(rows):
+            v3 = theta2[k]
+            v4 = math.sqrt(1.0 if v3 < 1e-06 else v3)
+            theta[k] = v4
+            half[k] = (math.sin((v4 / 2.0)) / (v4 / 2.0) if (v4 / 2.0) else 1.0) / 2.0
+    else:
+        for k in range(rows):
+            v5 = theta2[k]
+            v6 = math.sqrt(1.0 if v5 < 1e-06 else v5)
+            theta[k] = v6
+            half[k] = _sinc(v6 / 2.0) / 2.0
     # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sinc(theta[k]))
     # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·half[k]^2)
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
+    far2 = 0
     for k in range(rows):
-        v4 = theta2[k]
-        v5 = v4 < 1e-06
-        v6 = v4 * v4
-        v7 = half[k]
-        v8 = cameras[index1[k], 1]
-        v9 = points[index2[k], 2]
-        v10 = cameras[index1[k], 2]
-        v11 = points[index2[k], 1]
-        v12 = points[index2[k], 0]
-        v13 = cameras[index1[k], 0]
-        first_[k] = 1.0 + v6 / 120.0 - v4 / 6.0 if v5 else _sinc(theta[k])
-        second[k] = 0.5 + v6 / 720.0 - v4 / 24.0 if v5 else 2.0 * v7 * v7
-        t27[k] = v8 * v9 - v10 * v11
-        t34[k] = v10 * v12 - v13 * v9
-        t41[k] = v13 * v11 - v8 * v12
+        far2 += 70368744177664.0 < abs(theta[k])
+    if far2:
+        for k in range(rows):
+            v7 = theta2[k]
+            v8 = v7 < 1e-06
+            v9 = v7 * v7
+            v10 = half[k]
+            v11 = cameras[index1[k], 1]
+            v12 = points[index2[k], 2]
+            v13 = cameras[index1[k], 2]
+            v14 = points[index2[k], 1]
+            v15 = points[index2[k], 0]
+            v16 = cameras[index1[k], 0]
+            first_[k] = (
+                1.0 + v9 / 120.0 - v7 / 6.0
+                if v8
+                else (math.sin(theta[k]) / theta[k] if theta[k] else 1.0)
+            )
+            second[k] = 0.5 + v9 / 720.0 - v7 / 24.0 if v8 else 2.0 * v10 * v10
+            t27[k] = v11 * v12 - v13 * v14
+            t34[k] = v13 * v15 - v16 * v12
+            t41[k] = v16 * v14 - v11 * v15
+    else:
+        for k in range(rows):
+            v17 = theta2[k]
+            v18 = v17 < 1e-06
+            v19 = v17 * v17
+            v20 = half[k]
+            v21 = cameras[index1[k], 1]
+            v22 = points[index2[k], 2]
+            v23 = cameras[index1[k], 2]
+            v24 = points[index2[k], 1]
+            v25 = points[index2[k], 0]
+            v26 = cameras[index1[k], 0]
+            first_[k] = 1.0 + v19 / 120.0 - v17 / 6.0 if v18 else _sinc(theta[k])
+            second[k] = 0.5 + v19 / 720.0 - v17 / 24.0 if v18 else 2.0 * v20 * v20
+            t27[k] = v21 * v22 - v23 * v24
+            t34[k] = v23 * v25 - v26 * v22
+            t41[k] = v26 * v24 - v21 * v25
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
     for l in range(3):
         for k in range(rows):
@@ -528,15 +612,15 @@ def _residuals_grad_1(
     # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
     # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
     for k in range(rows):
-        v14 = cameras[index1[k], 1]
-        v15 = rx[2, k]
-        v16 = cameras[index1[k], 2]
-        v17 = rx[1, k]
-        v18 = rx[0, k]
-        v19 = cameras[index1[k], 0]
-        t50[k] = v14 * v15 - v16 * v17
-        t57[k] = v16 * v18 - v19 * v15
-        t64[k] = v19 * v17 - v14 * v18
+        v27 = cameras[index1[k], 1]
+        v28 = rx[2, k]
+        v29 = cameras[index1[k], 2]
+        v30 = rx[1, k]
+        v31 = rx[0, k]
+        v32 = cameras[index1[k], 0]
+        t50[k] = v27 * v28 - v29 * v30
+        t57[k] = v29 * v31 - v32 * v28
+        t64[k] = v32 * v30 - v27 * v31
     # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
     for l in range(3):
         for k in range(rows):
@@ -570,15 +654,15 @@ def _residuals_grad_1(
         for k in range(rows):
             image[q, k] = -(in_camera[q, k] / in_camera[2, k])
         for k in range(rows):
-            v20 = image[q, k]
-            radius2[k] += v20 * v20
+            v33 = image[q, k]
+            radius2[k] += v33 * v33
     # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
     # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
-        v21 = radius2[k]
-        v22 = 1.0 + (v21 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v21
-        t78[k] = v22
-        t79[k] = v22 * cameras[index1[k], 6]
+        v34 = radius2[k]
+        v35 = 1.0 + (v34 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v34
+        t78[k] = v35
+        t79[k] = v35 * cameras[index1[k], 6]
     # observed_packed[j,i] = observed[i,j]
     # residuals_cotangent_packed[j,i] = residuals_cotangent[i,j]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
@@ -606,15 +690,15 @@ def _residuals_grad_1(
     # k2_bar[k] = radius2[k]·t75_bar[k]
     # t72_bar[k] = scale_bar[k]·t78[k]
     for k in range(rows):
-        v23 = radius2[k]
-        v24 = scale_bar[k]
-        v25 = cameras[index1[k], 6]
-        v26 = v23 * v24 * v25
-        v27 = cameras[index1[k], 8]
-        t75_bar[k] = v26
-        radius2_bar[k] = v26 * v27 + (v23 * v27 + cameras[index1[k], 7]) * v24 * v25
-        k2_bar[k] = v23 * v26
-        t72_bar[k] = v24 * t78[k]
+        v36 = radius2[k]
+        v37 = scale_bar[k]
+        v38 = cameras[index1[k], 6]
+        v39 = v36 * v37 * v38
+        v40 = cameras[index1[k], 8]
+        t75_bar[k] = v39
+        radius2_bar[k] = v39 * v40 + (v36 * v40 + cameras[index1[k], 7]) * v37 * v38
+        k2_bar[k] = v36 * v39
+        t72_bar[k] = v37 * t78[k]
     # image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]
     for q in range(2):
         for k in range(rows):
@@ -626,9 +710,9 @@ def _residuals_grad_1(
         t71_bar[k] = 0.0
     for q in range(0, 2 - 2 % 2, 2):
         for k in range(rows):
-            v28 = in_camera[2, k]
-            t71_bar[k] += -(image[q, k] * image_bar[q, k] / v28) + -(
-                image[q + 1, k] * image_bar[q + 1, k] / v28
+            v41 = in_camera[2, k]
+            t71_bar[k] += -(image[q, k] * image_bar[q, k] / v41) + -(
+                image[q + 1, k] * image_bar[q + 1, k] / v41
             )
     # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
     for l in range(3):
@@ -645,16 +729,16 @@ def _residuals_grad_1(
     # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]
     # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k]
     for k in range(rows):
-        v29 = cameras[index1[k], 2]
-        v30 = in_camera_bar[1, k]
-        v31 = cameras[index1[k], 1]
-        v32 = in_camera_bar[2, k]
-        v33 = second[k]
-        v34 = cameras[index1[k], 0]
-        v35 = in_camera_bar[0, k]
-        t52_bar[k] = (v29 * v30 - v31 * v32) * v33
-        t48_bar[k] = (v34 * v32 - v29 * v35) * v33
-        t45_bar[k] = (v31 * v35 - v34 * v30) * v33
+        v42 = cameras[index1[k], 2]
+        v43 = in_camera_bar[1, k]
+        v44 = cameras[index1[k], 1]
+        v45 = in_camera_bar[2, k]
+        v46 = second[k]
+        v47 = cameras[index1[k], 0]
+        v48 = in_camera_bar[0, k]
+        t52_bar[k] = (v42 * v43 - v44 * v45) * v46
+        t48_bar[k] = (v47 * v45 - v42 * v48) * v46
+        t45_bar[k] = (v44 * v48 - v47 * v43) * v46
     # rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k]·in_camera_bar[k,l]
     # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
     for l in range(3):
@@ -681,30 +765,63 @@ def _residuals_grad_1(
     # t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]
     # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]
     # theta_bar_spherical_bessel[k] = spherical_bessel(theta[k])
+    far3 = 0
     for k in range(rows):
-        v36 = points[index2[k], 1]
-        v37 = rx_bar[2, k]
-        v38 = second[k]
-        v39 = rx[1, k]
-        v40 = v38 * in_camera_bar[2, k]
-        v41 = points[index2[k], 2]
-        v42 = rx_bar[1, k]
-        v43 = rx[2, k]
-        v44 = v38 * in_camera_bar[1, k]
-        v45 = cameras[index1[k], 2]
-        v46 = cameras[index1[k], 1]
-        v47 = cameras[index1[k], 0]
-        v48 = rx_bar[0, k]
-        v49 = points[index2[k], 0]
-        v50 = rx[0, k]
-        v51 = v38 * in_camera_bar[0, k]
-        t31_bar[k] = v36 * v37 + v40 * v39 - v41 * v42 - v44 * v43
-        t29_bar[k] = v45 * v42 - v46 * v37
-        t25_bar[k] = v47 * v37 - v45 * v48
-        t24_bar[k] = v49 * v42 + v44 * v50 - v36 * v48 - v51 * v39
-        t22_bar[k] = v46 * v48 - v47 * v42
-        t21_bar[k] = v41 * v48 + v51 * v43 - v49 * v37 - v40 * v50
-        theta_bar_spherical_bessel[k] = _spherical_bessel_1(theta[k])
+        far3 += 70368744177664.0 < abs(theta[k])
+    if far3:
+        for k in range(rows):
+            v49 = points[index2[k], 1]
+            v50 = rx_bar[2, k]
+            v51 = second[k]
+            v52 = rx[1, k]
+            v53 = v51 * in_camera_bar[2, k]
+            v54 = points[index2[k], 2]
+            v55 = rx_bar[1, k]
+            v56 = rx[2, k]
+            v57 = v51 * in_camera_bar[1, k]
+            v58 = cameras[index1[k], 2]
+            v59 = cameras[index1[k], 1]
+            v60 = cameras[index1[k], 0]
+            v61 = rx_bar[0, k]
+            v62 = points[index2[k], 0]
+            v63 = rx[0, k]
+            v64 = v51 * in_camera_bar[0, k]
+            t31_bar[k] = v49 * v50 + v53 * v52 - v54 * v55 - v57 * v56
+            t29_bar[k] = v58 * v55 - v59 * v50
+            t25_bar[k] = v60 * v50 - v58 * v61
+            t24_bar[k] = v62 * v55 + v57 * v63 - v49 * v61 - v64 * v52
+            t22_bar[k] = v59 * v61 - v60 * v55
+            t21_bar[k] = v54 * v61 + v64 * v56 - v62 * v50 - v53 * v63
+            theta_bar_spherical_bessel[k] = (
+                _spherical_bessel_1(theta[k])
+                if abs(theta[k]) < 2.0
+                else (math.sin(theta[k]) / theta[k] - math.cos(theta[k])) / theta[k]
+            )
+    else:
+        for k in range(rows):
+            v65 = points[index2[k], 1]
+            v66 = rx_bar[2, k]
+            v67 = second[k]
+            v68 = rx[1, k]
+            v69 = v67 * in_camera_bar[2, k]
+            v70 = points[index2[k], 2]
+            v71 = rx_bar[1, k]
+            v72 = rx[2, k]
+            v73 = v67 * in_camera_bar[1, k]
+            v74 = cameras[index1[k], 2]
+            v75 = cameras[index1[k], 1]
+            v76 = cameras[index1[k], 0]
+            v77 = rx_bar[0, k]
+            v78 = points[index2[k], 0]
+            v79 = rx[0, k]
+            v80 = v67 * in_camera_bar[0, k]
+            t31_bar[k] = v65 * v66 + v69 * v68 - v70 * v71 - v73 * v72
+            t29_bar[k] = v74 * v71 - v75 * v66
+            t25_bar[k] = v76 * v66 - v74 * v77
+            t24_bar[k] = v78 * v71 + v73 * v79 - v65 * v77 - v80 * v68
+            t22_bar[k] = v75 * v77 - v76 * v71
+            t21_bar[k] = v70 * v77 + v80 * v72 - v78 * v66 - v69 * v79
+            theta_bar_spherical_bessel[k] = _spherical_bessel_1(theta[k])
     # second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]
     for k in range(rows):
         second_bar[k] = 0.0
@@ -726,26 +843,52 @@ def _residuals_grad_1(
                 + in_camera_bar[l + 2, k] * rx[l + 2, k]
             )
     # theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))
-    # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, theta_bar[k]/(2·theta[k]))
+    # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, (theta_bar[k]/theta[k])/2)
+    far4 = 0
     for k in range(rows):
-        v52 = theta2[k]
-        v53 = v52 < 1e-06
-        v54 = first_bar[k]
-        v55 = theta[k]
-        v56 = second_bar[k]
-        theta2_bar[k] = 2.0 * (
-            (v54 if v53 else 0.0) / 120.0 + (v56 if v53 else 0.0) / 720.0
-        ) * v52 + (
-            -(v54 / 6.0) - v56 / 24.0
-            if v53
-            else (
+        far4 += 70368744177664.0 < abs(theta[k] / 2.0)
+    if far4:
+        for k in range(rows):
+            v81 = theta2[k]
+            v82 = v81 < 1e-06
+            v83 = first_bar[k]
+            v84 = theta[k]
+            v85 = second_bar[k]
+            v86 = (
                 0.0
-                if v53
-                else -(v54 * theta_bar_spherical_bessel[k])
-                - half[k] * v56 * _spherical_bessel_1(v55 / 2.0)
+                if v82
+                else -(v83 * theta_bar_spherical_bessel[k])
+                - half[k]
+                * v85
+                * (
+                    _spherical_bessel_1((v84 / 2.0))
+                    if abs((v84 / 2.0)) < 2.0
+                    else (math.sin((v84 / 2.0)) / (v84 / 2.0) - math.cos((v84 / 2.0))) / (v84 / 2.0)
+                )
             )
-            / (2.0 * v55)
-        )
+            theta2_bar[k] = 2.0 * (
+                (v83 if v82 else 0.0) / 120.0 + (v85 if v82 else 0.0) / 720.0
+            ) * v81 + (
+                -(v83 / 6.0) - v85 / 24.0 if v82 else (0.0 if v86 == 0.0 else v86 / v84) / 2.0
+            )
+    else:
+        for k in range(rows):
+            v87 = theta2[k]
+            v88 = v87 < 1e-06
+            v89 = first_bar[k]
+            v90 = theta[k]
+            v91 = second_bar[k]
+            v92 = (
+                0.0
+                if v88
+                else -(v89 * theta_bar_spherical_bessel[k])
+                - half[k] * v91 * _spherical_bessel_1(v90 / 2.0)
+            )
+            theta2_bar[k] = 2.0 * (
+                (v89 if v88 else 0.0) / 120.0 + (v91 if v88 else 0.0) / 720.0
+            ) * v87 + (
+                -(v89 / 6.0) - v91 / 24.0 if v88 else (0.0 if v92 == 0.0 else v92 / v90) / 2.0
+            )
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
@@ -808,19 +951,16 @@ def _residuals_grad_1(
             points_bar[j, l] += t2_bar[l, k]
 
 
-_residuals_grad_1_address = _address_of(_residuals_grad_1)
-
-
-@njit(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _residuals_grad_1_blocks(
     address,
     workers,
     blocks,
     tile,
+    sums,
     m,
     observed,
     observed_packed,
@@ -885,6 +1025,7 @@ def _residuals_grad_1_blocks(
             last = (block + 1) * m // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -942,13 +1083,20 @@ def _residuals_grad_1_blocks(
                         t2_bar[worker],
                         t1_bar[worker],
                         camera_bar[worker],
-                        cameras_bar[block],
-                        points_bar[block],
+                        cameras_bar[place],
+                        points_bar[place],
                     ),
                 )
 
 
 __name__ = _OWN_NAME
+
+_KERNELS: tuple[_Kernel, ...] = (
+    _residuals_1,
+    _residuals_1_blocks,
+    _residuals_grad_1,
+    _residuals_grad_1_blocks,
+)
 
 # --- residuals ---------------------------------------------------------------------------------
 
@@ -1008,17 +1156,12 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     t34_tile = np.empty((workers2, tile), np.float64)
     t41_tile = np.empty((workers2, tile), np.float64)
     rx_tile = np.empty((workers2, tile, 3), np.float64)
-    t50_tile = np.empty((workers2, tile), np.float64)
-    t57_tile = np.empty((workers2, tile), np.float64)
-    t64_tile = np.empty((workers2, tile), np.float64)
     t65_tile = np.empty((workers2, tile, 3), np.float64)
     in_camera_tile = np.empty((workers2, tile, 3), np.float64)
     image_tile = np.empty((workers2, 2, tile), np.float64)
-    radius2_tile = np.empty((workers2, tile), np.float64)
-    t79_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _residuals_1_blocks(
-            _residuals_1_address,
+        _residuals_1_blocks.call(
+            _residuals_1.address(),
             workers2,
             blocks2,
             tile,
@@ -1035,21 +1178,21 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
             t34_tile,
             t41_tile,
             rx_tile,
-            t50_tile,
-            t57_tile,
-            t64_tile,
+            theta2_tile,
+            theta_tile,
+            t27_tile,
             t65_tile,
             in_camera_tile,
             image_tile,
-            radius2_tile,
-            t79_tile,
+            first__tile,
+            second_tile,
             observed,
             residuals,
         )
     else:
         for start in range(0, m, tile):
             rows = min(tile, m - start)
-            _residuals_1(
+            _residuals_1.call(
                 rows,
                 cameras,
                 index1[start : start + rows],
@@ -1063,14 +1206,14 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
                 t34_tile[0],
                 t41_tile[0],
                 rx_tile[0],
-                t50_tile[0],
-                t57_tile[0],
-                t64_tile[0],
+                theta2_tile[0],
+                theta_tile[0],
+                t27_tile[0],
                 t65_tile[0],
                 in_camera_tile[0],
                 image_tile[0],
-                radius2_tile[0],
-                t79_tile[0],
+                first__tile[0],
+                second_tile[0],
                 observed[start : start + rows],
                 residuals[start : start + rows],
             )
@@ -1086,8 +1229,9 @@ def _run_residuals_grad(
     blocks2 = _count_blocks(m, 9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     residuals = np.empty((m, 2), np.float64)
-    cameras_bar_blocks = np.zeros((blocks2, c, 9), np.float64)
-    points_bar_blocks = np.zeros((blocks2, p, 3), np.float64)
+    sums2 = _count_sums(m, 9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
+    cameras_bar_blocks = np.zeros((blocks2 * sums2, c, 9), np.float64)
+    points_bar_blocks = np.zeros((blocks2 * sums2, p, 3), np.float64)
     observed_packed_tile = np.empty((workers2, tile), np.float64)
     residuals_cotangent_packed_tile = np.empty((workers2, 2, tile), np.float64)
     theta2_tile = np.empty((workers2, tile), np.float64)
@@ -1099,47 +1243,27 @@ def _run_residuals_grad(
     t34_tile = np.empty((workers2, tile), np.float64)
     t41_tile = np.empty((workers2, tile), np.float64)
     rx_tile = np.empty((workers2, 3, tile), np.float64)
-    t50_tile = np.empty((workers2, tile), np.float64)
-    t57_tile = np.empty((workers2, tile), np.float64)
-    t64_tile = np.empty((workers2, tile), np.float64)
     t65_tile = np.empty((workers2, 3, tile), np.float64)
     in_camera_tile = np.empty((workers2, 3, tile), np.float64)
     image_tile = np.empty((workers2, 2, tile), np.float64)
-    radius2_tile = np.empty((workers2, tile), np.float64)
-    t78_tile = np.empty((workers2, tile), np.float64)
-    t79_tile = np.empty((workers2, tile), np.float64)
     residuals_packed_tile = np.empty((workers2, 2, tile), np.float64)
-    scale_bar_tile = np.empty((workers2, tile), np.float64)
     t75_bar_tile = np.empty((workers2, tile), np.float64)
     radius2_bar_tile = np.empty((workers2, tile), np.float64)
     k2_bar_tile = np.empty((workers2, tile), np.float64)
     t72_bar_tile = np.empty((workers2, tile), np.float64)
-    image_bar_tile = np.empty((workers2, 2, tile), np.float64)
-    t71_bar_tile = np.empty((workers2, tile), np.float64)
     in_camera_bar_tile = np.empty((workers2, 3, tile), np.float64)
-    t52_bar_tile = np.empty((workers2, tile), np.float64)
-    t48_bar_tile = np.empty((workers2, tile), np.float64)
-    t45_bar_tile = np.empty((workers2, tile), np.float64)
-    rx_bar_tile = np.empty((workers2, 3, tile), np.float64)
-    t31_bar_tile = np.empty((workers2, tile), np.float64)
-    t29_bar_tile = np.empty((workers2, tile), np.float64)
-    t25_bar_tile = np.empty((workers2, tile), np.float64)
-    t24_bar_tile = np.empty((workers2, tile), np.float64)
-    t22_bar_tile = np.empty((workers2, tile), np.float64)
-    t21_bar_tile = np.empty((workers2, tile), np.float64)
-    second_bar_tile = np.empty((workers2, tile), np.float64)
     first_bar_tile = np.empty((workers2, tile), np.float64)
     theta_bar_spherical_bessel_tile = np.empty((workers2, tile), np.float64)
     theta2_bar_tile = np.empty((workers2, tile), np.float64)
     t2_bar_tile = np.empty((workers2, 3, tile), np.float64)
-    t1_bar_tile = np.empty((workers2, 3, tile), np.float64)
     camera_bar_tile = np.empty((workers2, 9, tile), np.float64)
     if blocks2 > 1:
-        _residuals_grad_1_blocks(
-            _residuals_grad_1_address,
+        _residuals_grad_1_blocks.call(
+            _residuals_grad_1.address(),
             workers2,
             blocks2,
             tile,
+            sums2,
             m,
             observed,
             observed_packed_tile,
@@ -1158,41 +1282,41 @@ def _run_residuals_grad(
             t34_tile,
             t41_tile,
             rx_tile,
-            t50_tile,
-            t57_tile,
-            t64_tile,
+            t27_tile,
+            t34_tile,
+            t41_tile,
             t65_tile,
             in_camera_tile,
             image_tile,
-            radius2_tile,
-            t78_tile,
-            t79_tile,
+            t27_tile,
+            t34_tile,
+            t41_tile,
             residuals_packed_tile,
             residuals,
-            scale_bar_tile,
+            observed_packed_tile,
             t75_bar_tile,
             radius2_bar_tile,
             k2_bar_tile,
             t72_bar_tile,
-            image_bar_tile,
-            t71_bar_tile,
+            residuals_packed_tile,
+            t27_tile,
             in_camera_bar_tile,
-            t52_bar_tile,
-            t48_bar_tile,
-            t45_bar_tile,
-            rx_bar_tile,
-            t31_bar_tile,
-            t29_bar_tile,
-            t25_bar_tile,
-            t24_bar_tile,
-            t22_bar_tile,
-            t21_bar_tile,
-            second_bar_tile,
+            t34_tile,
+            t41_tile,
+            observed_packed_tile,
+            in_camera_tile,
+            first__tile,
+            radius2_bar_tile,
+            t27_tile,
+            t34_tile,
+            t41_tile,
+            observed_packed_tile,
+            second_tile,
             first_bar_tile,
             theta_bar_spherical_bessel_tile,
             theta2_bar_tile,
             t2_bar_tile,
-            t1_bar_tile,
+            rx_tile,
             camera_bar_tile,
             cameras_bar_blocks,
             points_bar_blocks,
@@ -1200,7 +1324,8 @@ def _run_residuals_grad(
     else:
         for start in range(0, m, tile):
             rows = min(tile, m - start)
-            _residuals_grad_1(
+            place2 = start * sums2 // m
+            _residuals_grad_1.call(
                 rows,
                 observed[start : start + rows],
                 observed_packed_tile[0],
@@ -1219,44 +1344,44 @@ def _run_residuals_grad(
                 t34_tile[0],
                 t41_tile[0],
                 rx_tile[0],
-                t50_tile[0],
-                t57_tile[0],
-                t64_tile[0],
+                t27_tile[0],
+                t34_tile[0],
+                t41_tile[0],
                 t65_tile[0],
                 in_camera_tile[0],
                 image_tile[0],
-                radius2_tile[0],
-                t78_tile[0],
-                t79_tile[0],
+                t27_tile[0],
+                t34_tile[0],
+                t41_tile[0],
                 residuals_packed_tile[0],
                 residuals[start : start + rows],
-                scale_bar_tile[0],
+                observed_packed_tile[0],
                 t75_bar_tile[0],
                 radius2_bar_tile[0],
                 k2_bar_tile[0],
                 t72_bar_tile[0],
-                image_bar_tile[0],
-                t71_bar_tile[0],
+                residuals_packed_tile[0],
+                t27_tile[0],
                 in_camera_bar_tile[0],
-                t52_bar_tile[0],
-                t48_bar_tile[0],
-                t45_bar_tile[0],
-                rx_bar_tile[0],
-                t31_bar_tile[0],
-                t29_bar_tile[0],
-                t25_bar_tile[0],
-                t24_bar_tile[0],
-                t22_bar_tile[0],
-                t21_bar_tile[0],
-                second_bar_tile[0],
+                t34_tile[0],
+                t41_tile[0],
+                observed_packed_tile[0],
+                in_camera_tile[0],
+                first__tile[0],
+                radius2_bar_tile[0],
+                t27_tile[0],
+                t34_tile[0],
+                t41_tile[0],
+                observed_packed_tile[0],
+                second_tile[0],
                 first_bar_tile[0],
                 theta_bar_spherical_bessel_tile[0],
                 theta2_bar_tile[0],
                 t2_bar_tile[0],
-                t1_bar_tile[0],
+                rx_tile[0],
                 camera_bar_tile[0],
-                cameras_bar_blocks[0],
-                points_bar_blocks[0],
+                cameras_bar_blocks[place2],
+                points_bar_blocks[place2],
             )
     cameras_bar = _combine(cameras_bar_blocks)
     points_bar = _combine(points_bar_blocks)
@@ -1427,9 +1552,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -50,9 +50,9 @@ loss_hessian:
     K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]       i < n, k < n, l < n
     K_inverse_right2_by_log_length_pair[i,k] = distance[i,k]·kernel[i,k]        i < n, k < n
     K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]    i < n, k < n, l < n
-    y_bar_right_by_log_variance[i] = 1/2·Σ_k alpha[k]·kernel[i,k]               i < n, k < n
+    y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i]/2           i < n
     y_bar_dot_by_log_variance = solve(K, y_bar_right_by_log_variance)
-    y_bar_right2_by_log_length[i] = 1/2·Σ_k alpha[k]·distance[i,k]·kernel[i,k]    i < n, k < n
+    y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2             i < n
     y_bar_dot2_by_log_length = solve(K, y_bar_right2_by_log_length)
     K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2                         i < n, k < n
     K_bar_by_log_noise2[i,k] = -1/2·Σ_l K_inverse[i,l]·K_inverse[k,l] + alpha[i]·alpha_dot3_by_log_noise[k]/2 + alpha[k]·alpha_dot3_by_log_noise[i]/2    i < n, k < n, l < n
@@ -124,7 +124,7 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_c671e62ad9dd89e3"
+__name__ = "symgrad_module_6b8ed34c223280a3"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
@@ -1111,48 +1111,11 @@ def _loss_hessian_3(
             for l in range(n):
                 total4 += K_inverse[k, l] * K_inverse_right2_by_log_length_pair[i, l]
             K_inverse_right2_by_log_length[i, k] = total4
-    # y_bar_right_by_log_variance[i] = 1/2·Σ_k alpha[k]·kernel[i,k]
-    for i in range(0, rows - rows % 4, 4):
-        total5 = 0.0
-        total_i15 = 0.0
-        total_i25 = 0.0
-        total_i35 = 0.0
-        for k in range(n):
-            v21 = alpha[k]
-            total5 += v21 * kernel[i, k]
-            total_i15 += v21 * kernel[i + 1, k]
-            total_i25 += v21 * kernel[i + 2, k]
-            total_i35 += v21 * kernel[i + 3, k]
-        y_bar_right_by_log_variance[i] = total5 * 0.5
-        y_bar_right_by_log_variance[i + 1] = total_i15 * 0.5
-        y_bar_right_by_log_variance[i + 2] = total_i25 * 0.5
-        y_bar_right_by_log_variance[i + 3] = total_i35 * 0.5
-    for i in range(rows - rows % 4, rows):
-        total5 = 0.0
-        for k in range(n):
-            total5 += alpha[k] * kernel[i, k]
-        y_bar_right_by_log_variance[i] = total5 * 0.5
-    # y_bar_right2_by_log_length[i] = 1/2·Σ_k alpha[k]·distance[i,k]·kernel[i,k]
-    for i in range(0, rows - rows % 4, 4):
-        total6 = 0.0
-        total_i16 = 0.0
-        total_i26 = 0.0
-        total_i36 = 0.0
-        for k in range(n):
-            v22 = alpha[k]
-            total6 += v22 * distance[i, k] * kernel[i, k]
-            total_i16 += v22 * distance[i + 1, k] * kernel[i + 1, k]
-            total_i26 += v22 * distance[i + 2, k] * kernel[i + 2, k]
-            total_i36 += v22 * distance[i + 3, k] * kernel[i + 3, k]
-        y_bar_right2_by_log_length[i] = total6 * 0.5
-        y_bar_right2_by_log_length[i + 1] = total_i16 * 0.5
-        y_bar_right2_by_log_length[i + 2] = total_i26 * 0.5
-        y_bar_right2_by_log_length[i + 3] = total_i36 * 0.5
-    for i in range(rows - rows % 4, rows):
-        total6 = 0.0
-        for k in range(n):
-            total6 += alpha[k] * distance[i, k] * kernel[i, k]
-        y_bar_right2_by_log_length[i] = total6 * 0.5
+    # y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i]/2
+    # y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2
+    for i in range(rows):
+        y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i] / 2.0
+        y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i] / 2.0
     # K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2
     for i in range(rows):
         for k in range(n):
@@ -1160,139 +1123,139 @@ def _loss_hessian_3(
     # K_bar_by_log_noise2[i,k] = -1/2·Σ_l K_inverse[i,l]·K_inverse[k,l] + alpha[i]·alpha_dot3_by_log_noise[k]/2 + alpha[k]·alpha_dot3_by_log_noise[i]/2
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, n - n % 4, 4):
-            total7 = 0.0
+            total5 = 0.0
             total_k13 = 0.0
             total_k23 = 0.0
             total_k33 = 0.0
-            total_i17 = 0.0
+            total_i15 = 0.0
             total_i1_k13 = 0.0
             total_i1_k23 = 0.0
             total_i1_k33 = 0.0
-            total_i27 = 0.0
+            total_i25 = 0.0
             total_i2_k13 = 0.0
             total_i2_k23 = 0.0
             total_i2_k33 = 0.0
-            total_i37 = 0.0
+            total_i35 = 0.0
             total_i3_k13 = 0.0
             total_i3_k23 = 0.0
             total_i3_k33 = 0.0
             for l in range(n):
-                v23 = K_inverse_rows[i, l]
-                v24 = K_inverse[k, l]
-                v25 = K_inverse[start + i + 1, l]
-                v26 = K_inverse[start + i + 2, l]
-                v27 = K_inverse[start + i + 3, l]
-                v28 = K_inverse[k + 1, l]
-                v29 = K_inverse[k + 2, l]
-                v30 = K_inverse[k + 3, l]
-                total7 += v23 * v24
-                total_i17 += v25 * v24
-                total_i27 += v26 * v24
-                total_i37 += v27 * v24
-                total_k13 += v23 * v28
-                total_i1_k13 += v25 * v28
-                total_i2_k13 += v26 * v28
-                total_i3_k13 += v27 * v28
-                total_k23 += v23 * v29
-                total_i1_k23 += v25 * v29
-                total_i2_k23 += v26 * v29
-                total_i3_k23 += v27 * v29
-                total_k33 += v23 * v30
-                total_i1_k33 += v25 * v30
-                total_i2_k33 += v26 * v30
-                total_i3_k33 += v27 * v30
-            v31 = alpha_rows[i]
-            v32 = alpha_dot3_by_log_noise[k]
-            v33 = alpha[k]
-            v34 = alpha_dot3_by_log_noise_rows[i]
-            v35 = alpha[start + i + 1]
-            v36 = alpha_dot3_by_log_noise[start + i + 1]
-            v37 = alpha[start + i + 2]
-            v38 = alpha_dot3_by_log_noise[start + i + 2]
-            v39 = alpha[start + i + 3]
-            v40 = alpha_dot3_by_log_noise[start + i + 3]
-            v41 = alpha_dot3_by_log_noise[k + 1]
-            v42 = alpha[k + 1]
-            v43 = alpha_dot3_by_log_noise[k + 2]
-            v44 = alpha[k + 2]
-            v45 = alpha_dot3_by_log_noise[k + 3]
-            v46 = alpha[k + 3]
-            K_bar_by_log_noise2[i, k] = v31 * v32 / 2.0 + v33 * v34 / 2.0 + total7 * (-0.5)
-            K_bar_by_log_noise2[i + 1, k] = v35 * v32 / 2.0 + v33 * v36 / 2.0 + total_i17 * (-0.5)
-            K_bar_by_log_noise2[i + 2, k] = v37 * v32 / 2.0 + v33 * v38 / 2.0 + total_i27 * (-0.5)
-            K_bar_by_log_noise2[i + 3, k] = v39 * v32 / 2.0 + v33 * v40 / 2.0 + total_i37 * (-0.5)
-            K_bar_by_log_noise2[i, k + 1] = v31 * v41 / 2.0 + v42 * v34 / 2.0 + total_k13 * (-0.5)
+                v21 = K_inverse_rows[i, l]
+                v22 = K_inverse[k, l]
+                v23 = K_inverse[start + i + 1, l]
+                v24 = K_inverse[start + i + 2, l]
+                v25 = K_inverse[start + i + 3, l]
+                v26 = K_inverse[k + 1, l]
+                v27 = K_inverse[k + 2, l]
+                v28 = K_inverse[k + 3, l]
+                total5 += v21 * v22
+                total_i15 += v23 * v22
+                total_i25 += v24 * v22
+                total_i35 += v25 * v22
+                total_k13 += v21 * v26
+                total_i1_k13 += v23 * v26
+                total_i2_k13 += v24 * v26
+                total_i3_k13 += v25 * v26
+                total_k23 += v21 * v27
+                total_i1_k23 += v23 * v27
+                total_i2_k23 += v24 * v27
+                total_i3_k23 += v25 * v27
+                total_k33 += v21 * v28
+                total_i1_k33 += v23 * v28
+                total_i2_k33 += v24 * v28
+                total_i3_k33 += v25 * v28
+            v29 = alpha_rows[i]
+            v30 = alpha_dot3_by_log_noise[k]
+            v31 = alpha[k]
+            v32 = alpha_dot3_by_log_noise_rows[i]
+            v33 = alpha[start + i + 1]
+            v34 = alpha_dot3_by_log_noise[start + i + 1]
+            v35 = alpha[start + i + 2]
+            v36 = alpha_dot3_by_log_noise[start + i + 2]
+            v37 = alpha[start + i + 3]
+            v38 = alpha_dot3_by_log_noise[start + i + 3]
+            v39 = alpha_dot3_by_log_noise[k + 1]
+            v40 = alpha[k + 1]
+            v41 = alpha_dot3_by_log_noise[k + 2]
+            v42 = alpha[k + 2]
+            v43 = alpha_dot3_by_log_noise[k + 3]
+            v44 = alpha[k + 3]
+            K_bar_by_log_noise2[i, k] = v29 * v30 / 2.0 + v31 * v32 / 2.0 + total5 * (-0.5)
+            K_bar_by_log_noise2[i + 1, k] = v33 * v30 / 2.0 + v31 * v34 / 2.0 + total_i15 * (-0.5)
+            K_bar_by_log_noise2[i + 2, k] = v35 * v30 / 2.0 + v31 * v36 / 2.0 + total_i25 * (-0.5)
+            K_bar_by_log_noise2[i + 3, k] = v37 * v30 / 2.0 + v31 * v38 / 2.0 + total_i35 * (-0.5)
+            K_bar_by_log_noise2[i, k + 1] = v29 * v39 / 2.0 + v40 * v32 / 2.0 + total_k13 * (-0.5)
             K_bar_by_log_noise2[i + 1, k + 1] = (
-                v35 * v41 / 2.0 + v42 * v36 / 2.0 + total_i1_k13 * (-0.5)
+                v33 * v39 / 2.0 + v40 * v34 / 2.0 + total_i1_k13 * (-0.5)
             )
             K_bar_by_log_noise2[i + 2, k + 1] = (
-                v37 * v41 / 2.0 + v42 * v38 / 2.0 + total_i2_k13 * (-0.5)
+                v35 * v39 / 2.0 + v40 * v36 / 2.0 + total_i2_k13 * (-0.5)
             )
             K_bar_by_log_noise2[i + 3, k + 1] = (
-                v39 * v41 / 2.0 + v42 * v40 / 2.0 + total_i3_k13 * (-0.5)
+                v37 * v39 / 2.0 + v40 * v38 / 2.0 + total_i3_k13 * (-0.5)
             )
-            K_bar_by_log_noise2[i, k + 2] = v31 * v43 / 2.0 + v44 * v34 / 2.0 + total_k23 * (-0.5)
+            K_bar_by_log_noise2[i, k + 2] = v29 * v41 / 2.0 + v42 * v32 / 2.0 + total_k23 * (-0.5)
             K_bar_by_log_noise2[i + 1, k + 2] = (
-                v35 * v43 / 2.0 + v44 * v36 / 2.0 + total_i1_k23 * (-0.5)
+                v33 * v41 / 2.0 + v42 * v34 / 2.0 + total_i1_k23 * (-0.5)
             )
             K_bar_by_log_noise2[i + 2, k + 2] = (
-                v37 * v43 / 2.0 + v44 * v38 / 2.0 + total_i2_k23 * (-0.5)
+                v35 * v41 / 2.0 + v42 * v36 / 2.0 + total_i2_k23 * (-0.5)
             )
             K_bar_by_log_noise2[i + 3, k + 2] = (
-                v39 * v43 / 2.0 + v44 * v40 / 2.0 + total_i3_k23 * (-0.5)
+                v37 * v41 / 2.0 + v42 * v38 / 2.0 + total_i3_k23 * (-0.5)
             )
-            K_bar_by_log_noise2[i, k + 3] = v31 * v45 / 2.0 + v46 * v34 / 2.0 + total_k33 * (-0.5)
+            K_bar_by_log_noise2[i, k + 3] = v29 * v43 / 2.0 + v44 * v32 / 2.0 + total_k33 * (-0.5)
             K_bar_by_log_noise2[i + 1, k + 3] = (
-                v35 * v45 / 2.0 + v46 * v36 / 2.0 + total_i1_k33 * (-0.5)
+                v33 * v43 / 2.0 + v44 * v34 / 2.0 + total_i1_k33 * (-0.5)
             )
             K_bar_by_log_noise2[i + 2, k + 3] = (
-                v37 * v45 / 2.0 + v46 * v38 / 2.0 + total_i2_k33 * (-0.5)
+                v35 * v43 / 2.0 + v44 * v36 / 2.0 + total_i2_k33 * (-0.5)
             )
             K_bar_by_log_noise2[i + 3, k + 3] = (
-                v39 * v45 / 2.0 + v46 * v40 / 2.0 + total_i3_k33 * (-0.5)
+                v37 * v43 / 2.0 + v44 * v38 / 2.0 + total_i3_k33 * (-0.5)
             )
         for k in range(n - n % 4, n):
-            total7 = 0.0
-            total_i17 = 0.0
-            total_i27 = 0.0
-            total_i37 = 0.0
+            total5 = 0.0
+            total_i15 = 0.0
+            total_i25 = 0.0
+            total_i35 = 0.0
             for l in range(n):
-                v47 = K_inverse[k, l]
-                total7 += K_inverse_rows[i, l] * v47
-                total_i17 += K_inverse[start + i + 1, l] * v47
-                total_i27 += K_inverse[start + i + 2, l] * v47
-                total_i37 += K_inverse[start + i + 3, l] * v47
-            v48 = alpha_dot3_by_log_noise[k]
-            v49 = alpha[k]
+                v45 = K_inverse[k, l]
+                total5 += K_inverse_rows[i, l] * v45
+                total_i15 += K_inverse[start + i + 1, l] * v45
+                total_i25 += K_inverse[start + i + 2, l] * v45
+                total_i35 += K_inverse[start + i + 3, l] * v45
+            v46 = alpha_dot3_by_log_noise[k]
+            v47 = alpha[k]
             K_bar_by_log_noise2[i, k] = (
-                alpha_rows[i] * v48 / 2.0
-                + v49 * alpha_dot3_by_log_noise_rows[i] / 2.0
-                + total7 * (-0.5)
+                alpha_rows[i] * v46 / 2.0
+                + v47 * alpha_dot3_by_log_noise_rows[i] / 2.0
+                + total5 * (-0.5)
             )
             K_bar_by_log_noise2[i + 1, k] = (
-                alpha[start + i + 1] * v48 / 2.0
-                + v49 * alpha_dot3_by_log_noise[start + i + 1] / 2.0
-                + total_i17 * (-0.5)
+                alpha[start + i + 1] * v46 / 2.0
+                + v47 * alpha_dot3_by_log_noise[start + i + 1] / 2.0
+                + total_i15 * (-0.5)
             )
             K_bar_by_log_noise2[i + 2, k] = (
-                alpha[start + i + 2] * v48 / 2.0
-                + v49 * alpha_dot3_by_log_noise[start + i + 2] / 2.0
-                + total_i27 * (-0.5)
+                alpha[start + i + 2] * v46 / 2.0
+                + v47 * alpha_dot3_by_log_noise[start + i + 2] / 2.0
+                + total_i25 * (-0.5)
             )
             K_bar_by_log_noise2[i + 3, k] = (
-                alpha[start + i + 3] * v48 / 2.0
-                + v49 * alpha_dot3_by_log_noise[start + i + 3] / 2.0
-                + total_i37 * (-0.5)
+                alpha[start + i + 3] * v46 / 2.0
+                + v47 * alpha_dot3_by_log_noise[start + i + 3] / 2.0
+                + total_i35 * (-0.5)
             )
     for i in range(rows - rows % 4, rows):
         for k in range(n):
-            total7 = 0.0
+            total5 = 0.0
             for l in range(n):
-                total7 += K_inverse_rows[i, l] * K_inverse[k, l]
+                total5 += K_inverse_rows[i, l] * K_inverse[k, l]
             K_bar_by_log_noise2[i, k] = (
                 alpha_rows[i] * alpha_dot3_by_log_noise[k] / 2.0
                 + alpha[k] * alpha_dot3_by_log_noise_rows[i] / 2.0
-                + total7 * (-0.5)
+                + total5 * (-0.5)
             )
     # t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]
     # log_noise_bar_by_log_noise = Σ_i K_bar[i,i] + t10·t10_bar_by_log_noise
@@ -1304,23 +1267,23 @@ def _loss_hessian_3(
     t10_bar_by_log_noise[0] += t10_bar_by_log_noise_sum
     log_noise_bar_by_log_noise_total[0] += log_noise_bar_by_log_noise_total_sum
     # t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]
+    total6 = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total6 += K_bar_by_log_noise2[i, k] * distance[i, k] * kernel[i, k]
+    t7_bar_by_log_noise[0] += total6
+    # t6_bar_by_log_length = Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k] - t7·t7_bar_by_log_length/2
+    total7 = 0.0
+    for i in range(rows):
+        for k in range(n):
+            total7 += K_bar[i, k] * distance[i, k] * kernel[i, k]
+    t6_bar_by_log_length_total[0] += total7
+    # log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]
     total8 = 0.0
     for i in range(rows):
         for k in range(n):
-            total8 += K_bar_by_log_noise2[i, k] * distance[i, k] * kernel[i, k]
-    t7_bar_by_log_noise[0] += total8
-    # t6_bar_by_log_length = Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k] - t7·t7_bar_by_log_length/2
-    total9 = 0.0
-    for i in range(rows):
-        for k in range(n):
-            total9 += K_bar[i, k] * distance[i, k] * kernel[i, k]
-    t6_bar_by_log_length_total[0] += total9
-    # log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]
-    total10 = 0.0
-    for i in range(rows):
-        for k in range(n):
-            total10 += K_bar_by_log_noise2[i, k] * kernel[i, k]
-    log_variance_bar_by_log_noise[0] += total10
+            total8 += K_bar_by_log_noise2[i, k] * kernel[i, k]
+    log_variance_bar_by_log_noise[0] += total8
 
 
 @_kernel(
@@ -2061,7 +2024,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     )
     K_inverse = _attempt("loss_hessian: inverse of 'K', line 22 of the model", np.linalg.inv, K)
     tile2 = _count_rows(n)
-    blocks3 = _count_blocks(n, 9 * n + 3 * n * n + 2, 1 + 1 + 1 + 1 + 1, 64)
+    blocks3 = _count_blocks(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1, 64)
     workers3 = min(blocks3, numba.get_num_threads())
     alpha_right_by_log_variance = np.empty((n,), np.float64)
     alpha_right2_by_log_length = np.empty((n,), np.float64)
@@ -2070,7 +2033,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     y_bar_right_by_log_variance = np.empty((n,), np.float64)
     y_bar_right2_by_log_length = np.empty((n,), np.float64)
     K_bar = np.empty((n, n), np.float64)
-    sums2 = _count_sums(n, 9 * n + 3 * n * n + 2, 1 + 1 + 1 + 1 + 1, blocks3)
+    sums2 = _count_sums(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1, blocks3)
     t10_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t7_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t6_bar_by_log_length_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)

@@ -24,7 +24,7 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
     alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]    i < K
     mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]                                         i < K, k < d, j < n
     mu_bar[i,k] = -mu_bar_sum[i,k]·t3[i,k] - Σ_{l > k} mu_bar_sum[i,l]·lower[i,l,k]    i < K, k < d, l < d
-    q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]                i < K, k < d
+    q_bar[i,k] = m + log_normaliser_bar[i] + t3[i,k]·t3_bar[i,k]                i < K, k < d
     lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}    i < K, k < d, l < d, j < n
 """
 
@@ -49,17 +49,39 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_f4c8a73cff9152be"
+__name__ = "symgrad_module_e2bf1f22beb49ea4"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -156,9 +178,8 @@ def _finite_or_zero(x):
 # --- kernels of log_posterior ------------------------------------------------------------------
 
 
-@njit(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1])"
 )
 def _log_posterior_1(
     K,
@@ -224,9 +245,8 @@ def _log_posterior_1(
     sum5[0] = total4
 
 
-@njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
 )
 def _log_posterior_2(
     rows,
@@ -326,19 +346,16 @@ def _log_posterior_2(
     log_posterior_total[0] += log_posterior_total_sum
 
 
-_log_posterior_2_address = _address_of(_log_posterior_2)
-
-
-@njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _log_posterior_2_blocks(
     address,
     workers,
     blocks,
     tile,
+    sums,
     n,
     K,
     d,
@@ -362,6 +379,7 @@ def _log_posterior_2_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -379,20 +397,19 @@ def _log_posterior_2_blocks(
                         t9[worker],
                         logsumexp2_largest[worker],
                         logsumexp2_total[worker],
-                        log_posterior_total[block],
+                        log_posterior_total[place],
                     ),
                 )
 
 
-@njit("void(float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])", **_OPTIONS)
-def _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior):
+@_kernel("void(float64[::1], float64, float64[::1], float64[::1], float64, float64[::1])")
+def _log_posterior_3(log_posterior_total, m, sum5, frobenius, gamma, log_posterior):
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
-    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - gamma * gamma * frobenius[0] / 2.0
+    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - frobenius[0] * gamma * gamma / 2.0
 
 
-@njit(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])"
 )
 def _log_posterior_grad_1(
     K,
@@ -462,9 +479,8 @@ def _log_posterior_grad_1(
     sum5[0] = total4
 
 
-@njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
 )
 def _log_posterior_grad_2(
     rows,
@@ -653,19 +669,16 @@ def _log_posterior_grad_2(
                 lower_bar_total[i, k, l] += total
 
 
-_log_posterior_grad_2_address = _address_of(_log_posterior_grad_2)
-
-
-@njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _log_posterior_grad_2_blocks(
     address,
     workers,
     blocks,
     tile,
+    sums,
     n,
     K,
     d,
@@ -696,6 +709,7 @@ def _log_posterior_grad_2_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -714,20 +728,19 @@ def _log_posterior_grad_2_blocks(
                         logsumexp2_peak[worker],
                         logsumexp2_total[worker],
                         logsumexp2_rest[worker],
-                        log_posterior_total[block],
+                        log_posterior_total[place],
                         t9_bar[worker],
-                        log_normaliser_bar[block],
+                        log_normaliser_bar[place],
                         t4_bar[worker],
-                        t3_bar_total[block],
-                        mu_bar_sum[block],
-                        lower_bar_total[block],
+                        t3_bar_total[place],
+                        mu_bar_sum[place],
+                        lower_bar_total[place],
                     ),
                 )
 
 
-@njit(
-    "void(int64, int64, float64[::1], float64, float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[::1], float64, float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])"
 )
 def _log_posterior_grad_3(
     K,
@@ -735,8 +748,8 @@ def _log_posterior_grad_3(
     log_posterior_total,
     m,
     sum5,
-    gamma,
     frobenius,
+    gamma,
     log_posterior,
     log_normaliser_bar,
     logsumexp1_bar,
@@ -755,20 +768,19 @@ def _log_posterior_grad_3(
     lower_bar,
 ):
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
-    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - gamma * gamma * frobenius[0] / 2.0
+    log_posterior[0] = log_posterior_total[0] + m * sum5[0] - frobenius[0] * gamma * gamma / 2.0
     # logsumexp1_bar = -Σ_i log_normaliser_bar[i]
     total = 0.0
     for i in range(K):
         total += log_normaliser_bar[i]
     logsumexp1_bar[0] = -total
     # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
-    # q_bar[i,k] = t3[i,k]·t3_bar[i,k] + m + log_normaliser_bar[i]
+    # q_bar[i,k] = m + log_normaliser_bar[i] + t3[i,k]·t3_bar[i,k]
     for i in range(K):
         for k in range(d):
             v = t3[i, k]
-            q_bar[i, k] = (
-                v * (t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v) + m + log_normaliser_bar[i]
-            )
+            v2 = t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v
+            q_bar[i, k] = m + log_normaliser_bar[i] + (0.0 if v2 == 0.0 else v * v2)
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
     for i in range(K):
         alpha_bar[i] = (
@@ -806,6 +818,17 @@ def _log_posterior_grad_3(
 
 
 __name__ = _OWN_NAME
+
+_KERNELS: tuple[_Kernel, ...] = (
+    _log_posterior_1,
+    _log_posterior_2,
+    _log_posterior_2_blocks,
+    _log_posterior_3,
+    _log_posterior_grad_1,
+    _log_posterior_grad_2,
+    _log_posterior_grad_2_blocks,
+    _log_posterior_grad_3,
+)
 
 # --- log_posterior -----------------------------------------------------------------------------
 
@@ -870,7 +893,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     t6 = np.empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
-    _log_posterior_1(
+    _log_posterior_1.call(
         K,
         d,
         q,
@@ -887,7 +910,8 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     tile = _count_rows(3 * d + K + 2)
     blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, 64)
     workers2 = min(blocks2, numba.get_num_threads())
-    log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
+    sums2 = _count_sums(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, blocks2)
+    log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
     centred_tile = np.empty((workers2, d, tile), np.float64)
     whitened_tile = np.empty((workers2, d, tile), np.float64)
@@ -895,11 +919,12 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp2_largest_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
-        _log_posterior_2_blocks(
-            _log_posterior_2_address,
+        _log_posterior_2_blocks.call(
+            _log_posterior_2.address(),
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             K,
             d,
@@ -919,7 +944,8 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _log_posterior_2(
+            place2 = start * sums2 // n
+            _log_posterior_2.call(
                 rows,
                 K,
                 d,
@@ -934,11 +960,11 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 t9_tile[0],
                 logsumexp2_largest_tile[0],
                 logsumexp2_total_tile[0],
-                log_posterior_total_blocks[0],
+                log_posterior_total_blocks[place2],
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_posterior = np.empty((1,), np.float64)
-    _log_posterior_3(log_posterior_total, m, sum5, gamma, frobenius, log_posterior)
+    _log_posterior_3.call(log_posterior_total, m, sum5, frobenius, gamma, log_posterior)
     return (log_posterior[0],)
 
 
@@ -951,7 +977,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
     sum4_bar = np.empty((1,), np.float64)
-    _log_posterior_grad_1(
+    _log_posterior_grad_1.call(
         K,
         d,
         q,
@@ -972,11 +998,14 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
     workers2 = min(blocks2, numba.get_num_threads())
-    log_posterior_total_blocks = np.zeros((blocks2, 1), np.float64)
-    log_normaliser_bar_blocks = np.zeros((blocks2, K), np.float64)
-    t3_bar_total_blocks = np.zeros((blocks2, K, d), np.float64)
-    mu_bar_sum_blocks = np.zeros((blocks2, K, d), np.float64)
-    lower_bar_total_blocks = np.zeros((blocks2, K, d, d), np.float64)
+    sums2 = _count_sums(
+        n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
+    )
+    log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    log_normaliser_bar_blocks = np.zeros((blocks2 * sums2, K), np.float64)
+    t3_bar_total_blocks = np.zeros((blocks2 * sums2, K, d), np.float64)
+    mu_bar_sum_blocks = np.zeros((blocks2 * sums2, K, d), np.float64)
+    lower_bar_total_blocks = np.zeros((blocks2 * sums2, K, d, d), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
     centred_tile = np.empty((workers2, d, tile), np.float64)
     whitened_tile = np.empty((workers2, K, d, tile), np.float64)
@@ -984,14 +1013,14 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     logsumexp2_peak_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_rest_tile = np.empty((workers2, tile), np.float64)
-    t9_bar_tile = np.empty((workers2, tile), np.float64)
     t4_bar_tile = np.empty((workers2, d, tile), np.float64)
     if blocks2 > 1:
-        _log_posterior_grad_2_blocks(
-            _log_posterior_grad_2_address,
+        _log_posterior_grad_2_blocks.call(
+            _log_posterior_grad_2.address(),
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             K,
             d,
@@ -1008,7 +1037,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
             logsumexp2_total_tile,
             logsumexp2_rest_tile,
             log_posterior_total_blocks,
-            t9_bar_tile,
+            logsumexp2_total_tile,
             log_normaliser_bar_blocks,
             t4_bar_tile,
             t3_bar_total_blocks,
@@ -1018,7 +1047,8 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _log_posterior_grad_2(
+            place2 = start * sums2 // n
+            _log_posterior_grad_2.call(
                 rows,
                 K,
                 d,
@@ -1034,13 +1064,13 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
                 logsumexp2_peak_tile[0],
                 logsumexp2_total_tile[0],
                 logsumexp2_rest_tile[0],
-                log_posterior_total_blocks[0],
-                t9_bar_tile[0],
-                log_normaliser_bar_blocks[0],
+                log_posterior_total_blocks[place2],
+                logsumexp2_total_tile[0],
+                log_normaliser_bar_blocks[place2],
                 t4_bar_tile[0],
-                t3_bar_total_blocks[0],
-                mu_bar_sum_blocks[0],
-                lower_bar_total_blocks[0],
+                t3_bar_total_blocks[place2],
+                mu_bar_sum_blocks[place2],
+                lower_bar_total_blocks[place2],
             )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_normaliser_bar = _combine(log_normaliser_bar_blocks)
@@ -1053,14 +1083,14 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     mu_bar = np.empty((K, d), np.float64)
     q_bar = np.empty((K, d), np.float64)
     lower_bar = np.empty((K, d, d), np.float64)
-    _log_posterior_grad_3(
+    _log_posterior_grad_3.call(
         K,
         d,
         log_posterior_total,
         m,
         sum5,
-        gamma,
         frobenius,
+        gamma,
         log_posterior,
         log_normaliser_bar,
         logsumexp1_bar,
@@ -1278,9 +1308,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -43,17 +43,39 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME = __name__
-__name__ = "symgrad_module_a93b8f76e7b99b92"
+__name__ = "symgrad_module_063d7cce04bca1e6"
 sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
 
 
-# A parallel loop that names a kernel compiles it a second time, so loops call it by address.
-def _address_of(kernel):
-    """Where a compiled kernel lies in memory; the kernel itself if Numba's compiler is off."""
-    if numba.config.DISABLE_JIT:
-        return kernel
-    (compiled,) = kernel.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+class _Kernel:
+    """A function that is compiled, or loaded from Numba's cache, when it is first called."""
+
+    def __init__(self, function, signature, options):
+        self.function, self.signature, self.options = function, signature, options
+        self.call = function if numba.config.DISABLE_JIT else self._first_call
+
+    def compiled(self):
+        """The compiled function; the function itself if Numba's compiler is off."""
+        if self.call == self._first_call:
+            self.call = njit(self.signature, **self.options)(self.function)
+        return self.call
+
+    def _first_call(self, *arguments):
+        return self.compiled()(*arguments)
+
+    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    def address(self):
+        """Where the compiled function lies in memory; itself if Numba's compiler is off."""
+        kernel = self.compiled()
+        if kernel is self.function:
+            return kernel
+        (compiled,) = kernel.overloads.values()
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _kernel(signature, **more):
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -82,9 +104,8 @@ else:
 # --- kernels of loss ---------------------------------------------------------------------------
 
 
-@njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])"
 )
 def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
@@ -189,16 +210,12 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     loss_total[0] += total3
 
 
-_loss_1_address = _address_of(_loss_1)
-
-
-@njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_1_blocks(
-    address, workers, blocks, tile, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total
+    address, workers, blocks, tile, sums, n, r, p, U, V, Y, b, t3, t9_total, observed, loss_total
 ):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
@@ -207,6 +224,7 @@ def _loss_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -218,16 +236,15 @@ def _loss_1_blocks(
                         Y[start : start + rows],
                         b,
                         t3[worker],
-                        t9_total[block],
+                        t9_total[place],
                         observed[start : start + rows],
-                        loss_total[block],
+                        loss_total[place],
                     ),
                 )
 
 
-@njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1])"
 )
 def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
     # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
@@ -241,9 +258,8 @@ def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
     loss[0] = loss_total[0] + penalty * t9[0] / 2.0
 
 
-@njit(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], boolean[:, ::1], boolean[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], boolean[:, ::1], boolean[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])"
 )
 def _loss_grad_1(
     rows,
@@ -501,19 +517,16 @@ def _loss_grad_1(
             V_bar_total[k, j] += total3
 
 
-_loss_grad_1_address = _address_of(_loss_grad_1)
-
-
-@njit(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
-    **_OPTIONS,
 )
 def _loss_grad_1_blocks(
     address,
     workers,
     blocks,
     tile,
+    sums,
     n,
     r,
     p,
@@ -541,6 +554,7 @@ def _loss_grad_1_blocks(
             last = (block + 1) * n // blocks
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
+                place = block * sums + (start - first) * sums // (last - first)
                 _call_kernel(
                     address,
                     (
@@ -556,20 +570,19 @@ def _loss_grad_1_blocks(
                         V,
                         b,
                         t3[worker],
-                        t9_total[block],
-                        loss_total[block],
+                        t9_total[place],
+                        loss_total[place],
                         matmul1_bar[worker],
                         penalty,
                         U_bar[start : start + rows],
-                        V_bar_total[block],
-                        b_bar[block],
+                        V_bar_total[place],
+                        b_bar[place],
                     ),
                 )
 
 
-@njit(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1], float64[:, ::1], float64[:, ::1])",
-    **_OPTIONS,
+@_kernel(
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64, float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar):
     # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
@@ -588,6 +601,15 @@ def _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, 
 
 
 __name__ = _OWN_NAME
+
+_KERNELS: tuple[_Kernel, ...] = (
+    _loss_1,
+    _loss_1_blocks,
+    _loss_2,
+    _loss_grad_1,
+    _loss_grad_1_blocks,
+    _loss_grad_2,
+)
 
 # --- loss --------------------------------------------------------------------------------------
 
@@ -642,15 +664,17 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     tile = _count_rows(p)
     blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
     workers2 = min(blocks2, numba.get_num_threads())
-    t9_total_blocks = np.zeros((blocks2, 1), np.float64)
-    loss_total_blocks = np.zeros((blocks2, 1), np.float64)
+    sums2 = _count_sums(n, p * r + 2 * p + r, 1 + 1, blocks2)
+    t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     t3_tile = np.empty((workers2, tile, p), np.float64)
     if blocks2 > 1:
-        _loss_1_blocks(
-            _loss_1_address,
+        _loss_1_blocks.call(
+            _loss_1.address(),
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             r,
             p,
@@ -666,7 +690,8 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_1(
+            place2 = start * sums2 // n
+            _loss_1.call(
                 rows,
                 r,
                 p,
@@ -675,15 +700,15 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
                 Y[start : start + rows],
                 b,
                 t3_tile[0],
-                t9_total_blocks[0],
+                t9_total_blocks[place2],
                 observed[start : start + rows],
-                loss_total_blocks[0],
+                loss_total_blocks[place2],
             )
     t9_total = _combine(t9_total_blocks)
     loss_total = _combine(loss_total_blocks) * (0.5)
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
-    _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss)
+    _loss_2.call(r, p, t9_total, V, t9, loss_total, penalty, loss)
     return (loss[0],)
 
 
@@ -692,21 +717,23 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, 64)
     workers2 = min(blocks2, numba.get_num_threads())
     U_bar = np.empty((n, r), np.float64)
-    t9_total_blocks = np.zeros((blocks2, 1), np.float64)
-    loss_total_blocks = np.zeros((blocks2, 1), np.float64)
-    V_bar_total_blocks = np.zeros((blocks2, p, r), np.float64)
-    b_bar_blocks = np.zeros((blocks2, p), np.float64)
+    sums2 = _count_sums(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, blocks2)
+    t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
+    V_bar_total_blocks = np.zeros((blocks2 * sums2, p, r), np.float64)
+    b_bar_blocks = np.zeros((blocks2 * sums2, p), np.float64)
     U_packed_tile = np.empty((workers2, r, tile), np.float64)
     Y_packed_tile = np.empty((workers2, tile), np.float64)
     observed_packed_tile = np.empty((workers2, p, tile), np.bool_)
     t3_tile = np.empty((workers2, p, tile), np.float64)
     matmul1_bar_tile = np.empty((workers2, p, tile), np.float64)
     if blocks2 > 1:
-        _loss_grad_1_blocks(
-            _loss_grad_1_address,
+        _loss_grad_1_blocks.call(
+            _loss_grad_1.address(),
             workers2,
             blocks2,
             tile,
+            sums2,
             n,
             r,
             p,
@@ -730,7 +757,8 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     else:
         for start in range(0, n, tile):
             rows = min(tile, n - start)
-            _loss_grad_1(
+            place2 = start * sums2 // n
+            _loss_grad_1.call(
                 rows,
                 r,
                 p,
@@ -743,13 +771,13 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
                 V,
                 b,
                 t3_tile[0],
-                t9_total_blocks[0],
-                loss_total_blocks[0],
+                t9_total_blocks[place2],
+                loss_total_blocks[place2],
                 matmul1_bar_tile[0],
                 penalty,
                 U_bar[start : start + rows],
-                V_bar_total_blocks[0],
-                b_bar_blocks[0],
+                V_bar_total_blocks[place2],
+                b_bar_blocks[place2],
             )
     t9_total = _combine(t9_total_blocks)
     loss_total = _combine(loss_total_blocks) * (0.5)
@@ -758,7 +786,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
     V_bar = np.empty((p, r), np.float64)
-    _loss_grad_2(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar)
+    _loss_grad_2.call(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar)
     values = (loss[0],)
     return values, (
         U_bar,
@@ -943,9 +971,26 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
     return max(1, min(16, by_work, by_memory, samples // least_rows))
 
 
+def _count_sums(samples, work, block_elements, blocks):
+    """How many partial sums a block has: each of a limited number of rows, where they cost little."""
+    if samples <= 1024:
+        return 1
+    elements = blocks * max(block_elements, 1)
+    affordable = min(2000000, samples * work // 20) // elements
+    return max(1, min(-(-samples // (blocks * 1024)), affordable))
+
+
 def _combine(partial):
-    """The sum of the blocks' partial sums, in order."""
-    return partial[0] if len(partial) == 1 else np.sum(partial, axis=0)
+    """The sum of partial sums: in pairs, in the type of totals."""
+    if len(partial) == 1:
+        return partial[0]
+    if partial.dtype == np.float32:
+        partial = partial.astype(np.float64)
+    while len(partial) > 16:
+        half = (len(partial) + 1) // 2
+        following, partial = partial[half:], partial[:half]
+        partial[: len(following)] += following
+    return np.sum(partial, axis=0)
 
 
 # --- self-check ----------------------------------------------------------------------------------
