@@ -22,6 +22,7 @@ from symgrad.schedule.frozen import (
 from symgrad.schedule.guarding import GuardedLoops, NestContext
 from symgrad.schedule.jamming import hoist_invariants, jam
 from symgrad.schedule.loops import Block, Declare, Fold, Local, Loop, Node, Store
+from symgrad.schedule.pieces import divide_an_axis
 from symgrad.schedule.scans import Scan, find_scan
 from symgrad.schedule.terms import (
     ARITHMETIC,
@@ -107,12 +108,13 @@ class NestBuilder(GuardedLoops):
             return self._dot_nest(plain, others)
         nodes: list[Node] = []
         started = self.context.accumulate
-        if plain or not started:
+        apart = not plain and not started and divide_an_axis(self.definition.axes, others)
+        if plain or not (started or apart):
             self.tile_index = self.context.tile_index(self.definition, None)
             nodes.extend(self._pointwise_nest(plain, add=started))
         for term in others:
             self.tile_index = self.context.tile_index(self.definition, term)
-            nodes.extend(self._term_nest(term))
+            nodes.extend(self._term_nest(term, add=not apart))
         return tuple(nodes)
 
     # --- forms ---------------------------------------------------------------------------------
@@ -176,7 +178,7 @@ class NestBuilder(GuardedLoops):
         loops = [a.index for a in self.definition.axes if _leaves_unchanged(term, a.index)]
         return [(index, 4) for index in loops[-2:]]
 
-    def _term_nest(self, term: FrozenTerm) -> tuple[Node, ...]:
+    def _term_nest(self, term: FrozenTerm, add: bool = True) -> tuple[Node, ...]:
         """target += term, over exactly the domain of the term."""
         scan = find_scan(self.definition, term)
         if scan is not None:
@@ -184,7 +186,7 @@ class NestBuilder(GuardedLoops):
         operations, value = scaled(term)
         if term.axes and not term.guards and not self.definition.axes:
             return self._scalar_sum(term)
-        block = Block(operations, (Store(self.target, value, add=True),))
+        block = Block(operations, (Store(self.target, value, add),))
         if not (self.definition.axes or term.axes):
             return self.loops((), term.guards, (block,))
         vector = vector_axis(self.definition, term, self.tile_index)

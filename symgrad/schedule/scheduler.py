@@ -21,6 +21,7 @@ from symgrad.schedule.frozen import (
     sources_of,
 )
 from symgrad.schedule.fusion import MOST_FUNCTIONS, Group, cut, fuse, group_nests
+from symgrad.schedule.gathers import pack_gathers
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.layout import choose_layout
 from symgrad.schedule.loops import Kernel, Parameter, View
@@ -41,6 +42,7 @@ from symgrad.schedule.plan import (
     Step,
 )
 from symgrad.schedule.shifts import split_logsumexp
+from symgrad.schedule.splitting import split_wide
 from symgrad.schedule.terms import rename_indices
 
 __all__ = ["Scheduler", "arrays_of", "formulas", "schedule", "take_scale"]
@@ -164,11 +166,12 @@ class Scheduler:
                 buffer = self._buffer(definition.name)
                 accumulators.append(Accumulator(buffer, scale, partial, kind))
             members.extend(self._cut(definition, item.kind == "accumulated"))
-        members = self._laid_out(members)
+        members = self._laid_out(self._gathered(members))
         groups = fuse(members, self.sample, most_functions=MOST_FUNCTIONS)
+        stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
+        groups = split_wide(groups, {*stored, *self._scratch(groups, members)})
         scratch = self._scratch(groups, members)
         context = NestContext(self.sample, False, self.ranges)
-        stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
         kept = frozenset((*stored, *scratch))
         parameters = tuple(self._tiled_parameters(members, scratch, kept))
         nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
@@ -205,6 +208,20 @@ class Scheduler:
             self.shapes[part.name] = part.shape
             self.dtypes[part.name] = part.dtype
         return [*((part, False) for part in parts), (last, accumulates)]
+
+    def _gathered(
+        self, members: list[tuple[FrozenDefinition, bool]]
+    ) -> list[tuple[FrozenDefinition, bool]]:
+        """The definitions of a tile with copies of gathered rows; the copies are recorded."""
+        assert self.sample is not None
+        taken = {*self.shapes, *self.program.sizes}
+        before = {definition.name for definition, _ in members}
+        packed = pack_gathers(members, self.sample, self.shapes, self.dtypes, self.ranges, taken)
+        for definition, _ in packed:
+            if definition.name not in before:
+                self.shapes[definition.name] = definition.shape
+                self.dtypes[definition.name] = definition.dtype
+        return packed
 
     def _laid_out(
         self, members: list[tuple[FrozenDefinition, bool]]
