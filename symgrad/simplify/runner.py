@@ -14,6 +14,7 @@ from symgrad.simplify.cleaning import drop_zeros, merge_equal, remove_dead
 from symgrad.simplify.exchanging import exchange_sums
 from symgrad.simplify.indices import name_indices
 from symgrad.simplify.inlining import inline_definitions
+from symgrad.simplify.inverses import solve_for_inverses
 from symgrad.simplify.matrices import read_matrices
 from symgrad.simplify.narrowing import narrow_reads
 from symgrad.simplify.operations import count_operations
@@ -36,6 +37,7 @@ _REPEATED: tuple[tuple[str, Pass], ...] = (
     ("drop_unit_axes", drop_unit_axes),
     ("remove_dead", remove_dead),
     ("merge_equal", merge_equal),
+    ("inverses", solve_for_inverses),
     ("symmetry", use_symmetry),
     ("read_matrices", read_matrices),
     ("narrow_reads", narrow_reads),

@@ -297,6 +297,28 @@ def _assignment(draw: Draw, program: RandomProgram, name: str) -> None:
     return None
 
 
+def _linear_algebra(draw: Draw, program: RandomProgram, name: str) -> None:
+    """Solutions, inverses and factors of matrices that are close to a multiple of the identity."""
+    squares = [n for n, shape in program.values.items() if len(shape) == 2 and shape[0] == shape[1]]
+    square = draw(st.sampled_from(squares))
+    extent = program.values[square][0]
+    matrix = f"(3 * np.eye({square}.shape[0]) + 0.3 * np.tanh({square}))"
+    even = f"({matrix} + {matrix}.T)"
+    found: list[tuple[str, Shape]] = [
+        (f"np.linalg.inv({matrix})", (extent, extent)),
+        (f"np.linalg.cholesky({even})", (extent, extent)),
+        (f"np.linalg.slogdet({matrix})[1]", ()),
+        (f"np.log(np.linalg.det({even}))", ()),
+    ]
+    shape = program.values[name]
+    if len(shape) in (1, 2) and shape[0] == extent:
+        found.append((f"np.linalg.solve({matrix}, {name})", shape))
+        found.append((f"np.linalg.solve(np.linalg.cholesky({even}).T, {name})", shape))
+        found.append((f"np.linalg.inv({matrix}) @ {name}", shape))
+        found = 2 * found[-3:] + found
+    program.define(*draw(st.sampled_from(found)))
+
+
 # Kinds of operation by how often they are drawn.
 _KINDS = (
     *(4 * (_unary,)),
@@ -308,4 +330,5 @@ _KINDS = (
     _gather,
     *(2 * (_joining,)),
     _assignment,
+    _linear_algebra,
 )
