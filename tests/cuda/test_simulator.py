@@ -62,6 +62,12 @@ def test_arguments_results_and_errors() -> None:
 
 
 @pytest.mark.slow
+def test_memory_and_streams() -> None:
+    """Streams of launches and copies, workspace, arrays of other libraries."""
+    assert_good(simulate("memory"), 9)
+
+
+@pytest.mark.slow
 def test_second_order() -> None:
     """Hessians and Jacobians of every structure equal those of the NumPy target to 1e-12."""
     assert_good(simulate("second_order"), 6)
