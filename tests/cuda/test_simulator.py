@@ -42,15 +42,19 @@ def test_every_operation_equals_the_numpy_target(part: int) -> None:
     assert_good(simulate("simulate", str(part), str(PARTS)), 40)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("logistic_regression", "poisson", "mlp", "matrix_factorisation"),
-        ("gmm", "bundle_adjustment"),
-    ],
-    ids=["models", "gmm and bundle adjustment"],
+MODELS = (
+    ("logistic_regression", "poisson", "mlp", "matrix_factorisation"),
+    ("gmm", "bundle_adjustment"),
 )
+
+
+def test_no_example_is_left_out() -> None:
+    models = {path.parent.name for path in (ROOT / "examples").glob("*/model.py")}
+    assert models == {name for names in MODELS for name in names}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", MODELS, ids=["models", "gmm and bundle adjustment"])
 def test_examples_equal_the_cpu_target(names: tuple[str, ...]) -> None:
     assert_good(simulate("modules", *names), len(names))
 
@@ -59,6 +63,11 @@ def test_examples_equal_the_cpu_target(names: tuple[str, ...]) -> None:
 def test_arguments_results_and_errors() -> None:
     """Device arrays, out=, accumulate, streams, workspace, float32, messages."""
     assert_good(simulate("modules", "arguments"), 6)
+
+
+@pytest.mark.slow
+def test_gallery_equals_the_numpy_target() -> None:
+    assert_good(simulate("gallery"), 42)
 
 
 @pytest.mark.slow
