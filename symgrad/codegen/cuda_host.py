@@ -119,6 +119,8 @@ class _CudaHost:
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
         sample = clamped(step.sample)
         sizes = [_product_of(a.buffer.shape) for a in step.accumulators if a.owner == "group"]
+        if step.scratch:
+            sizes.append(f"{tile} * ({step.row_elements})")
         self.body += [
             f"{tile} = _count_rows({sample}, {step.row_elements})",
             f"{blocks} = _count_tiles({sample}, {tile}, {' + '.join(sizes) or '0'})",
@@ -148,7 +150,8 @@ class _CudaHost:
             self._allocate(method, names[buffer.name], shape, partial_type(buffer.dtype))
         self._launch(printed, blocks, names)
         for accumulator in step.accumulators:
-            self._combine(accumulator, names[accumulator.buffer.name])
+            name = accumulator.buffer.name
+            self._combine(accumulator, names[name], groups.get(name, "1"))
 
     def _counter(
         self,
@@ -178,7 +181,7 @@ class _CudaHost:
         least = "_NEIGHBOURS" if nest.wide else "1"
         self.body.append(f"{name} = _count_lanes({nest.summed}, {elements}, _THREADS, {least})")
 
-    def _combine(self, accumulator: CudaAccumulator, parts: str) -> None:
+    def _combine(self, accumulator: CudaAccumulator, parts: str, every: str) -> None:
         buffer = accumulator.buffer
         self._array(buffer)
         factor_text = "1.0"
@@ -186,7 +189,8 @@ class _CudaHost:
             lines, factor_text = scale_text(accumulator.scale, self.allocate)
             self.body.extend(lines)
         kernel = "_combine_integers" if partial_type(buffer.dtype) == "int64" else "_combine_parts"
-        self.body.append(f"run.combine({kernel}, {parts}, {buffer.name}, {factor_text})")
+        arguments = f"{kernel}, {parts}, {every}, {buffer.name}, {factor_text}"
+        self.body.append(f"run.combine({arguments})")
 
     def _reshape(self, statement: FrozenReshape) -> None:
         source = self._given(statement.source)

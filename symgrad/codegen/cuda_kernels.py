@@ -127,6 +127,7 @@ class _CudaPrinter(CudaSquares):
         ]
         for total in self.kernel.sums:
             lines.extend(self._block_sum(total.local.name, total.local.dtype, total.name))
+        lines.extend(self._fold_groups())
         return lines
 
     def _node_with_sums(self, node: Node) -> list[str]:
@@ -246,6 +247,28 @@ class _CudaPrinter(CudaSquares):
             f"for {self.element} in range({self.thread}, {count} * {groups}, _THREADS):",
             *("    " + line for line in body),
         ]
+
+    def _fold_groups(self) -> list[str]:
+        """Each block leaves one partial sum: those of its groups are added to the first."""
+        lines: list[str] = []
+        for number, whole in enumerate(self.kernel.nests):
+            nest = whole.plain if isinstance(whole, ContractNest) else whole
+            if not isinstance(nest, AccumulateNest):
+                continue
+            groups = self._counter("groups", number)
+            name = self.views[nest.name][0].name
+            indices = [a.index for a in nest.axes] or ["0"]
+            first = f"{self.block} * {groups}"
+            other = element_text(name, [f"{first} + {self.part}", *indices])
+            body = [
+                f"for {self.part} in range(1, {groups}):",
+                f"    {element_text(name, [first, *indices])} += {other}",
+            ]
+            body = [*self._decode(nest.axes, None, self.element, body), *body]
+            count = self._count(nest.axes, None)
+            lines.append(f"for {self.element} in range({self.thread}, {count}, _THREADS):")
+            lines.extend("    " + line for line in body)
+        return ["cuda.syncthreads()", *lines] if lines else []
 
     def _accumulate_nest(self, nest: AccumulateNest, number: int) -> list[str]:
         lines = [f"# {line}" for line in nest.formula.splitlines()]

@@ -41,9 +41,11 @@ class CudaOptions:
     """Choices that are written into the generated module.
 
     A block has `threads` threads, a power of two, and the square of `side`. A launch has at most
-    `most_blocks` blocks; what is left runs in further rounds of the same threads. Rows are computed
-    `tile_rows` at a time, fewer where scratch for them would exceed `tile_elements` in a block, and
-    no more blocks have partial sums than `most_parts` elements hold. As many lanes share a sum as
+    `most_blocks` blocks; what is left runs in further rounds of the same threads. There are several
+    times as many as a card runs at once, lest most of it waits for the last of them. Rows are
+    computed `tile_rows` at a time, fewer where scratch for them would exceed `tile_elements` in a
+    block or there would be less than `least_tiles` tiles, and no more blocks have scratch and
+    partial sums of their own than `most_parts` elements hold. As many lanes share a sum as
     bring `least_threads` to work, and `most_lanes` where lanes are neighbours in memory. A sort of
     indices gives each thread `chunk` of them. All of these are counted from sizes alone, never
     from the device, so that the same input has the same bits on every card.
@@ -54,7 +56,8 @@ class CudaOptions:
     """
 
     threads: int = 256
-    most_blocks: int = 1024
+    most_blocks: int = 4096
+    least_tiles: int = 1024
     tile_rows: int = 256
     tile_elements: int = 16_384
     most_parts: int = 16_777_216

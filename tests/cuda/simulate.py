@@ -33,6 +33,7 @@ EXACT = 1e-12
 SMALL = CudaOptions(
     threads=4,
     most_blocks=2,
+    least_tiles=2,
     tile_rows=5,
     tile_elements=40,
     most_parts=64,

@@ -76,6 +76,11 @@ def test_memory_and_streams() -> None:
     assert_good(simulate("memory"), 9)
 
 
+def test_kernels_compiled_ahead_are_loaded() -> None:
+    """By stand-ins for the driver: which file, which kernel, and none by Numba."""
+    assert_good(simulate("ahead"), 2)
+
+
 @pytest.mark.slow
 def test_second_order() -> None:
     """Hessians and Jacobians of every structure equal those of the NumPy target to 1e-12."""
