@@ -19,6 +19,7 @@ from symgrad.simplify.matrices import read_matrices
 from symgrad.simplify.narrowing import narrow_reads
 from symgrad.simplify.operations import count_operations
 from symgrad.simplify.pairing import pair_factors
+from symgrad.simplify.scaled_matrices import take_out_numbers
 from symgrad.simplify.selections import merge_selections
 from symgrad.simplify.sharing import share_sums, share_values
 from symgrad.simplify.stabilising import stabilise
@@ -38,6 +39,7 @@ _REPEATED: tuple[tuple[str, Pass], ...] = (
     ("remove_dead", remove_dead),
     ("merge_equal", merge_equal),
     ("inverses", solve_for_inverses),
+    ("take_out_numbers", take_out_numbers),
     ("symmetry", use_symmetry),
     ("read_matrices", read_matrices),
     ("narrow_reads", narrow_reads),

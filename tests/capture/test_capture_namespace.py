@@ -12,6 +12,7 @@ from numpy import zeros as make_zeros
 from scipy.special import logsumexp as lse
 from scipy.special import softmax
 
+import symgrad
 from symgrad.capture import capture, load_model
 from symgrad.errors import CaptureError
 from symgrad.program import evaluate
@@ -123,3 +124,18 @@ def test_sizes_take_part_in_arithmetic() -> None:
 
     x = np.array([1.0, 2.0, 3.0, 4.0])
     np.testing.assert_allclose(_value(model, x), model(x))
+
+
+GENERATOR = np.random.default_rng(0)
+
+
+def test_a_capture_inside_another_finds_names_that_are_exchanged_already() -> None:
+    def inner(x):
+        return np.sum(x**3)
+
+    def outer(x):
+        return np.sum(symgrad.grad(inner)(x))
+
+    value, gradient = symgrad.value_and_grad(outer, target="numpy")(np.array([1.0, 2.0]))
+    assert value == 15.0
+    assert np.array_equal(gradient, [6.0, 12.0])
