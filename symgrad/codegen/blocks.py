@@ -74,6 +74,25 @@ def affine_text(affine: Affine, rename: Callable[[str], str] = str) -> str:
     return f"{text} + {affine.rest}"
 
 
+# A quotient of Python numbers: by a size that is 0 it would be an error, as in the mean of nothing.
+_QUOTIENT_OF_SIZES = Spelling("({0} / {1} if {1} else np.inf)", _ATOM, (_ATOM, _ATOM))
+
+
+def _is_literal(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
+
+
+def _without_elements(operations: tuple[Operation, ...]) -> frozenset[int]:
+    """Operations on sizes and constants alone."""
+    found: set[int] = set()
+    for number, operation in enumerate(operations):
+        if operation.name in ("size", "constant") or (
+            operation.operands and all(k in found for k in operation.operands)
+        ):
+            found.add(number)
+    return frozenset(found)
+
+
 def _whole_numbers(operations: tuple[Operation, ...]) -> frozenset[int]:
     """Operations in floating types whose text is a Python integer: sizes, indices, sums of them."""
     found: set[int] = set()
@@ -105,6 +124,7 @@ class BlockPrinter:
         self.allocate = allocate
         self.helpers = helpers
         self.whole: frozenset[int] = frozenset()
+        self.plain: frozenset[int] = frozenset()
 
     def print(
         self, operations: tuple[Operation, ...], results: Iterable[int]
@@ -120,6 +140,7 @@ class BlockPrinter:
         lines: list[str] = []
         texts: list[tuple[str, int]] = []
         self.whole = _whole_numbers(operations)
+        self.plain = _without_elements(operations) if self.spellings is NUMPY else frozenset()
         for number, operation in enumerate(operations):
             text, strength = self._text(operation, texts)
             plain = operation.name in ("constant", "size", "index", "local")
@@ -165,6 +186,8 @@ class BlockPrinter:
             self.helpers.setdefault("spherical_bessel")
             return f"_spherical_bessel({value}, {operands[0][0]})", _ATOM
         spelling = self.spellings.get(operation.name)
+        if operation.name == "divide" and self.plain.issuperset(operation.operands):
+            spelling = spelling if _is_literal(operands[1][0]) else _QUOTIENT_OF_SIZES
         if spelling is None:
             raise CompileError(f"this target has no spelling for '{operation.name}'")
         if spelling.helper:
