@@ -27,6 +27,7 @@ from symgrad.schedule.frozen import (
     Subscript,
 )
 from symgrad.schedule.plan import CheckIndex, ReshapeArray
+from symgrad.schedule.scans import Scan, find_scan
 
 __all__ = ["print_numpy"]
 
@@ -92,6 +93,9 @@ class _NumpyPrinter:
         contraction = self._contraction(definition, term)
         if contraction is not None:
             return self._times_scale(contraction, term)
+        scan = find_scan(definition, term) if term.reduction == "prod" else None
+        if scan is not None:
+            return self._running_product(definition, scan)
         axes = (*definition.axes, *term.axes)
         self.order = [axis.index for axis in axes]
         self.extents = {axis.index: axis.extent for axis in axes}
@@ -106,6 +110,20 @@ class _NumpyPrinter:
         if not term.axes:
             return text
         return self._times_scale(self._reduce(axes, definition, term, text), term)
+
+    def _running_product(self, definition: FrozenDefinition, scan: Scan) -> str:
+        """y[i] = Π_{k ≤ i} f(k) and its like: one pass instead of all pairs."""
+        self.order = [axis.index for axis in definition.axes]
+        self.extents = {axis.index: axis.extent for axis in definition.axes}
+        self.guarded = False
+        printer = BlockPrinter(NUMPY, self._load, self._grid, self.allocate, self.helpers)
+        last = len(scan.term.operations) - 1
+        lines, texts = printer.print(scan.term.operations, [last])
+        self.lines.extend(lines)
+        self.helpers.setdefault("running_product")
+        values = f"np.broadcast_to({texts[last]}, {shape_text(definition.shape)})"
+        axis = definition.axes.index(scan.axis)
+        return f"_running_product({values}, {axis}, {scan.inclusive}, {scan.reverse})"
 
     def _outside(self, term: FrozenTerm) -> str:
         return _FILL.get(term.reduction, "np.inf") if term.axes else "0"

@@ -152,19 +152,41 @@ def _product_weight(
     (axis,) = term.axes
     inner = index_symbol(f"{axis.index.name}_other")
     moved = term.xreplace({axis.index: inner})
+    scanned = _scanned_axis(definition, moved, inner)
     helpers = []
-    for label, guard in (
-        ("before", Guard(inner, "<", axis.index)),
-        ("after", Guard(axis.index, "<", inner)),
-    ):
-        body = replace(moved, axes=(Axis(inner, axis.extent),), guards=(*moved.guards, guard))
+    for label, low, high in (("before", inner, axis.index), ("after", axis.index, inner)):
+        axes = (*definition.axes, axis)
+        body = replace(moved, axes=(Axis(inner, axis.extent),))
+        if scanned is None:
+            body = replace(body, guards=(*moved.guards, Guard(low, "<", high)))
+        elif (moved.guards[0].left == inner) == (label == "before"):
+            # k < r ≤ i: the product before r is the same for every i.
+            axes = (*(a for a in definition.axes if a != scanned), axis)
+            body = replace(body, guards=(Guard(low, "<", high),))
+        else:
+            # Π_{r < k ≤ i} as a running product along i.
+            body = replace(body, body=f.select(f.less(low, high), moved.body, sympy.S.One))
         helpers.append(
             Definition(
                 fresh(f"{definition.name}_{label}"),
-                (*definition.axes, axis),
+                axes,
                 definition.dtype,
                 (body,),
                 definition.origin,
             )
         )
     return helpers[0].access * helpers[1].access, term.guards, tuple(helpers)
+
+
+def _scanned_axis(definition: Definition, term: Term, inner: sympy.Symbol) -> Axis | None:
+    """The axis of a cumulative product, Π_k [k ≤ i] f(k) or [i ≤ k] f(k), with f free of i."""
+    if len(term.guards) != 1 or term.guards[0].relation not in ("<", "<="):
+        return None
+    sides = (term.guards[0].left, term.guards[0].right)
+    if inner not in sides:
+        return None
+    other = sides[0] if sides[1] == inner else sides[1]
+    axis = next((a for a in definition.axes if a.index == other), None)
+    if axis is None or axis.extent != term.axes[0].extent or other in term.body.free_symbols:
+        return None
+    return axis

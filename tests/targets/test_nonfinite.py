@@ -104,3 +104,12 @@ def test_gradients_are_not_finite_where_values_are_not(name: str, rng: np.random
     for target in ("numpy", "cpu"):
         _, (gradient,) = module.vjp(target, {"x": x}, [np.ones(5)])
         assert np.isnan(gradient[2]).any() and np.isfinite(np.delete(gradient, 2, 0)).all()
+
+
+@pytest.mark.parametrize("target", ["numpy", "cpu"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_means_of_nothing_are_not_a_number(target: Any) -> None:
+    built = build(lambda x: (np.mean(x, axis=0), np.var(x)), {"x": "f64[n, d]"})
+    values, (gradient,) = built.vjp(target, {"x": np.zeros((0, 2))}, [np.ones(2), np.ones(())])
+    assert values[0].shape == (2,) and gradient.shape == (0, 2)
+    assert all(np.isnan(value).all() for value in values)
