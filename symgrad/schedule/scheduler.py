@@ -350,15 +350,10 @@ class Scheduler:
     def _parameter(
         self, name: str, role: Role, tile_axis: int | None, alias: str | None = None
     ) -> Parameter:
-        shape = self.shapes[name]
-        view = View(
-            name,
-            alias or name,
-            len(shape),
-            self.partial_types[name] if role == "accumulator" else self.dtypes[name],
-            tile_axis,
-            name in self.by_value,
-        )
+        shape, dtype = self.shapes[name], self.dtypes[name]
+        if role == "accumulator":
+            dtype = self.partial_types.get(name, dtype)
+        view = View(name, alias or name, len(shape), dtype, tile_axis, name in self.by_value)
         return Parameter(view, role, shape)
 
 
