@@ -40,9 +40,9 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME = __name__
-__name__ = "symgrad_module_d41b93a8d8fc9c46"
-sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_d41b93a8d8fc9c46"
+sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
+__name__ = _CACHED_NAME
 
 
 class _Kernel:
@@ -55,7 +55,12 @@ class _Kernel:
     def compiled(self):
         """The compiled function; the function itself if Numba's compiler is off."""
         if self.call == self._first_call:
-            self.call = njit(self.signature, **self.options)(self.function)
+            names = globals()
+            own, names["__name__"] = __name__, _CACHED_NAME
+            try:
+                self.call = njit(self.signature, **self.options)(self.function)
+            finally:
+                names["__name__"] = own
         return self.call
 
     def _first_call(self, *arguments):

@@ -261,6 +261,16 @@ def test_target_cpu_is_the_default_and_is_compiled_at_once(workshop):
     assert "compile " in done.out.splitlines()[-1]
     assert "target cpu" in (workshop.folder / "out.py").read_text()
     assert list((workshop.folder / "__pycache__").glob("out.*.nbi"))
+    # What was compiled under the loader's name serves whoever imports the module by its own.
+    call = "import numpy as np, out; print(out.f_value_and_grad(np.ones(3))[0])"
+    later = subprocess.run(
+        [sys.executable, "-c", call],
+        cwd=workshop.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert later.stdout == "3.0\n", later.stderr
 
 
 def test_no_warm_leaves_compilation_to_the_first_import(workshop):
