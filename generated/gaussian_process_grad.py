@@ -1724,7 +1724,7 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     _loss_1.call(log_length, t7, log_noise, t10)
     tile = _count_rows(n)
     blocks2 = _count_blocks(n, n * d + 2 * n, 0, 64)
-    workers2 = min(blocks2, numba.get_num_threads())
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     K = np.empty((n, n), np.float64)
     t5_tile = np.empty((workers2, tile, n), np.float64)
     if blocks2 > 1:
@@ -1763,7 +1763,7 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
     tile2 = _count_rows(0)
     blocks3 = _count_blocks(n, 1, 1)
-    workers3 = min(blocks3, numba.get_num_threads())
+    workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     sums2 = _count_sums(n, 1, 1, blocks3)
     loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     if blocks3 > 1:
@@ -1786,13 +1786,13 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     return (loss[0],)
 
 
-def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y):
+def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, targets=()):
     t7 = np.empty((1,), np.float64)
     t10 = np.empty((1,), np.float64)
     _loss_grad_1.call(log_length, t7, log_noise, t10)
     tile = _count_rows(0)
     blocks2 = _count_blocks(n, n * d + 3 * n, 0)
-    workers2 = min(blocks2, numba.get_num_threads())
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     t5 = np.empty((n, n), np.float64)
     kernel = np.empty((n, n), np.float64)
     K = np.empty((n, n), np.float64)
@@ -1835,7 +1835,7 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y):
     K_inverse = _attempt("loss_grad: inverse of 'K', line 22 of the model", np.linalg.inv, K)
     tile2 = _count_rows(n)
     blocks3 = _count_blocks(n, 3 * n + 2, 1 + 1 + 1 + 1, 64)
-    workers3 = min(blocks3, numba.get_num_threads())
+    workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     sums2 = _count_sums(n, 3 * n + 2, 1 + 1 + 1 + 1, blocks3)
     loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t10_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
@@ -1938,8 +1938,14 @@ def loss_value_and_grad(
     Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
-    values, gradients = _run_loss_grad(*_check_loss(log_variance, log_length, log_noise, X, y))
-    return values[0], _deliver("loss", LossGradients, gradients, False, out, accumulate)
+    checked = n, d, log_variance, log_length, log_noise, X, y = _check_loss(
+        log_variance, log_length, log_noise, X, y
+    )
+    targets = _targets(
+        "loss", LossGradients, (log_variance, log_length, log_noise), False, out, accumulate
+    )
+    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    return values[0], _deliver(LossGradients, gradients, False, targets, out, accumulate)
 
 
 def loss_grad(
@@ -1971,9 +1977,15 @@ def loss_vjp(
 ) -> tuple[Any, LossGradients]:
     """The value of loss, and its gradient times a 0-d cotangent."""
     factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
-    values, gradients = _run_loss_grad(*_check_loss(log_variance, log_length, log_noise, X, y))
+    checked = n, d, log_variance, log_length, log_noise, X, y = _check_loss(
+        log_variance, log_length, log_noise, X, y
+    )
+    targets = _targets(
+        "loss", LossGradients, (log_variance, log_length, log_noise), False, out, accumulate
+    )
+    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
-    return values[0], _deliver("loss", LossGradients, scaled, False, out, accumulate)
+    return values[0], _deliver(LossGradients, scaled, False, targets, out, accumulate)
 
 
 def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
@@ -1982,7 +1994,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     _loss_hessian_1.call(log_length, t7, log_noise, t10)
     tile = _count_rows(0)
     blocks2 = _count_blocks(n, n * d + 4 * n, 0)
-    workers2 = min(blocks2, numba.get_num_threads())
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     distance = np.empty((n, n), np.float64)
     kernel = np.empty((n, n), np.float64)
     K = np.empty((n, n), np.float64)
@@ -2030,7 +2042,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     K_inverse = _attempt("loss_hessian: inverse of 'K', line 22 of the model", np.linalg.inv, K)
     tile2 = _count_rows(n)
     blocks3 = _count_blocks(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1, 64)
-    workers3 = min(blocks3, numba.get_num_threads())
+    workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     alpha_right_by_log_variance = np.empty((n,), np.float64)
     alpha_right2_by_log_length = np.empty((n,), np.float64)
     K_inverse_right_by_log_variance = np.empty((n, n), np.float64)
@@ -2152,7 +2164,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     )
     tile3 = _count_rows(2 * n)
     blocks4 = _count_blocks(n, 2 * n * n + 5 * n, 1 + 1 + 1, 64)
-    workers4 = min(blocks4, numba.get_num_threads())
+    workers4 = min(blocks4, numba.get_num_threads()) if blocks4 > 1 else 1
     sums3 = _count_sums(n, 2 * n * n + 5 * n, 1 + 1 + 1, blocks4)
     t7_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
     log_variance_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
@@ -2493,33 +2505,64 @@ def _number(function, name, value, dtype):
     return dtype(array)
 
 
-def _deliver(function, names, gradients, single, out, accumulate):
-    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+def _targets(function, names, arguments, single, out, accumulate):
+    """The arrays of `out`, one for each argument whose gradient it takes; none without `out`."""
     if out is None:
         if accumulate:
             raise ValueError(f"{function}: accumulate=True needs out= to add to")
-        return gradients[0] if single else names(*gradients)
+        return ()
     targets = (out,) if single else tuple(out)
-    if len(targets) != len(gradients):
+    if len(targets) != len(arguments):
         raise ValueError(
-            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{function}: out has {len(targets)} arrays, expected {len(arguments)}: "
             f"{', '.join(names._fields)}"
         )
-    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
-        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+    for name, target, argument in zip(names._fields, targets, arguments, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != argument.shape:
             found = getattr(target, "shape", type(target).__name__)
             raise ValueError(
-                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"{function}: out for '{name}' must be an array of shape {argument.shape}, "
                 f"not {found}"
             )
-        if target.dtype != gradient.dtype:
+        if target.dtype != argument.dtype:
             raise TypeError(
-                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {argument.dtype}"
             )
+        if not target.flags.writeable:
+            raise ValueError(f"{function}: out for '{name}' is read-only")
+    return targets
+
+
+def _in_place(targets, accumulate, given):
+    """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
+    if (
+        accumulate
+        or not targets
+        or not all(t.flags.c_contiguous and t.flags.aligned for t in targets)
+    ):
+        return ()
+    arrays = [*targets, *(a for a in given if isinstance(a, np.ndarray))]
+    shared = (
+        np.may_share_memory(target, other)
+        for position, target in enumerate(targets)
+        for other in arrays[position + 1 :]
+    )
+    return () if any(shared) else targets
+
+
+def _place(targets, position, shape, dtype):
+    """Where a gradient is written: an array of `out`, or a new one."""
+    return targets[position] if targets else np.empty(shape, dtype)
+
+
+def _deliver(names, gradients, single, targets, out, accumulate):
+    """Gradients as a new tuple, or in (added to) the arrays of `out`."""
+    if out is None:
+        return gradients[0] if single else names(*gradients)
     for target, gradient in zip(targets, gradients, strict=True):
         if accumulate:
             np.add(target, gradient, out=target)
-        else:
+        elif target is not gradient:
             np.copyto(target, gradient)
     return out
 

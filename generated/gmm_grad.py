@@ -914,7 +914,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     )
     tile = _count_rows(3 * d + K + 2)
     blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, 64)
-    workers2 = min(blocks2, numba.get_num_threads())
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, blocks2)
     log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
@@ -973,7 +973,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     return (log_posterior[0],)
 
 
-def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
+def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, targets=()):
     t3 = np.empty((K, d), np.float64)
     logsumexp1_peak = np.empty((1,), np.float64)
     logsumexp1_total = np.empty((1,), np.float64)
@@ -1002,7 +1002,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     blocks2 = _count_blocks(
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
-    workers2 = min(blocks2, numba.get_num_threads())
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
     )
@@ -1084,10 +1084,10 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X):
     lower_bar_total = _combine(lower_bar_total_blocks)
     log_posterior = np.empty((1,), np.float64)
     logsumexp1_bar = np.empty((1,), np.float64)
-    alpha_bar = np.empty((K,), np.float64)
-    mu_bar = np.empty((K, d), np.float64)
-    q_bar = np.empty((K, d), np.float64)
-    lower_bar = np.empty((K, d, d), np.float64)
+    alpha_bar = _place(targets, 0, (K,), np.float64)
+    mu_bar = _place(targets, 1, (K, d), np.float64)
+    q_bar = _place(targets, 2, (K, d), np.float64)
+    lower_bar = _place(targets, 3, (K, d, d), np.float64)
     _log_posterior_grad_3.call(
         K,
         d,
@@ -1166,12 +1166,16 @@ def log_posterior_value_and_grad(
     Arguments as for `log_posterior`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
+    checked = K, d, n, alpha, mu, q, lower, gamma, m, X = _check_log_posterior(
+        alpha, mu, q, lower, gamma, m, X
+    )
+    targets = _targets(
+        "log_posterior", LogPosteriorGradients, (alpha, mu, q, lower), False, out, accumulate
+    )
     values, gradients = _run_log_posterior_grad(
-        *_check_log_posterior(alpha, mu, q, lower, gamma, m, X)
+        *checked, targets=_in_place(targets, accumulate, checked)
     )
-    return values[0], _deliver(
-        "log_posterior", LogPosteriorGradients, gradients, False, out, accumulate
-    )
+    return values[0], _deliver(LogPosteriorGradients, gradients, False, targets, out, accumulate)
 
 
 def log_posterior_grad(
@@ -1207,13 +1211,17 @@ def log_posterior_vjp(
 ) -> tuple[Any, LogPosteriorGradients]:
     """The value of log_posterior, and its gradient times a 0-d cotangent."""
     factor = _number("log_posterior_vjp", "cotangent", cotangent, np.float64)
+    checked = K, d, n, alpha, mu, q, lower, gamma, m, X = _check_log_posterior(
+        alpha, mu, q, lower, gamma, m, X
+    )
+    targets = _targets(
+        "log_posterior", LogPosteriorGradients, (alpha, mu, q, lower), False, out, accumulate
+    )
     values, gradients = _run_log_posterior_grad(
-        *_check_log_posterior(alpha, mu, q, lower, gamma, m, X)
+        *checked, targets=_in_place(targets, accumulate, checked)
     )
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
-    return values[0], _deliver(
-        "log_posterior", LogPosteriorGradients, scaled, False, out, accumulate
-    )
+    return values[0], _deliver(LogPosteriorGradients, scaled, False, targets, out, accumulate)
 
 
 # --- arguments and results -----------------------------------------------------------------------
@@ -1266,33 +1274,64 @@ def _number(function, name, value, dtype):
     return dtype(array)
 
 
-def _deliver(function, names, gradients, single, out, accumulate):
-    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+def _targets(function, names, arguments, single, out, accumulate):
+    """The arrays of `out`, one for each argument whose gradient it takes; none without `out`."""
     if out is None:
         if accumulate:
             raise ValueError(f"{function}: accumulate=True needs out= to add to")
-        return gradients[0] if single else names(*gradients)
+        return ()
     targets = (out,) if single else tuple(out)
-    if len(targets) != len(gradients):
+    if len(targets) != len(arguments):
         raise ValueError(
-            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{function}: out has {len(targets)} arrays, expected {len(arguments)}: "
             f"{', '.join(names._fields)}"
         )
-    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
-        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+    for name, target, argument in zip(names._fields, targets, arguments, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != argument.shape:
             found = getattr(target, "shape", type(target).__name__)
             raise ValueError(
-                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"{function}: out for '{name}' must be an array of shape {argument.shape}, "
                 f"not {found}"
             )
-        if target.dtype != gradient.dtype:
+        if target.dtype != argument.dtype:
             raise TypeError(
-                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {argument.dtype}"
             )
+        if not target.flags.writeable:
+            raise ValueError(f"{function}: out for '{name}' is read-only")
+    return targets
+
+
+def _in_place(targets, accumulate, given):
+    """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
+    if (
+        accumulate
+        or not targets
+        or not all(t.flags.c_contiguous and t.flags.aligned for t in targets)
+    ):
+        return ()
+    arrays = [*targets, *(a for a in given if isinstance(a, np.ndarray))]
+    shared = (
+        np.may_share_memory(target, other)
+        for position, target in enumerate(targets)
+        for other in arrays[position + 1 :]
+    )
+    return () if any(shared) else targets
+
+
+def _place(targets, position, shape, dtype):
+    """Where a gradient is written: an array of `out`, or a new one."""
+    return targets[position] if targets else np.empty(shape, dtype)
+
+
+def _deliver(names, gradients, single, targets, out, accumulate):
+    """Gradients as a new tuple, or in (added to) the arrays of `out`."""
+    if out is None:
+        return gradients[0] if single else names(*gradients)
     for target, gradient in zip(targets, gradients, strict=True):
         if accumulate:
             np.add(target, gradient, out=target)
-        else:
+        elif target is not gradient:
             np.copyto(target, gradient)
     return out
 

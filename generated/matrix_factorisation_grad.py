@@ -668,7 +668,7 @@ def _check_loss(U, V, b, Y, observed, penalty):
 def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     tile = _count_rows(p)
     blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
-    workers2 = min(blocks2, numba.get_num_threads())
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, p * r + 2 * p + r, 1 + 1, blocks2)
     t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -717,11 +717,11 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     return (loss[0],)
 
 
-def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
+def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, targets=()):
     tile = _count_rows(r + 3 * p + 1)
     blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, 64)
-    workers2 = min(blocks2, numba.get_num_threads())
-    U_bar = np.empty((n, r), np.float64)
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
+    U_bar = _place(targets, 0, (n, r), np.float64)
     sums2 = _count_sums(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, blocks2)
     t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -790,7 +790,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty):
     b_bar = _combine(b_bar_blocks) * (-1.0)
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
-    V_bar = np.empty((p, r), np.float64)
+    V_bar = _place(targets, 1, (p, r), np.float64)
     _loss_grad_2.call(r, p, t9_total, V, t9, loss_total, penalty, loss, V_bar_total, V_bar)
     values = (loss[0],)
     return values, (
@@ -841,8 +841,10 @@ def loss_value_and_grad(
     Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
-    values, gradients = _run_loss_grad(*_check_loss(U, V, b, Y, observed, penalty))
-    return values[0], _deliver("loss", LossGradients, gradients, False, out, accumulate)
+    checked = n, r, p, U, V, b, Y, observed, penalty = _check_loss(U, V, b, Y, observed, penalty)
+    targets = _targets("loss", LossGradients, (U, V, b), False, out, accumulate)
+    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    return values[0], _deliver(LossGradients, gradients, False, targets, out, accumulate)
 
 
 def loss_grad(
@@ -874,9 +876,11 @@ def loss_vjp(
 ) -> tuple[Any, LossGradients]:
     """The value of loss, and its gradient times a 0-d cotangent."""
     factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
-    values, gradients = _run_loss_grad(*_check_loss(U, V, b, Y, observed, penalty))
+    checked = n, r, p, U, V, b, Y, observed, penalty = _check_loss(U, V, b, Y, observed, penalty)
+    targets = _targets("loss", LossGradients, (U, V, b), False, out, accumulate)
+    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
-    return values[0], _deliver("loss", LossGradients, scaled, False, out, accumulate)
+    return values[0], _deliver(LossGradients, scaled, False, targets, out, accumulate)
 
 
 # --- arguments and results -----------------------------------------------------------------------
@@ -929,33 +933,64 @@ def _number(function, name, value, dtype):
     return dtype(array)
 
 
-def _deliver(function, names, gradients, single, out, accumulate):
-    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+def _targets(function, names, arguments, single, out, accumulate):
+    """The arrays of `out`, one for each argument whose gradient it takes; none without `out`."""
     if out is None:
         if accumulate:
             raise ValueError(f"{function}: accumulate=True needs out= to add to")
-        return gradients[0] if single else names(*gradients)
+        return ()
     targets = (out,) if single else tuple(out)
-    if len(targets) != len(gradients):
+    if len(targets) != len(arguments):
         raise ValueError(
-            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{function}: out has {len(targets)} arrays, expected {len(arguments)}: "
             f"{', '.join(names._fields)}"
         )
-    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
-        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+    for name, target, argument in zip(names._fields, targets, arguments, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != argument.shape:
             found = getattr(target, "shape", type(target).__name__)
             raise ValueError(
-                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"{function}: out for '{name}' must be an array of shape {argument.shape}, "
                 f"not {found}"
             )
-        if target.dtype != gradient.dtype:
+        if target.dtype != argument.dtype:
             raise TypeError(
-                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {argument.dtype}"
             )
+        if not target.flags.writeable:
+            raise ValueError(f"{function}: out for '{name}' is read-only")
+    return targets
+
+
+def _in_place(targets, accumulate, given):
+    """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
+    if (
+        accumulate
+        or not targets
+        or not all(t.flags.c_contiguous and t.flags.aligned for t in targets)
+    ):
+        return ()
+    arrays = [*targets, *(a for a in given if isinstance(a, np.ndarray))]
+    shared = (
+        np.may_share_memory(target, other)
+        for position, target in enumerate(targets)
+        for other in arrays[position + 1 :]
+    )
+    return () if any(shared) else targets
+
+
+def _place(targets, position, shape, dtype):
+    """Where a gradient is written: an array of `out`, or a new one."""
+    return targets[position] if targets else np.empty(shape, dtype)
+
+
+def _deliver(names, gradients, single, targets, out, accumulate):
+    """Gradients as a new tuple, or in (added to) the arrays of `out`."""
+    if out is None:
+        return gradients[0] if single else names(*gradients)
     for target, gradient in zip(targets, gradients, strict=True):
         if accumulate:
             np.add(target, gradient, out=target)
-        else:
+        elif target is not gradient:
             np.copyto(target, gradient)
     return out
 

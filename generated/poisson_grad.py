@@ -601,7 +601,7 @@ def _check_loss(beta, X, offset, y):
 def _run_loss(p, n, beta, X, offset, y):
     tile = _count_rows(2)
     blocks2 = _count_blocks(n, p + 3, 1)
-    workers2 = min(blocks2, numba.get_num_threads())
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, p + 3, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     eta_tile = np.empty((workers2, tile), np.float64)
@@ -642,10 +642,10 @@ def _run_loss(p, n, beta, X, offset, y):
     return (loss[0],)
 
 
-def _run_loss_grad(p, n, beta, X, offset, y):
+def _run_loss_grad(p, n, beta, X, offset, y, targets=()):
     tile = _count_rows(3)
     blocks2 = _count_blocks(n, 2 * p + 4, 1 + p)
-    workers2 = min(blocks2, numba.get_num_threads())
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * p + 4, 1 + p, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     beta_bar_blocks = np.zeros((blocks2 * sums2, p), np.float64)
@@ -730,8 +730,10 @@ def loss_value_and_grad(
     Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
-    values, gradients = _run_loss_grad(*_check_loss(beta, X, offset, y))
-    return values[0], _deliver("loss", LossGradients, gradients, True, out, accumulate)
+    checked = p, n, beta, X, offset, y = _check_loss(beta, X, offset, y)
+    targets = _targets("loss", LossGradients, (beta,), True, out, accumulate)
+    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    return values[0], _deliver(LossGradients, gradients, True, targets, out, accumulate)
 
 
 def loss_grad(
@@ -759,15 +761,17 @@ def loss_vjp(
 ) -> tuple[Any, NDArray[np.float64]]:
     """The value of loss, and its gradient times a 0-d cotangent."""
     factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
-    values, gradients = _run_loss_grad(*_check_loss(beta, X, offset, y))
+    checked = p, n, beta, X, offset, y = _check_loss(beta, X, offset, y)
+    targets = _targets("loss", LossGradients, (beta,), True, out, accumulate)
+    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
-    return values[0], _deliver("loss", LossGradients, scaled, True, out, accumulate)
+    return values[0], _deliver(LossGradients, scaled, True, targets, out, accumulate)
 
 
 def _run_loss_hessian(p, n, beta, X, offset, y):
     tile = _count_rows(p + 2)
     blocks2 = _count_blocks(n, 2 * p + p * p + 2, p * p)
-    workers2 = min(blocks2, numba.get_num_threads())
+    workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * p + p * p + 2, p * p, blocks2)
     hessian_blocks = np.zeros((blocks2 * sums2, p, p), np.float64)
     eta_tile = np.empty((workers2, tile), np.float64)
@@ -972,33 +976,64 @@ def _number(function, name, value, dtype):
     return dtype(array)
 
 
-def _deliver(function, names, gradients, single, out, accumulate):
-    """Gradients as a new tuple, or written (added) into the arrays of `out`."""
+def _targets(function, names, arguments, single, out, accumulate):
+    """The arrays of `out`, one for each argument whose gradient it takes; none without `out`."""
     if out is None:
         if accumulate:
             raise ValueError(f"{function}: accumulate=True needs out= to add to")
-        return gradients[0] if single else names(*gradients)
+        return ()
     targets = (out,) if single else tuple(out)
-    if len(targets) != len(gradients):
+    if len(targets) != len(arguments):
         raise ValueError(
-            f"{function}: out has {len(targets)} arrays, expected {len(gradients)}: "
+            f"{function}: out has {len(targets)} arrays, expected {len(arguments)}: "
             f"{', '.join(names._fields)}"
         )
-    for name, target, gradient in zip(names._fields, targets, gradients, strict=True):
-        if not isinstance(target, np.ndarray) or target.shape != gradient.shape:
+    for name, target, argument in zip(names._fields, targets, arguments, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != argument.shape:
             found = getattr(target, "shape", type(target).__name__)
             raise ValueError(
-                f"{function}: out for '{name}' must be an array of shape {gradient.shape}, "
+                f"{function}: out for '{name}' must be an array of shape {argument.shape}, "
                 f"not {found}"
             )
-        if target.dtype != gradient.dtype:
+        if target.dtype != argument.dtype:
             raise TypeError(
-                f"{function}: out for '{name}' has dtype {target.dtype}, expected {gradient.dtype}"
+                f"{function}: out for '{name}' has dtype {target.dtype}, expected {argument.dtype}"
             )
+        if not target.flags.writeable:
+            raise ValueError(f"{function}: out for '{name}' is read-only")
+    return targets
+
+
+def _in_place(targets, accumulate, given):
+    """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
+    if (
+        accumulate
+        or not targets
+        or not all(t.flags.c_contiguous and t.flags.aligned for t in targets)
+    ):
+        return ()
+    arrays = [*targets, *(a for a in given if isinstance(a, np.ndarray))]
+    shared = (
+        np.may_share_memory(target, other)
+        for position, target in enumerate(targets)
+        for other in arrays[position + 1 :]
+    )
+    return () if any(shared) else targets
+
+
+def _place(targets, position, shape, dtype):
+    """Where a gradient is written: an array of `out`, or a new one."""
+    return targets[position] if targets else np.empty(shape, dtype)
+
+
+def _deliver(names, gradients, single, targets, out, accumulate):
+    """Gradients as a new tuple, or in (added to) the arrays of `out`."""
+    if out is None:
+        return gradients[0] if single else names(*gradients)
     for target, gradient in zip(targets, gradients, strict=True):
         if accumulate:
             np.add(target, gradient, out=target)
-        else:
+        elif target is not gradient:
             np.copyto(target, gradient)
     return out
 

@@ -54,14 +54,17 @@ class PrintedProgram:
     signatures: tuple[tuple[str, str], ...] = ()
 
 
-def print_schedule(schedule: Schedule, helpers: dict[str, None]) -> PrintedProgram:
+def print_schedule(
+    schedule: Schedule, helpers: dict[str, None], gradients: Sequence[str] = ()
+) -> PrintedProgram:
     """Numba kernels and the lines that call them.
 
     Args:
         schedule: what is printed.
         helpers: receives the names of the helper functions that the kernels call.
+        gradients: results that can be written into arrays of the caller, in their order.
     """
-    return _HostPrinter(schedule, helpers).run()
+    return _HostPrinter(schedule, helpers, gradients).run()
 
 
 def shape_text(shape: Iterable[str]) -> str:
@@ -119,8 +122,11 @@ def extent_checks(program: FrozenProgram) -> list[str]:
 
 
 class _HostPrinter:
-    def __init__(self, schedule: Schedule, helpers: dict[str, None]) -> None:
+    def __init__(
+        self, schedule: Schedule, helpers: dict[str, None], gradients: Sequence[str]
+    ) -> None:
         self.schedule = schedule
+        self.places = {name: position for position, name in reversed([*enumerate(gradients)])}
         self.program = schedule.program
         self.helpers = helpers
         self.kernels: list[str] = []
@@ -162,7 +168,7 @@ class _HostPrinter:
         printed = print_kernel(step.kernel, self.helpers)
         self._define(printed)
         for buffer in step.outputs:
-            self.body.append(_allocation(buffer.name, buffer.shape, buffer))
+            self.body.append(self._result(buffer))
         self.body.append(f"{printed.name}.call({', '.join(printed.parameter_names())})")
 
     def _tiled(self, step: RunTiled) -> None:
@@ -185,10 +191,10 @@ class _HostPrinter:
         self.body += [
             f"{tile} = _count_rows({step.row_elements})",
             f"{blocks} = _count_blocks({', '.join(counted)})",
-            f"{workers} = min({blocks}, numba.get_num_threads())",
+            f"{workers} = min({blocks}, numba.get_num_threads()) if {blocks} > 1 else 1",
         ]
         for buffer in step.outputs:
-            self.body.append(_allocation(buffer.name, buffer.shape, buffer))
+            self.body.append(self._result(buffer))
         sums = self._count_sums(step, sample, blocks)
         for accumulator in step.accumulators:
             buffer = accumulator.buffer
@@ -227,6 +233,14 @@ class _HostPrinter:
             self.body.append(self._combination(accumulator, parts[name]))
             if accumulator.reduction == "peak":
                 self.body.append(f"{name}[~np.isfinite({name})] = 0.0")
+
+    def _result(self, buffer: Buffer) -> str:
+        """The line that makes the array of a result, or takes the caller's."""
+        position = self.places.get(buffer.name)
+        if position is None or not buffer.shape:
+            return _allocation(buffer.name, buffer.shape, buffer)
+        dtype = f"np.{_numpy_type(buffer)}"
+        return f"{buffer.name} = _place(targets, {position}, {shape_text(buffer.shape)}, {dtype})"
 
     def _count_sums(self, step: RunTiled, sample: str, blocks: str) -> str:
         """The variable that holds how many partial sums a block has; empty without sums."""

@@ -156,13 +156,17 @@ def _helper_sources(helpers: dict[str, None], target: Target) -> list[str]:
 
 
 def _print(
-    program: FrozenProgram, target: Target, helpers: dict[str, None], options: Options
+    program: FrozenProgram,
+    target: Target,
+    helpers: dict[str, None],
+    options: Options,
+    gradients: Sequence[str] = (),
 ) -> PrintedProgram:
     if target == "numpy":
         return print_numpy(program, helpers)
     if isinstance(options, CudaOptions):
         return print_cuda(schedule_cuda(program, options), helpers)
-    return print_schedule(schedule(program, options), helpers)
+    return print_schedule(schedule(program, options), helpers, gradients)
 
 
 def _function_values(
@@ -170,13 +174,13 @@ def _function_values(
 ) -> dict[str, Any]:
     """What the template needs to know of one function, as plain texts and lists."""
     forward = _print(function.forward, target, helpers, options)
-    gradient = _print(function.gradient, target, helpers, options)
+    adjoints = function.gradient.outputs[len(function.forward.outputs) :]
+    gradient = _print(function.gradient, target, helpers, options, adjoints)
     derivatives = [_derivative_values(d, target, helpers, options) for d in function.derivatives]
     shapes = {a.name: a.shape for a in function.gradient.arguments}
     dtypes = {a.name: a.dtype for a in function.gradient.arguments}
     statements = {s.name: s for s in function.gradient.statements}
     outputs = function.forward.outputs
-    adjoints = function.gradient.outputs[len(outputs) :]
     sizes = list(function.forward.sizes)
     arguments = [
         {

@@ -51,6 +51,9 @@ def register_explain(
         metavar="80,90",
         help="with --cost: registers and memory of the CUDA kernels for these compute capabilities",
     )
+    parser.add_argument(
+        "--schedule", action="store_true", help="tiles, loops and scratch of the kernels, and why"
+    )
     parser.add_argument("--steps", action="store_true", help="what each pass changed")
     parser.set_defaults(run=lambda options: _explain(options, request(options)))
 
@@ -134,7 +137,13 @@ def _explain(options: argparse.Namespace, request: Request) -> int:
     derived = derive_file(request, Timings(), recorder if options.steps else None)
     for one in derived:
         steps = recorder.steps if len(derived) == 1 else ()
-        shown = explain(one, notation=options.notation, cost=options.cost, steps=steps)
+        shown = explain(
+            one,
+            notation=options.notation,
+            cost=options.cost,
+            steps=steps,
+            scheduling=options.schedule,
+        )
         _print(shown, options.format)
     if options.cost and options.cc:
         sys.stdout.write(kernel_table(request, parse_capabilities(options.cc)))

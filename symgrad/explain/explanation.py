@@ -14,10 +14,12 @@ from symgrad.explain.cost import count_at, format_count, program_cost
 from symgrad.explain.index_layout import layout_domain, layout_left, layout_right
 from symgrad.explain.layout import Layout
 from symgrad.explain.matrix import MOSTLY, matrix_lines
+from symgrad.explain.scheduling import nest_summaries, step_notes
 from symgrad.explain.steps import Step
 from symgrad.explain.storage import placements
 from symgrad.program import Definition, Program, format_statement
 from symgrad.program.text import format_domain
+from symgrad.schedule import freeze, schedule
 
 __all__ = [
     "Explanation",
@@ -79,6 +81,7 @@ def explain(
     notation: Notation | None = None,
     cost: bool = False,
     steps: Sequence[Step] = (),
+    scheduling: bool = False,
 ) -> Explanation:
     """The program as captured, its derivatives, what was stabilised, where values are kept.
 
@@ -87,6 +90,7 @@ def explain(
         notation: one of the two; by default matrix notation where there is one, then indices.
         cost: count operations and bytes.
         steps: of the derivation, to be shown as well.
+        scheduling: say how the kernels for the CPU go about it, and why.
     """
     model = derived.model
     sections = [
@@ -97,6 +101,8 @@ def explain(
     if derived.notes:
         sections.append(Section("stabilised", notes=derived.notes))
     sections.append(_storage_section(derived))
+    if scheduling:
+        sections += _schedule_sections(derived)
     if cost:
         sections += _cost_sections(derived)
     summary = model.docstring.strip().partition("\n")[0]
@@ -175,6 +181,19 @@ def _storage_section(derived: Derived) -> Section:
         "again for every block of samples, forward and backward together"
     )
     return Section("kept in", table=Table(("definition", "kept in", "kernel"), rows), notes=(note,))
+
+
+def _schedule_sections(derived: Derived) -> list[Section]:
+    plan = schedule(freeze(derived.gradient.program, derived.model.wrt))
+    rows = tuple(
+        (", ".join(n.computes), str(n.kernel), n.loops, str(n.statements))
+        for n in nest_summaries(plan)
+    )
+    heading = ("nest", "kernel", "loops, outermost first", "stores")
+    return [
+        Section("scheduled because", notes=(*plan.decisions, *step_notes(plan))),
+        Section("loops", table=Table(heading, rows)),
+    ]
 
 
 def _cost_sections(derived: Derived) -> list[Section]:

@@ -24,7 +24,7 @@ from symgrad.schedule.frozen import (
 )
 from symgrad.schedule.terms import reachable
 
-__all__ = ["Key", "cut_functions", "function_operands"]
+__all__ = ["Key", "cut_functions", "formula_of", "function_operands"]
 
 _FUNCTIONS = """
     exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh
@@ -148,7 +148,7 @@ class _Cutter:
         self.taken.add(name)
         own = tuple(Affine(((axis.index, 1),)) for axis in self.loops)
         subscripts = ",".join(axis.index for axis in self.loops)
-        formula = f"{name}[{subscripts}] = {_text(operations)}"
+        formula = f"{name}[{subscripts}] = {formula_of(operations)}"
         term = FrozenTerm(operations, (), "sum", ())
         self.parts.append(
             FrozenDefinition(
@@ -158,7 +158,7 @@ class _Cutter:
         return Operation("load", (), operation.dtype, Element(name, own))
 
 
-def _text(operations: Sequence[Operation]) -> str:
+def formula_of(operations: Sequence[Operation]) -> str:
     """The last operation as a formula."""
     texts: list[str] = []
     for operation in operations:

@@ -35,10 +35,14 @@ CHEAP = 3  # operations, loads included, of scratch that is computed twice rathe
 
 @dataclass(frozen=True, slots=True)
 class OuterFusion:
-    """Nests with their outer loops joined, and the shapes of the scratch that lost an axis."""
+    """Nests with their outer loops joined, and the shapes of the scratch that lost an axis.
+
+    `recomputed` is the scratch that several loops compute.
+    """
 
     nests: tuple[Nest, ...]
     shapes: Mapping[str, tuple[str, ...]]
+    recomputed: tuple[str, ...] = ()
 
 
 def fuse_outer_loops(
@@ -55,14 +59,14 @@ def fuse_outer_loops(
     for number, (formula, nodes) in enumerate(nests):
         for position, node in enumerate(nodes):
             pieces.append(_Piece(number, () if position else (formula,), node))
-    pieces = _recompute_cheap(_Fusion(scratch).run(pieces), scratch)
+    pieces, recomputed = _recompute_cheap(_Fusion(scratch).run(pieces), scratch)
     smaller: dict[str, tuple[str, ...]] = {}
     for name in sorted(scratch):
         axis = _droppable_axis(pieces, name)
         if axis is not None:
             pieces = [_without_axis(piece, name, axis) for piece in pieces]
             smaller[name] = (*shapes[name][:axis], *shapes[name][axis + 1 :])
-    return OuterFusion(_as_nests(pieces), smaller)
+    return OuterFusion(_as_nests(pieces), smaller, recomputed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +204,15 @@ def _renamed(node: Loop, index: str) -> tuple[Node, ...]:
 # --- scratch -------------------------------------------------------------------------------------
 
 
-def _recompute_cheap(pieces: list[_Piece], scratch: Collection[str]) -> list[_Piece]:
+def _recompute_cheap(
+    pieces: list[_Piece], scratch: Collection[str]
+) -> tuple[list[_Piece], tuple[str, ...]]:
     """Copies of the loops that compute cheap scratch, at the head of each other loop that reads it.
 
     Only of scratch that such a loop wrote at its own index, and of nothing but what is still there.
     """
     result = list(pieces)
+    recomputed: list[str] = []
     for name in sorted(scratch):
         users = [k for k, p in enumerate(result) if _touches_array(p.node, name)]
         if len(users) < 2 or not all(_is_outer(result[k].node) for k in users):
@@ -223,7 +230,8 @@ def _recompute_cheap(pieces: list[_Piece], scratch: Collection[str]) -> list[_Pi
             assert isinstance(loop, Loop)
             copy = _renamed(replace(first, body=(makers[0],)), loop.index)
             result[k] = replace(result[k], node=replace(loop, body=(*copy, *loop.body)))
-    return result
+        recomputed.append(name)
+    return result, tuple(recomputed)
 
 
 def _can_repeat(maker: Node, name: str, loops: list[Node], pieces: list[_Piece]) -> bool:

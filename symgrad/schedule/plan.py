@@ -124,9 +124,10 @@ Step = RunTiled | RunWhole | ReshapeArray | CheckIndex | OperateOnMatrices
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How a program runs: its steps in order."""
+    """How a program runs: its steps in order, and why it was scheduled so, in sentences."""
 
     program: FrozenProgram
     sample: str | None
     steps: tuple[Step, ...]
     options: ScheduleOptions
+    decisions: tuple[str, ...] = ()

@@ -7,6 +7,14 @@ from dataclasses import replace
 from typing import Literal
 
 from symgrad.program.definitions import DType
+from symgrad.schedule.decisions import (
+    explain_cut,
+    explain_invariants,
+    explain_layout,
+    explain_outer,
+    explain_phases,
+    explain_sample,
+)
 from symgrad.schedule.folds import split_fold
 from symgrad.schedule.frozen import (
     Affine,
@@ -23,6 +31,7 @@ from symgrad.schedule.frozen import (
 from symgrad.schedule.fusion import MOST_FUNCTIONS, Group, cut, fuse, group_nests
 from symgrad.schedule.gathers import pack_gathers
 from symgrad.schedule.guarding import NestContext
+from symgrad.schedule.invariants import split_invariants
 from symgrad.schedule.layout import choose_layout
 from symgrad.schedule.loops import Kernel, Parameter, View
 from symgrad.schedule.nests import partial_type
@@ -64,13 +73,16 @@ class Scheduler:
     def __init__(self, program: FrozenProgram, options: ScheduleOptions) -> None:
         program = split_norms(program)
         self.sample = choose_sample(program)
+        self.decisions: list[str] = list(explain_sample(program, self.sample))
         if self.sample is not None:
             program = split_logsumexp(program, over=self.sample)
+            program = self.without_invariants(program, self.sample)
         apart = self.run_apart(program)
         self.program = split_mixed(program, self.sample, apart)
         self.options = options
         self.phases: Phases = place(self.program, self.sample, apart)
         self.kinds = {p.statement.name: p.kind for p in self.phases.placed}
+        self.decisions += explain_phases(self.phases)
         self.shapes = {a.name: a.shape for a in (*program.arguments, *program.constants)}
         self.dtypes: dict[str, DType] = {
             a.name: a.dtype for a in (*program.arguments, *program.constants)
@@ -89,11 +101,18 @@ class Scheduler:
             tiled = [p for p in self.phases.placed if p.kind != "whole" and p.phase == phase]
             if tiled:
                 self._tiled_step(tiled)
-        return Schedule(self.program, self.sample, tuple(self.steps), self.options)
+        decisions = tuple(dict.fromkeys(self.decisions))
+        return Schedule(self.program, self.sample, tuple(self.steps), self.options, decisions)
 
     def run_apart(self, program: FrozenProgram) -> frozenset[str]:
         """Definitions that are not to be computed tile by tile, even where that is possible."""
         return frozenset()
+
+    def without_invariants(self, program: FrozenProgram, sample: str) -> FrozenProgram:
+        """The program with what no sample changes computed ahead."""
+        ahead = split_invariants(program, sample)
+        self.decisions += explain_invariants(program, ahead)
+        return ahead
 
     # --- whole steps -----------------------------------------------------------------------------
 
@@ -177,6 +196,7 @@ class Scheduler:
         nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
         fusion = fuse_outer_loops(nests, scratch, self.shapes)
         self.shapes.update(fusion.shapes)
+        self.decisions += explain_outer(fusion)
         definitions = [definition for definition, _ in members]
         kernel = Kernel(
             self._kernel_name(),
@@ -204,6 +224,7 @@ class Scheduler:
         assert self.sample is not None
         taken = {*self.shapes, *self.program.sizes}
         *parts, last = cut(definition, accumulates, self.sample, taken)
+        self.decisions += explain_cut(definition, parts)
         for part in parts:
             self.shapes[part.name] = part.shape
             self.dtypes[part.name] = part.dtype
@@ -231,6 +252,7 @@ class Scheduler:
         layout = choose_layout(
             tuple(members), self.sample, self.shapes, self.dtypes, self.phases.stored
         )
+        self.decisions += explain_layout(layout, self.sample)
         self.shapes.update(layout.shapes)
         self.dtypes.update(layout.dtypes)
         result: list[tuple[FrozenDefinition, bool]] = []
