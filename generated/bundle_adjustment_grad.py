@@ -78,9 +78,9 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME = __name__
-__name__ = "symgrad_module_fb191f8d5e9e40c7"
-sys.modules.setdefault(__name__, sys.modules[_OWN_NAME])
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_68a3aad04c5f3a76"
+sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
+__name__ = _CACHED_NAME
 
 
 class _Kernel:
@@ -93,7 +93,12 @@ class _Kernel:
     def compiled(self):
         """The compiled function; the function itself if Numba's compiler is off."""
         if self.call == self._first_call:
-            self.call = njit(self.signature, **self.options)(self.function)
+            names = globals()
+            own, names["__name__"] = __name__, _CACHED_NAME
+            try:
+                self.call = njit(self.signature, **self.options)(self.function)
+            finally:
+                names["__name__"] = own
         return self.call
 
     def _first_call(self, *arguments):
@@ -315,21 +320,18 @@ def _residuals_1(
             t34[k] = v21 * v23 - v24 * v20
             t41[k] = v24 * v22 - v19 * v23
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
-    for k in range(rows):
-        for l in range(3):
-            rx[k, l] = 0.0
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            rx[k, l] += t27[k]
+            rx[k, l] = t27[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            rx[k, l] += t34[k]
+            rx[k, l] = t34[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            rx[k, l] += t41[k]
+            rx[k, l] = t41[k]
     # t50[k] = cameras[index1[k],1]·rx[k,2] - cameras[index1[k],2]·rx[k,1]
     # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
     # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
@@ -344,21 +346,18 @@ def _residuals_1(
         t57[k] = v27 * v29 - v30 * v26
         t64[k] = v30 * v28 - v25 * v29
     # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
-    for k in range(rows):
-        for l in range(3):
-            t65[k, l] = 0.0
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            t65[k, l] += t50[k]
+            t65[k, l] = t50[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            t65[k, l] += t57[k]
+            t65[k, l] = t57[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            t65[k, l] += t64[k]
+            t65[k, l] = t64[k]
     # in_camera[k,l] = first_[k]·rx[k,l] + second[k]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]
     for k in range(rows):
         for l in range(3):
@@ -461,7 +460,7 @@ def _residuals_1_blocks(
 
 
 @_kernel(
-    "void(int64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_grad_1(
     rows,
@@ -471,13 +470,15 @@ def _residuals_grad_1(
     residuals_cotangent_packed,
     cameras,
     index1,
+    cameras_at_index1,
+    points,
+    index2,
+    points_at_index2,
     theta2,
     theta,
     half,
     first_,
     second,
-    points,
-    index2,
     t27,
     t34,
     t41,
@@ -521,13 +522,21 @@ def _residuals_grad_1(
     cameras_bar,
     points_bar,
 ):
+    # cameras_at_index1[i,j] = cameras[index1[i],j]
+    for j in range(9):
+        for i in range(rows):
+            cameras_at_index1[j, i] = cameras[index1[i], j]
+    # points_at_index2[i,j] = points[index2[i],j]
+    for j in range(3):
+        for i in range(rows):
+            points_at_index2[j, i] = points[index2[i], j]
     # theta2[k] = Σ_l cameras[index1[k],l]^2
     for k in range(rows):
-        total = 0.0
-        for l in range(3):
-            v = cameras[index1[k], l]
-            total += v * v
-        theta2[k] = total
+        theta2[k] = 0.0
+    for l in range(3):
+        for k in range(rows):
+            v = cameras_at_index1[l, k]
+            theta2[k] += v * v
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
     # half[k] = sinc(theta[k]/2)/2
     far = 0
@@ -560,12 +569,12 @@ def _residuals_grad_1(
             v8 = v7 < 1e-06
             v9 = v7 * v7
             v10 = half[k]
-            v11 = cameras[index1[k], 1]
-            v12 = points[index2[k], 2]
-            v13 = cameras[index1[k], 2]
-            v14 = points[index2[k], 1]
-            v15 = points[index2[k], 0]
-            v16 = cameras[index1[k], 0]
+            v11 = cameras_at_index1[1, k]
+            v12 = points_at_index2[2, k]
+            v13 = cameras_at_index1[2, k]
+            v14 = points_at_index2[1, k]
+            v15 = points_at_index2[0, k]
+            v16 = cameras_at_index1[0, k]
             first_[k] = (
                 1.0 + v9 / 120.0 - v7 / 6.0
                 if v8
@@ -581,70 +590,64 @@ def _residuals_grad_1(
             v18 = v17 < 1e-06
             v19 = v17 * v17
             v20 = half[k]
-            v21 = cameras[index1[k], 1]
-            v22 = points[index2[k], 2]
-            v23 = cameras[index1[k], 2]
-            v24 = points[index2[k], 1]
-            v25 = points[index2[k], 0]
-            v26 = cameras[index1[k], 0]
+            v21 = cameras_at_index1[1, k]
+            v22 = points_at_index2[2, k]
+            v23 = cameras_at_index1[2, k]
+            v24 = points_at_index2[1, k]
+            v25 = points_at_index2[0, k]
+            v26 = cameras_at_index1[0, k]
             first_[k] = 1.0 + v19 / 120.0 - v17 / 6.0 if v18 else _sinc(theta[k])
             second[k] = 0.5 + v19 / 720.0 - v17 / 24.0 if v18 else 2.0 * v20 * v20
             t27[k] = v21 * v22 - v23 * v24
             t34[k] = v23 * v25 - v26 * v22
             t41[k] = v26 * v24 - v21 * v25
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
-    for l in range(3):
-        for k in range(rows):
-            rx[l, k] = 0.0
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            rx[l, k] += t27[k]
+            rx[l, k] = t27[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            rx[l, k] += t34[k]
+            rx[l, k] = t34[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            rx[l, k] += t41[k]
+            rx[l, k] = t41[k]
     # t50[k] = cameras[index1[k],1]·rx[k,2] - cameras[index1[k],2]·rx[k,1]
     # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
     # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
     for k in range(rows):
-        v27 = cameras[index1[k], 1]
+        v27 = cameras_at_index1[1, k]
         v28 = rx[2, k]
-        v29 = cameras[index1[k], 2]
+        v29 = cameras_at_index1[2, k]
         v30 = rx[1, k]
         v31 = rx[0, k]
-        v32 = cameras[index1[k], 0]
+        v32 = cameras_at_index1[0, k]
         t50[k] = v27 * v28 - v29 * v30
         t57[k] = v29 * v31 - v32 * v28
         t64[k] = v32 * v30 - v27 * v31
     # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
-    for l in range(3):
-        for k in range(rows):
-            t65[l, k] = 0.0
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            t65[l, k] += t50[k]
+            t65[l, k] = t50[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            t65[l, k] += t57[k]
+            t65[l, k] = t57[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            t65[l, k] += t64[k]
+            t65[l, k] = t64[k]
     # in_camera[k,l] = first_[k]·rx[k,l] + second[k]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]
     for l in range(3):
         for k in range(rows):
             in_camera[l, k] = (
                 first_[k] * rx[l, k]
                 + second[k] * t65[l, k]
-                + cameras[index1[k], l + 3]
-                + points[index2[k], l]
+                + cameras_at_index1[l + 3, k]
+                + points_at_index2[l, k]
             )
     # radius2[k] = Σ_q image[k,q]^2
     for k in range(rows):
@@ -660,9 +663,9 @@ def _residuals_grad_1(
     # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
         v34 = radius2[k]
-        v35 = 1.0 + (v34 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v34
+        v35 = 1.0 + (v34 * cameras_at_index1[8, k] + cameras_at_index1[7, k]) * v34
         t78[k] = v35
-        t79[k] = v35 * cameras[index1[k], 6]
+        t79[k] = v35 * cameras_at_index1[6, k]
     # observed_packed[j,i] = observed[i,j]
     # residuals_cotangent_packed[j,i] = residuals_cotangent[i,j]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
@@ -692,11 +695,11 @@ def _residuals_grad_1(
     for k in range(rows):
         v36 = radius2[k]
         v37 = scale_bar[k]
-        v38 = cameras[index1[k], 6]
+        v38 = cameras_at_index1[6, k]
         v39 = v36 * v37 * v38
-        v40 = cameras[index1[k], 8]
+        v40 = cameras_at_index1[8, k]
         t75_bar[k] = v39
-        radius2_bar[k] = v39 * v40 + (v36 * v40 + cameras[index1[k], 7]) * v37 * v38
+        radius2_bar[k] = v39 * v40 + (v36 * v40 + cameras_at_index1[7, k]) * v37 * v38
         k2_bar[k] = v36 * v39
         t72_bar[k] = v37 * t78[k]
     # image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]
@@ -715,26 +718,23 @@ def _residuals_grad_1(
                 image[q + 1, k] * image_bar[q + 1, k] / v41
             )
     # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
-    for l in range(3):
-        for k in range(rows):
-            in_camera_bar[l, k] = 0.0
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            in_camera_bar[l, k] += t71_bar[k]
+            in_camera_bar[l, k] = t71_bar[k]
     for l in range(min(3, 2)):
         for k in range(rows):
-            in_camera_bar[l, k] += -(image_bar[l, k] / in_camera[2, k])
+            in_camera_bar[l, k] = -(image_bar[l, k] / in_camera[2, k])
     # t52_bar[k] = (cameras[index1[k],2]·in_camera_bar[k,1] - cameras[index1[k],1]·in_camera_bar[k,2])·second[k]
     # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]
     # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k]
     for k in range(rows):
-        v42 = cameras[index1[k], 2]
+        v42 = cameras_at_index1[2, k]
         v43 = in_camera_bar[1, k]
-        v44 = cameras[index1[k], 1]
+        v44 = cameras_at_index1[1, k]
         v45 = in_camera_bar[2, k]
         v46 = second[k]
-        v47 = cameras[index1[k], 0]
+        v47 = cameras_at_index1[0, k]
         v48 = in_camera_bar[0, k]
         t52_bar[k] = (v42 * v43 - v44 * v45) * v46
         t48_bar[k] = (v47 * v45 - v42 * v48) * v46
@@ -763,6 +763,32 @@ def _residuals_grad_1(
     # t25_bar[k] = cameras[index1[k],0]·rx_bar[k,2] - cameras[index1[k],2]·rx_bar[k,0]
     # t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + second[k]·in_camera_bar[k,1]·rx[k,0] - points[index2[k],1]·rx_bar[k,0] - second[k]·in_camera_bar[k,0]·rx[k,1]
     # t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]
+    for k in range(rows):
+        v49 = points_at_index2[1, k]
+        v50 = rx_bar[2, k]
+        v51 = second[k]
+        v52 = rx[1, k]
+        v53 = rx_bar[1, k]
+        v54 = v51 * in_camera_bar[1, k]
+        v55 = cameras_at_index1[2, k]
+        v56 = cameras_at_index1[1, k]
+        v57 = cameras_at_index1[0, k]
+        v58 = rx_bar[0, k]
+        t31_bar[k] = (
+            v49 * v50
+            + v51 * in_camera_bar[2, k] * v52
+            - points_at_index2[2, k] * v53
+            - v54 * rx[2, k]
+        )
+        t29_bar[k] = v55 * v53 - v56 * v50
+        t25_bar[k] = v57 * v50 - v55 * v58
+        t24_bar[k] = (
+            points_at_index2[0, k] * v53
+            + v54 * rx[0, k]
+            - v49 * v58
+            - v51 * in_camera_bar[0, k] * v52
+        )
+        t22_bar[k] = v56 * v58 - v57 * v53
     # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]
     # theta_bar_spherical_bessel[k] = spherical_bessel(theta[k])
     far3 = 0
@@ -770,28 +796,13 @@ def _residuals_grad_1(
         far3 += 70368744177664.0 < abs(theta[k])
     if far3:
         for k in range(rows):
-            v49 = points[index2[k], 1]
-            v50 = rx_bar[2, k]
-            v51 = second[k]
-            v52 = rx[1, k]
-            v53 = v51 * in_camera_bar[2, k]
-            v54 = points[index2[k], 2]
-            v55 = rx_bar[1, k]
-            v56 = rx[2, k]
-            v57 = v51 * in_camera_bar[1, k]
-            v58 = cameras[index1[k], 2]
-            v59 = cameras[index1[k], 1]
-            v60 = cameras[index1[k], 0]
-            v61 = rx_bar[0, k]
-            v62 = points[index2[k], 0]
-            v63 = rx[0, k]
-            v64 = v51 * in_camera_bar[0, k]
-            t31_bar[k] = v49 * v50 + v53 * v52 - v54 * v55 - v57 * v56
-            t29_bar[k] = v58 * v55 - v59 * v50
-            t25_bar[k] = v60 * v50 - v58 * v61
-            t24_bar[k] = v62 * v55 + v57 * v63 - v49 * v61 - v64 * v52
-            t22_bar[k] = v59 * v61 - v60 * v55
-            t21_bar[k] = v54 * v61 + v64 * v56 - v62 * v50 - v53 * v63
+            v59 = second[k]
+            t21_bar[k] = (
+                points_at_index2[2, k] * rx_bar[0, k]
+                + v59 * in_camera_bar[0, k] * rx[2, k]
+                - points_at_index2[0, k] * rx_bar[2, k]
+                - v59 * in_camera_bar[2, k] * rx[0, k]
+            )
             theta_bar_spherical_bessel[k] = (
                 _spherical_bessel_1(theta[k])
                 if abs(theta[k]) < 2.0
@@ -799,28 +810,13 @@ def _residuals_grad_1(
             )
     else:
         for k in range(rows):
-            v65 = points[index2[k], 1]
-            v66 = rx_bar[2, k]
-            v67 = second[k]
-            v68 = rx[1, k]
-            v69 = v67 * in_camera_bar[2, k]
-            v70 = points[index2[k], 2]
-            v71 = rx_bar[1, k]
-            v72 = rx[2, k]
-            v73 = v67 * in_camera_bar[1, k]
-            v74 = cameras[index1[k], 2]
-            v75 = cameras[index1[k], 1]
-            v76 = cameras[index1[k], 0]
-            v77 = rx_bar[0, k]
-            v78 = points[index2[k], 0]
-            v79 = rx[0, k]
-            v80 = v67 * in_camera_bar[0, k]
-            t31_bar[k] = v65 * v66 + v69 * v68 - v70 * v71 - v73 * v72
-            t29_bar[k] = v74 * v71 - v75 * v66
-            t25_bar[k] = v76 * v66 - v74 * v77
-            t24_bar[k] = v78 * v71 + v73 * v79 - v65 * v77 - v80 * v68
-            t22_bar[k] = v75 * v77 - v76 * v71
-            t21_bar[k] = v70 * v77 + v80 * v72 - v78 * v66 - v69 * v79
+            v60 = second[k]
+            t21_bar[k] = (
+                points_at_index2[2, k] * rx_bar[0, k]
+                + v60 * in_camera_bar[0, k] * rx[2, k]
+                - points_at_index2[0, k] * rx_bar[2, k]
+                - v60 * in_camera_bar[2, k] * rx[0, k]
+            )
             theta_bar_spherical_bessel[k] = _spherical_bessel_1(theta[k])
     # second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]
     for k in range(rows):
@@ -849,45 +845,45 @@ def _residuals_grad_1(
         far4 += 70368744177664.0 < abs(theta[k] / 2.0)
     if far4:
         for k in range(rows):
-            v81 = theta2[k]
-            v82 = v81 < 1e-06
-            v83 = first_bar[k]
-            v84 = theta[k]
-            v85 = second_bar[k]
-            v86 = (
+            v61 = theta2[k]
+            v62 = v61 < 1e-06
+            v63 = first_bar[k]
+            v64 = theta[k]
+            v65 = second_bar[k]
+            v66 = (
                 0.0
-                if v82
-                else -(v83 * theta_bar_spherical_bessel[k])
+                if v62
+                else -(v63 * theta_bar_spherical_bessel[k])
                 - half[k]
-                * v85
+                * v65
                 * (
-                    _spherical_bessel_1((v84 / 2.0))
-                    if abs((v84 / 2.0)) < 2.0
-                    else (math.sin((v84 / 2.0)) / (v84 / 2.0) - math.cos((v84 / 2.0))) / (v84 / 2.0)
+                    _spherical_bessel_1((v64 / 2.0))
+                    if abs((v64 / 2.0)) < 2.0
+                    else (math.sin((v64 / 2.0)) / (v64 / 2.0) - math.cos((v64 / 2.0))) / (v64 / 2.0)
                 )
             )
             theta2_bar[k] = 2.0 * (
-                (v83 if v82 else 0.0) / 120.0 + (v85 if v82 else 0.0) / 720.0
-            ) * v81 + (
-                -(v83 / 6.0) - v85 / 24.0 if v82 else (0.0 if v86 == 0.0 else v86 / v84) / 2.0
+                (v63 if v62 else 0.0) / 120.0 + (v65 if v62 else 0.0) / 720.0
+            ) * v61 + (
+                -(v63 / 6.0) - v65 / 24.0 if v62 else (0.0 if v66 == 0.0 else v66 / v64) / 2.0
             )
     else:
         for k in range(rows):
-            v87 = theta2[k]
-            v88 = v87 < 1e-06
-            v89 = first_bar[k]
-            v90 = theta[k]
-            v91 = second_bar[k]
-            v92 = (
+            v67 = theta2[k]
+            v68 = v67 < 1e-06
+            v69 = first_bar[k]
+            v70 = theta[k]
+            v71 = second_bar[k]
+            v72 = (
                 0.0
-                if v88
-                else -(v89 * theta_bar_spherical_bessel[k])
-                - half[k] * v91 * _spherical_bessel_1(v90 / 2.0)
+                if v68
+                else -(v69 * theta_bar_spherical_bessel[k])
+                - half[k] * v71 * _spherical_bessel_1(v70 / 2.0)
             )
             theta2_bar[k] = 2.0 * (
-                (v89 if v88 else 0.0) / 120.0 + (v91 if v88 else 0.0) / 720.0
-            ) * v87 + (
-                -(v89 / 6.0) - v91 / 24.0 if v88 else (0.0 if v92 == 0.0 else v92 / v90) / 2.0
+                (v69 if v68 else 0.0) / 120.0 + (v71 if v68 else 0.0) / 720.0
+            ) * v67 + (
+                -(v69 / 6.0) - v71 / 24.0 if v68 else (0.0 if v72 == 0.0 else v72 / v70) / 2.0
             )
     l = 0
     if 0 <= l < 3:
@@ -904,7 +900,7 @@ def _residuals_grad_1(
     # t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]
     for l in range(3):
         for k in range(rows):
-            t1_bar[l, k] = 2.0 * theta2_bar[k] * cameras[index1[k], l]
+            t1_bar[l, k] = 2.0 * theta2_bar[k] * cameras_at_index1[l, k]
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
@@ -918,27 +914,24 @@ def _residuals_grad_1(
         for k in range(rows):
             t1_bar[l, k] += t21_bar[k]
     # camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}
-    for r in range(9):
-        for k in range(rows):
-            camera_bar[r, k] = 0.0
     r = 8
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[r, k] += k2_bar[k]
+            camera_bar[r, k] = k2_bar[k]
     r = 7
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[r, k] += t75_bar[k]
+            camera_bar[r, k] = t75_bar[k]
     r = 6
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[r, k] += t72_bar[k]
+            camera_bar[r, k] = t72_bar[k]
     for r in range(max(0, 3), min(9, 6)):
         for k in range(rows):
-            camera_bar[r, k] += in_camera_bar[r - 3, k]
+            camera_bar[r, k] = in_camera_bar[r - 3, k]
     for r in range(min(9, 3)):
         for k in range(rows):
-            camera_bar[r, k] += t1_bar[r, k]
+            camera_bar[r, k] = t1_bar[r, k]
     # cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]
     for r in range(9):
         for k in range(rows):
@@ -952,7 +945,7 @@ def _residuals_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
     parallel=True,
 )
 def _residuals_grad_1_blocks(
@@ -968,13 +961,15 @@ def _residuals_grad_1_blocks(
     residuals_cotangent_packed,
     cameras,
     index1,
+    cameras_at_index1,
+    points,
+    index2,
+    points_at_index2,
     theta2,
     theta,
     half,
     first_,
     second,
-    points,
-    index2,
     t27,
     t34,
     t41,
@@ -1036,13 +1031,15 @@ def _residuals_grad_1_blocks(
                         residuals_cotangent_packed[worker],
                         cameras,
                         index1[start : start + rows],
+                        cameras_at_index1[worker],
+                        points,
+                        index2[start : start + rows],
+                        points_at_index2[worker],
                         theta2[worker],
                         theta[worker],
                         half[worker],
                         first_[worker],
                         second[worker],
-                        points,
-                        index2[start : start + rows],
                         t27[worker],
                         t34[worker],
                         t41[worker],
@@ -1225,15 +1222,17 @@ def _run_residuals_grad(
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
-    tile = _count_rows(4 * 2 + 7 * 3 + 9 + 34)
-    blocks2 = _count_blocks(m, 9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
+    tile = _count_rows(4 * 2 + 2 * 9 + 8 * 3 + 34)
+    blocks2 = _count_blocks(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = np.empty((m, 2), np.float64)
-    sums2 = _count_sums(m, 9 * 2 + 24 * 3 + 5 * 9 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
+    sums2 = _count_sums(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
     cameras_bar_blocks = np.zeros((blocks2 * sums2, c, 9), np.float64)
     points_bar_blocks = np.zeros((blocks2 * sums2, p, 3), np.float64)
     observed_packed_tile = np.empty((workers2, tile), np.float64)
     residuals_cotangent_packed_tile = np.empty((workers2, 2, tile), np.float64)
+    cameras_at_index1_tile = np.empty((workers2, 9, tile), np.float64)
+    points_at_index2_tile = np.empty((workers2, 3, tile), np.float64)
     theta2_tile = np.empty((workers2, tile), np.float64)
     theta_tile = np.empty((workers2, tile), np.float64)
     half_tile = np.empty((workers2, tile), np.float64)
@@ -1256,7 +1255,6 @@ def _run_residuals_grad(
     theta_bar_spherical_bessel_tile = np.empty((workers2, tile), np.float64)
     theta2_bar_tile = np.empty((workers2, tile), np.float64)
     t2_bar_tile = np.empty((workers2, 3, tile), np.float64)
-    camera_bar_tile = np.empty((workers2, 9, tile), np.float64)
     if blocks2 > 1:
         _residuals_grad_1_blocks.call(
             _residuals_grad_1.address(),
@@ -1271,13 +1269,15 @@ def _run_residuals_grad(
             residuals_cotangent_packed_tile,
             cameras,
             index1,
+            cameras_at_index1_tile,
+            points,
+            index2,
+            points_at_index2_tile,
             theta2_tile,
             theta_tile,
             half_tile,
             first__tile,
             second_tile,
-            points,
-            index2,
             t27_tile,
             t34_tile,
             t41_tile,
@@ -1316,8 +1316,8 @@ def _run_residuals_grad(
             theta_bar_spherical_bessel_tile,
             theta2_bar_tile,
             t2_bar_tile,
-            rx_tile,
-            camera_bar_tile,
+            points_at_index2_tile,
+            cameras_at_index1_tile,
             cameras_bar_blocks,
             points_bar_blocks,
         )
@@ -1333,13 +1333,15 @@ def _run_residuals_grad(
                 residuals_cotangent_packed_tile[0],
                 cameras,
                 index1[start : start + rows],
+                cameras_at_index1_tile[0],
+                points,
+                index2[start : start + rows],
+                points_at_index2_tile[0],
                 theta2_tile[0],
                 theta_tile[0],
                 half_tile[0],
                 first__tile[0],
                 second_tile[0],
-                points,
-                index2[start : start + rows],
                 t27_tile[0],
                 t34_tile[0],
                 t41_tile[0],
@@ -1378,8 +1380,8 @@ def _run_residuals_grad(
                 theta_bar_spherical_bessel_tile[0],
                 theta2_bar_tile[0],
                 t2_bar_tile[0],
-                rx_tile[0],
-                camera_bar_tile[0],
+                points_at_index2_tile[0],
+                cameras_at_index1_tile[0],
                 cameras_bar_blocks[place2],
                 points_bar_blocks[place2],
             )
