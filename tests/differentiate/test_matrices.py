@@ -13,6 +13,7 @@ from symgrad.capture import capture
 from symgrad.differentiate import pull_back, push_forward
 from symgrad.differentiate.jacobian import JacobianBuilder
 from symgrad.differentiate.pattern import dense_definition
+from symgrad.driver import Timings, derive
 from symgrad.program import MatrixOperation, Program, evaluate
 from symgrad.simplify import simplify
 from tests.support import assert_close, build
@@ -142,6 +143,21 @@ def test_first_and_second_derivatives_equal_torch(name: str, rng: np.random.Gene
     for mine, theirs in zip(simplified.outputs, (*gradients, *expected), strict=True):
         wanted = theirs.detach().numpy()
         assert_close(values[mine], wanted, 1e-9, atol=1e-12 * np.max(np.abs(wanted)), what=name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradient_equals_the_complex_step(name: str, rng: np.random.Generator) -> None:
+    """⟨x̄, v⟩ = Im f(x + i·h·v)/h, the routines continued to complex matrices."""
+    arguments = arguments_of(name, rng)
+    program = program_of(name)
+    gradient = pull_back(program, ("x",))
+    value = evaluate(program, arguments)[program.outputs[0]]
+    cotangent, direction = rng.normal(size=value.shape), rng.normal(size=arguments["x"].shape)
+    values = evaluate(gradient.program, {**arguments, gradient.cotangents[0]: cotangent})
+    found = np.sum(direction * values[gradient.adjoints[0]])
+    moved = {**arguments, "x": arguments["x"] + 1e-40j * direction}
+    step = np.sum(cotangent * evaluate(program, moved)[program.outputs[0]].imag) / 1e-40
+    assert_close(np.asarray(found), np.asarray(step), 1e-11, what=name)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -292,3 +308,17 @@ def test_solve_of_zeros_is_zeros() -> None:
         lambda A: np.linalg.solve(A, np.zeros(A.shape[0])), shapes={"A": "f64[n, n]"}, name="f"
     ).program
     assert not any(isinstance(s, MatrixOperation) for s in simplify(program).program.definitions)
+
+
+def test_hessians_of_batches_are_block_diagonal() -> None:
+    """Covariances of several Gaussians: each has a block of its own."""
+
+    def f(S: Any, d: Any) -> Any:
+        return np.sum(d * np.linalg.solve(S, d[..., None])[..., 0]) + np.sum(
+            np.linalg.slogdet(S)[1]
+        )
+
+    model = capture(f, shapes={"S": "f64[k, n, n]", "d": "f64[k, n]"}, name="f")
+    (product,) = derive(model, (), Timings(), products=("hessian",)).products
+    assert product.notes[0] == "∂²f/∂S²: block diagonal over k"
+    assert product.notes[2] == "∂²f/∂d²: block diagonal over k"
