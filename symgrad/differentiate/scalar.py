@@ -130,8 +130,19 @@ def _differentiate_power(body: sympy.Expr, access: Access) -> sympy.Expr:
 def differentiate_quotient(body: sympy.Expr, access: Access, value: Access) -> sympy.Expr | None:
     """∂(a/b)/∂access = (∂a − value·∂b)/b with the quotient's stored value; None for other bodies.
 
-    a/b² would need b², which leaves the range of numbers where a/b does not.
+    a/b² would need b², which leaves the range of numbers where a/b does not. In the branches of a
+    selection likewise.
     """
+    if isinstance(body, f.select):
+        condition, *branches = body.args
+        found = [differentiate_quotient(branch, access, value) for branch in branches]
+        if all(slope is None for slope in found):
+            return None
+        slopes = (
+            differentiate_scalar(branch, access) if slope is None else slope
+            for branch, slope in zip(branches, found, strict=True)
+        )
+        return f.select(condition, *slopes)
     divisors = [x for x in sympy.Mul.make_args(body) if x.is_Pow and x.exp.is_Number and x.exp < 0]
     below = sympy.Mul(*(1 / x for x in divisors))
     if not body.is_Mul or access not in accesses(below):

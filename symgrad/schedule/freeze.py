@@ -383,8 +383,9 @@ class _Freezer:
         above: list[int] = []
         below: list[int] = []
         squares = [factor for factor in node.args if _is_square_of_element(factor)]
+        inverse = [factor for factor in node.args if _is_square_of_element(1 / factor)]
         for factor in node.args:
-            if len(squares) == 1 and factor in squares:
+            if (len(squares) == 1 and factor in squares) or factor in inverse:
                 continue
             if factor.is_Pow and factor.exp.is_Number and factor.exp < 0:
                 below.append(self.visit_number(factor.base ** (-factor.exp)))
@@ -396,7 +397,12 @@ class _Freezer:
             # (ȳ·v)·v stays in range where v² alone overflows, as in the derivative of 1/x.
             above += [self.visit_number(squares[0].base)] * 2
         top = self._chain(above) if above else self.visit_number(sympy.S.One)
-        return self.emit("divide", (top, self._chain(below))) if below else top
+        result = self.emit("divide", (top, self._chain(below))) if below else top
+        for factor in inverse:
+            # (x/v)/v likewise, as in the second derivative of a norm.
+            base = self.visit_number(factor.base)
+            result = self.emit("divide", (self.emit("divide", (result, base)), base))
+        return result
 
     def _chain(self, numbers: list[int]) -> int:
         total = numbers[0]

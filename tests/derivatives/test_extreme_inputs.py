@@ -1,0 +1,50 @@
+"""Second derivatives are finite and right wherever the exact ones are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symgrad.autograd.rules import Rule
+from symgrad.differentiate import pull_back
+from symgrad.precision import evaluate_exactly
+from symgrad.simplify import simplify
+from tests.support import build
+
+SPREAD = np.array([1.0, 0.5, -0.25])
+WEIGHTS = np.array([0.7, 1.1, 1.3])
+DIRECTION = np.array([0.3, -1.2, 0.8])
+SIZES = (1.0, 30.0, 1e5, 1e154, 1e160, 1e300, 1e-5, 1e-150, 1e-160, 1e-200, 1e-290)
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "logsumexp": lambda x: np.log(np.sum(np.exp(x))),
+    "softmax": lambda x: np.exp(x) / np.sum(np.exp(x)),
+    "log-softmax": lambda x: x - np.log(np.sum(np.exp(x))),
+    "norm": lambda x: np.sqrt(np.sum(x**2)),
+    "norm by name": lambda x: np.linalg.norm(x),
+    "hypot": lambda x: np.hypot(x, 2 * x[::-1]),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_gradient_of_a_slope(name: str) -> None:
+    """∂/∂x Σ v·x̄, where x̄ is the gradient of Σ w·f: the Hessian of Σ w·f times v."""
+    gradient = build(FUNCTIONS[name], {"x": "f64[n]"}).derived.gradient
+    again = pull_back(replace(gradient.program, outputs=gradient.adjoints), ("x",))
+    program = simplify(again.program, without={"stabilise"}).program
+    shapes = {a.name: a.shape for a in program.arguments}
+    told = 0
+    for size in (*SIZES, *(-s for s in SIZES)):
+        given = {name: WEIGHTS if shapes[name] else 1.0 for name in gradient.cotangents}
+        given |= {"x": size * SPREAD, again.cotangents[0]: DIRECTION}
+        exact = evaluate_exactly(again.program, given)[again.adjoints[0]].astype(np.float64)
+        with np.errstate(all="ignore"):
+            found = Rule(program).run([np.asarray(given[a.name]) for a in program.arguments])[-1]
+        assert np.isfinite(found).all(), size
+        scale = np.abs(exact).max()
+        np.testing.assert_allclose(found, exact, rtol=0, atol=max(1e-10 * scale, 1e-300))
+        told += scale > 1e-300
+    assert told >= 4
