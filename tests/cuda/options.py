@@ -53,7 +53,7 @@ def check_atomics() -> None:
     """Each sample adds to its elements at once: nothing is sorted, sums agree to rounding."""
     rng = np.random.default_rng(1)
     for dtype in ("float64", "float32"):
-        module = build(gathers, GATHERS, wrt=("table", "weight"), dtype=dtype)
+        module = build(gathers, GATHERS, wrt="table", dtype=dtype)
         text = module.source("cuda", ATOMIC)
         assert text.count("cuda.atomic.add(") >= 3 and "run.segments(" not in text
         for n, p in ((11, 4), (23, 2), (1, 1), (0, 3)):
@@ -91,6 +91,8 @@ def check_texts() -> None:
     assert "atomic" not in plain and "cupy" not in plain.replace("CuPy", "").split("def _like")[0]
     head = atomic.split('"""')[1]
     assert "added by atomics" in head and "differ from call to" in head
+    other = build(lambda x: np.sum(x**2), {"x": "f64[n]"}).source("cuda", ATOMIC)
+    assert "atomics, which no sum" in other.split('"""')[1] and "cuda.atomic" not in other
     layers = build(network, NETWORK)
     assert "left to cuBLAS" in layers.source("cuda", CUBLAS).split('"""')[1]
     assert "_cupy" not in layers.source("cuda")
