@@ -3,13 +3,16 @@
 python -m bench.second_order [NAME ...]
 
 Every row is checked before it is timed: values equal to 1e-9 (1e-10 for the sparse Jacobian), or no
-row. Arrays are passed as arguments. JAX's time is the best of jacfwd∘jacrev, jacrev∘jacrev and
-jacfwd∘jacfwd, compiled; torch's that of torch.func.hessian, compiled if it can be. Without a peer
-its column is empty.
+row. Arrays are passed as arguments. Calls of both sides are made in turns. JAX's time is the best
+of jacfwd∘jacrev and jacrev∘jacrev, compiled; torch's the better of torch.func.hessian
+and torch.autograd.functional.hessian. Without a peer its column is empty. A run of all writes
+docs/second_order.md.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +22,7 @@ from typing import Any
 import numpy as np
 
 import symgrad
+from bench.session import ROOT
 
 try:
     import jax
@@ -34,35 +38,61 @@ except ImportError:
 
 Run = Callable[[], Any]
 SECONDS = 0.5  # of repeated calls for each timing
+TURN = 0.02  # of calls one after the other before it is another's turn
 RNG = np.random.default_rng(0)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what, its bar, and milliseconds."""
+    """One line of the table: milliseconds of each side, measured in turns, and the bar."""
 
     name: str
-    ours: float
-    jax: float | None
-    torch: float | None
-    note: str
+    bar: str
+    times: dict[str, list[float]]
+    note: str = ""
 
-    def show(self) -> str:
-        def peer(value: float | None) -> str:
-            return f"{value:10.3f} {value / self.ours:8.1f}x" if value else f"{'':>19}"
+    def median(self, side: str) -> float | None:
+        return float(np.median(self.times[side])) if self.times.get(side) else None
 
-        return f"{self.name:<44} {self.ours:10.4f} {peer(self.jax)} {peer(self.torch)}  {self.note}"
+    def ratio(self, side: str) -> float | None:
+        """How many times as long a peer takes, by medians."""
+        own, other = self.median("symgrad"), self.median(side)
+        return other / own if own and other else None
+
+    def cells(self) -> list[str]:
+        own = self.times["symgrad"]
+        cells = [self.name, f"{np.median(own):.3g} ({min(own):.3g})"]
+        for side in ("jax", "torch"):
+            times, ratio = self.times.get(side), self.ratio(side)
+            shown = f"{np.median(times):.3g} ({min(times):.3g})" if times else ""
+            cells += [shown, f"{ratio:.1f}x" if ratio else ""]
+        return [*cells, self.bar, self.note]
 
 
-def median(run: Run, seconds: float = SECONDS) -> float:
-    """Median milliseconds of a call that has run before; at least three."""
-    times = []
-    end = time.perf_counter() + seconds
-    while len(times) < 3 or (time.perf_counter() < end and len(times) < 1000):
-        start = time.perf_counter()
+def in_turns(runs: dict[str, Run], seconds: float = SECONDS) -> dict[str, list[float]]:
+    """Milliseconds of each run, in turns of at least `TURN` seconds or one call.
+
+    At least three turns each. What takes longer than the time that is left is not started again.
+    """
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
         run()
-        times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times))
+    end = time.perf_counter() + seconds * len(runs)
+    turns = 0
+    while turns < 3 or time.perf_counter() < end:
+        turns += 1
+        for name, run in runs.items():
+            if turns > 3 and time.perf_counter() + 1e-3 * min(times[name]) > end:
+                continue
+            stop = time.perf_counter() + TURN
+            while True:
+                start = time.perf_counter()
+                run()
+                now = time.perf_counter()
+                times[name].append(1e3 * (now - start))
+                if now > stop:
+                    break
+    return times
 
 
 def check(found: Any, expected: Any, tolerance: float = 1e-9) -> None:
@@ -73,41 +103,44 @@ def check(found: Any, expected: Any, tolerance: float = 1e-9) -> None:
         raise SystemExit(f"results differ by {error:.1e}")
 
 
-def best_of_jax(function: Any, arguments: tuple[Any, ...], expected: Any) -> float | None:
-    """The best of JAX's ways to a Hessian by the first argument."""
-    if jax is None:
-        return None
-    given = tuple(jnp.asarray(a) for a in arguments)
-    times = []
-    for outer, inner in (
-        (jax.jacfwd, jax.jacrev),
-        (jax.jacrev, jax.jacrev),
-        (jax.jacfwd, jax.jacfwd),
-    ):
-        compiled = jax.jit(outer(inner(function)))
-        check(compiled(*given), expected)
-        times.append(median(lambda c=compiled: c(*given).block_until_ready()))
-    return min(times)
-
-
-def best_of_torch(function: Any, arguments: tuple[Any, ...], expected: Any) -> float | None:
-    """torch's best: torch.func.hessian and torch.autograd.functional.hessian, vectorised or not."""
-    if torch is None:
-        return None
-    given = tuple(torch.tensor(a) for a in arguments)
-
-    def single(x: Any) -> Any:
-        return function(x, *given[1:])
-
-    ways = (
-        lambda: torch.func.hessian(function)(*given),
-        lambda: torch.autograd.functional.hessian(single, given[0], vectorize=True),
-    )
+def fastest(ways: list[Run], result: Callable[[Run], Any], expected: Any) -> Run:
+    """Of several ways to one result, that whose last call is fastest; all are checked."""
     times = []
     for way in ways:
-        check(way().numpy(), expected)
-        times.append(median(way))
-    return min(times)
+        start = time.perf_counter()
+        found = result(way)
+        if time.perf_counter() - start < 10.0:  # the first call may have compiled something
+            start = time.perf_counter()
+            found = result(way)
+        times.append(time.perf_counter() - start)
+        check(found, expected)
+    return ways[int(np.argmin(times))]
+
+
+def peers(
+    arguments: tuple[Any, ...], expected: Any, by_jax: Any = None, by_torch: Any = None
+) -> dict[str, Run]:
+    """The best of each peer's ways to a Hessian by the first argument."""
+    found: dict[str, Run] = {}
+    if jax is not None and by_jax is not None:
+        given = tuple(jnp.asarray(a) for a in arguments)
+        ways: list[Run] = []
+        for outer, inner in ((jax.jacfwd, jax.jacrev), (jax.jacrev, jax.jacrev)):
+            compiled = jax.jit(outer(inner(by_jax)))
+            ways.append(lambda c=compiled: c(*given).block_until_ready())
+        found["jax"] = fastest(ways, lambda way: way(), expected)
+    if torch is not None and by_torch is not None:
+        tensors = tuple(torch.tensor(a) for a in arguments)
+
+        def single(x: Any) -> Any:
+            return by_torch(x, *tensors[1:])
+
+        ways = [
+            lambda: torch.func.hessian(by_torch)(*tensors),
+            lambda: torch.autograd.functional.hessian(single, tensors[0], vectorize=True),
+        ]
+        found["torch"] = fastest(ways, lambda way: way().numpy(), expected)
+    return found
 
 
 def compiled(function: Any, arguments: tuple[Any, ...], product: str) -> Any:
@@ -131,15 +164,8 @@ def quadratic() -> list[Row]:
     ours = compiled(form, (x, A), "hessian")
     expected = A + A.T
     check(ours(x, A).array, expected)
-    return [
-        Row(
-            "x'Ax, n=1000",
-            median(lambda: ours(x, A)),
-            best_of_jax(form, (x, A), expected),
-            best_of_torch(form, (x, A), expected),
-            "<= 2 ms, >= 20x JAX",
-        )
-    ]
+    runs = {"symgrad": lambda: ours(x, A), **peers((x, A), expected, form, form)}
+    return [Row("x'Ax, n=1000", "<= 2 ms, >= 20x JAX", in_turns(runs))]
 
 
 def factorisation() -> list[Row]:
@@ -152,18 +178,23 @@ def factorisation() -> list[Row]:
     ours = compiled(loss, (U, V, T), "hessian")
     expected = np.einsum("ij,kl->ikjl", np.eye(200), 2 * V.T @ V)
     check(ours(U, V, T).to_dense(), expected)
-    by_jax = best_of_jax(loss, (U, V, T), expected)
-    by_torch = best_of_torch(loss, (U, V, T), expected)
-    structured = median(lambda: ours(U, V, T))
-    dense = median(lambda: ours(U, V, T).to_dense())
+    others = peers((U, V, T), expected, loss, loss)
+    runs = {
+        "symgrad": lambda: ours(U, V, T),
+        "dense": lambda: ours(U, V, T).to_dense(),
+        **others,
+    }
+    times = in_turns(runs)
+    dense = {**times, "symgrad": times["dense"]}
     n = 20_000
     U2, g = RNG.normal(size=(n, 5)), RNG.normal(size=(n, 5))
     matrix = ours(U2, V, RNG.normal(size=(n, 200)))
     check(matrix @ matrix.solve(g), g)
+    solve = in_turns({"symgrad": lambda: matrix.solve(g)})
     return [
-        Row("matrix factorisation, structured", structured, by_jax, by_torch, "<= 0.05, 500x JAX"),
-        Row("matrix factorisation, dense", dense, by_jax, by_torch, "<= 0.2, 500x JAX"),
-        Row("  its solve at n=20000", median(lambda: matrix.solve(g)), None, None, "<= 50"),
+        Row("matrix factorisation, structured", "<= 0.05 ms, >= 500x JAX", times),
+        Row("matrix factorisation, dense", "<= 0.2 ms, >= 500x JAX", dense),
+        Row("matrix factorisation, solve at n=20000", "<= 50 ms", solve),
     ]
 
 
@@ -193,17 +224,10 @@ def network() -> list[Row]:
     arguments = (W, rest, X, y)
     ours = compiled(ours_loss, arguments, "hessian")
     expected = ours(*arguments).to_dense()
-    by_jax = by_torch = None
-    if jax is not None:
-        by_jax = best_of_jax(
-            loss_of(jnp, lambda z: jax.nn.logsumexp(z, axis=1)), arguments, expected
-        )
-    if torch is not None:
-        by_torch = best_of_torch(
-            loss_of(torch, lambda z: torch.logsumexp(z, 1)), arguments, expected
-        )
-    ours_time = median(lambda: ours(*arguments))
-    return [Row("ten ReLU layers, first weights", ours_time, by_jax, by_torch, "<= 2 or 5x JAX")]
+    by_jax = loss_of(jnp, lambda z: jax.nn.logsumexp(z, axis=1)) if jax else None
+    by_torch = loss_of(torch, lambda z: torch.logsumexp(z, 1)) if torch else None
+    runs = {"symgrad": lambda: ours(*arguments), **peers(arguments, expected, by_jax, by_torch)}
+    return [Row("ten ReLU layers, first weights", "<= 2 ms or >= 5x JAX", in_turns(runs))]
 
 
 def logistic() -> list[Row]:
@@ -222,20 +246,17 @@ def _logistic(loss: Any, n: int, d: int) -> Row:
     p = 1 / (1 + np.exp(-X @ w))
     expected = X.T @ (X * (p * (1 - p) / n)[:, None])
     check(ours(w, X, y).array, expected)
-    by_jax = by_torch = None
-    if jax is not None:
-        by_jax = best_of_jax(
-            lambda w, X, y: jnp.mean(jax.nn.softplus(X @ w) - y * (X @ w)), (w, X, y), expected
-        )
-    if torch is not None:
-        by_torch = best_of_torch(
-            lambda w, X, y: (torch.nn.functional.softplus(X @ w) - y * (X @ w)).mean(),
+    runs = {
+        "symgrad": lambda: ours(w, X, y),
+        **peers(
             (w, X, y),
             expected,
-        )
-    ours_time = median(lambda: ours(w, X, y))
-    note = ">= 0.9x JAX, 10x torch"
-    return Row(f"logistic regression, {n} x {d}", ours_time, by_jax, by_torch, note)
+            lambda w, X, y: jnp.mean(jax.nn.softplus(X @ w) - y * (X @ w)),
+            lambda w, X, y: (torch.nn.functional.softplus(X @ w) - y * (X @ w)).mean(),
+        ),
+    }
+    bar = "<= 1.1x the time of JAX, >= 10x torch"
+    return Row(f"logistic regression, {n} x {d}", bar, in_turns(runs))
 
 
 def rosenbrock() -> list[Row]:
@@ -252,20 +273,16 @@ def rosenbrock() -> list[Row]:
     expected = np.diag(main) + np.diag(-400 * x[:-1], 1) + np.diag(-400 * x[:-1], -1)
     check(ours(x).to_dense(), expected)
     large = RNG.uniform(-1, 1, 1_000_000)
+    runs = {"symgrad": lambda: ours(x)}
+    many = in_turns({"symgrad": lambda: ours(large)})
     return [
-        Row(
-            "Rosenbrock, n=2000",
-            median(lambda: ours(x)),
-            best_of_jax(chain, (x,), expected),
-            None,
-            "<= 0.13",
-        ),
-        Row("Rosenbrock, n=1e6", median(lambda: ours(large)), None, None, "<= 50"),
+        Row("Rosenbrock, n=2000", "<= 0.13 ms", in_turns(runs)),
+        Row("Rosenbrock, n=1e6, the same compilation", "<= 50 ms", many),
     ]
 
 
 def k_means() -> list[Row]:
-    """Gradient and diagonal Hessian against the gradient alone (in the column of JAX)."""
+    """Gradient and diagonal Hessian, against the gradient alone."""
 
     def loss(C, X):
         return np.sum(np.min(np.sum((X[:, None, :] - C[None]) ** 2, axis=2), axis=1))
@@ -279,13 +296,10 @@ def k_means() -> list[Row]:
     nearest = np.argmin(((X[:, None, :] - C[None]) ** 2).sum(2), axis=1)
     counts = np.bincount(nearest, minlength=20)
     check(matrix.values, np.repeat(2.0 * counts[:, None], 8, axis=1))
-    time_both, time_alone = [], []
-    for _ in range(40):
-        time_both.append(median(lambda: both(C, X), 0.0))
-        time_alone.append(median(lambda: alone(C, X), 0.0))
-    ratio = np.median(time_both) / np.median(time_alone)
-    note = f"{ratio:.2f}x the gradient alone ({np.median(time_alone):.2f} ms), <= 1.3x"
-    return [Row("k-means, gradient and diagonal", float(np.median(time_both)), None, None, note)]
+    times = in_turns({"symgrad": lambda: both(C, X), "alone": lambda: alone(C, X)})
+    own, single = (np.median(times[name]) for name in ("symgrad", "alone"))
+    note = f"{own / single:.2f}x the gradient alone ({single:.3g} ms)"
+    return [Row("k-means, gradient and diagonal", "<= 1.3x the gradient alone", times, note)]
 
 
 def elementwise() -> list[Row]:
@@ -300,7 +314,8 @@ def elementwise() -> list[Row]:
     expected = np.exp(x * y) * ((y**2 - 1) * np.sin(x) + 2 * y * np.cos(x))
     check(found.values, expected)
     name = type(found).__name__
-    return [Row("elementwise, n=1e6", median(lambda: ours(x, y)), None, None, name)]
+    times = in_turns({"symgrad": lambda: ours(x, y)})
+    return [Row("elementwise, n=1e6", "Diagonal", times, name)]
 
 
 def bundle_adjustment() -> list[Row]:
@@ -318,17 +333,13 @@ def bundle_adjustment() -> list[Row]:
     module = symgrad.compile(model, emit=("jacobian_sparse",))
     ours = module.python.residuals_jacobian_sparse
     found = ours(c, p, ci, pi, observed).to_scipy()
-    by_jax = None
+    runs = {"symgrad": lambda: ours(c, p, ci, pi, observed).to_scipy()}
     if jax is not None:
-        by_jax = _bundle_adjustment_by_jax(c, p, ci, pi, observed, found)
-
-    def run() -> Any:
-        return ours(c, p, ci, pi, observed).to_scipy()
-
-    return [Row("bundle adjustment, 1e5 observations", median(run), by_jax, None, ">= 20x JAX")]
+        runs["jax"] = _bundle_adjustment_by_jax(c, p, ci, pi, observed, found)
+    return [Row("bundle adjustment, 1e5 observations", ">= 20x JAX", in_turns(runs, 2.0))]
 
 
-def _bundle_adjustment_by_jax(c, p, ci, pi, observed, expected) -> float:
+def _bundle_adjustment_by_jax(c, p, ci, pi, observed, expected) -> Run:
     from scipy import sparse
 
     def rotate(r, x):
@@ -348,7 +359,7 @@ def _bundle_adjustment_by_jax(c, p, ci, pi, observed, expected) -> float:
         scale = camera[6] * (1 + radius2 * (camera[7] + camera[8] * radius2))
         return scale * image - seen
 
-    rows = []
+    ways: list[Run] = []
     for way in (jax.jacfwd, jax.jacrev):
         blocks = jax.jit(
             lambda c, p, ci, pi, o, w=way: jax.vmap(w(one, argnums=(0, 1)))(c[ci], p[pi], o)
@@ -371,8 +382,8 @@ def _bundle_adjustment_by_jax(c, p, ci, pi, observed, expected) -> float:
         difference = abs(run() - expected)
         if difference.max() > 1e-10 * abs(expected).max():
             raise SystemExit(f"bundle adjustment differs by {difference.max():.1e}")
-        rows.append(median(run))
-    return min(rows)
+        ways.append(run)
+    return fastest(ways, lambda _: 0.0, 0.0)
 
 
 PROGRAMS: dict[str, Callable[[], list[Row]]] = {
@@ -387,12 +398,57 @@ PROGRAMS: dict[str, Callable[[], list[Row]]] = {
 }
 
 
+HEADINGS = ("program", "symgrad", "JAX", "ratio", "torch", "ratio", "bar", "")
+PAGE = ROOT / "docs" / "second_order.md"
+
+
+def page(rows: list[Row], minutes: float) -> str:
+    """The table as a page of the documentation."""
+    lines = [
+        "# Second derivatives against JAX and torch",
+        "",
+        "Written by `python -m bench.second_order`. Milliseconds: medians of calls made in turns",
+        "with the peers', minima in brackets; ratios are of medians. Results are compared with the",
+        "peer's (or a closed form) before it is timed: 1e-9 relative, 1e-10 for bundle adjustment.",
+        "JAX's way is the better of jacfwd∘jacrev and jacrev∘jacrev, compiled; torch's of",
+        "`torch.func.hessian` and `torch.autograd.functional.hessian`, vectorised. Arrays are",
+        "arguments, float64.",
+        "",
+        *machine_lines(),
+        "",
+        "| " + " | ".join(HEADINGS) + " |",
+        "|" + "---|" * len(HEADINGS),
+        *("| " + " | ".join(row.cells()) + " |" for row in rows),
+        "",
+        f"The run took {minutes:.1f} minutes.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def machine_lines() -> list[str]:
+    """What the run was made on, and how busy that was."""
+    versions = [f"NumPy {np.__version__}"]
+    versions += [f"JAX {jax.__version__}"] if jax else []
+    versions += [f"torch {torch.__version__}"] if torch else []
+    load = os.getloadavg()[0]
+    return [
+        f"{platform.machine()}, {os.cpu_count()} cores, {', '.join(versions)}. Load at the end",
+        f"of the run: {load:.1f}; above {os.cpu_count()}, others computed at the same time.",
+    ]
+
+
 def main(names: list[str]) -> None:
-    """Runs the named programs, or all, and prints the table."""
-    print(f"{'milliseconds (medians)':<44} {'symgrad':>10} {'JAX':>10} {'':>9} {'torch':>10}")
+    """Runs the named programs, or all, and prints the table; all together also write the page."""
+    begin = time.perf_counter()
+    rows: list[Row] = []
+    print(" | ".join(HEADINGS), flush=True)
     for name in names or list(PROGRAMS):
         for row in PROGRAMS[name]():
-            print(row.show(), flush=True)
+            rows.append(row)
+            print(" | ".join(row.cells()), flush=True)
+    if not names:
+        PAGE.write_text(page(rows, (time.perf_counter() - begin) / 60), encoding="utf-8")
 
 
 if __name__ == "__main__":
