@@ -1,12 +1,13 @@
 """Second derivatives against JAX and torch: structured results, medians of one run.
 
-python -m bench.second_order [NAME ...]
+python -m bench.second_order [--one-core] [NAME ...]
 
 Every row is checked before it is timed: values equal to 1e-9 (1e-10 for the sparse Jacobian), or no
 row. Arrays are passed as arguments. Calls of both sides are made in turns. JAX's time is the best
 of jacfwd∘jacrev and jacrev∘jacrev, compiled; torch's the better of torch.func.hessian
 and torch.autograd.functional.hessian. Without a peer its column is empty. A run of all writes
-docs/second_order.md.
+docs/second_order.md. With --one-core the process keeps to one core and processor time is counted:
+what other work on the machine changes least.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ except ImportError:
 
 Run = Callable[[], Any]
 SECONDS = 0.5  # of repeated calls for each timing
+ONE_CORE = len(os.sched_getaffinity(0)) == 1
+CLOCK = time.process_time if ONE_CORE else time.perf_counter
 TURN = 0.02  # of calls one after the other before it is another's turn
 RNG = np.random.default_rng(0)
 
@@ -86,11 +89,10 @@ def in_turns(runs: dict[str, Run], seconds: float = SECONDS) -> dict[str, list[f
                 continue
             stop = time.perf_counter() + TURN
             while True:
-                start = time.perf_counter()
+                start = CLOCK()
                 run()
-                now = time.perf_counter()
-                times[name].append(1e3 * (now - start))
-                if now > stop:
+                times[name].append(1e3 * (CLOCK() - start))
+                if time.perf_counter() > stop:
                     break
     return times
 
@@ -399,6 +401,12 @@ PROGRAMS: dict[str, Callable[[], list[Row]]] = {
 
 
 HEADINGS = ("program", "symgrad", "JAX", "ratio", "torch", "ratio", "bar", "")
+OPTION = " --one-core" if ONE_CORE else ""
+CLOCK_TEXT = (
+    "Milliseconds of the processor on one core, which other work on the machine changes least."
+    if ONE_CORE
+    else "Milliseconds on all cores."
+)
 PAGE = ROOT / "docs" / "second_order.md"
 
 
@@ -407,12 +415,12 @@ def page(rows: list[Row], minutes: float) -> str:
     lines = [
         "# Second derivatives against JAX and torch",
         "",
-        "Written by `python -m bench.second_order`. Milliseconds: medians of calls made in turns",
-        "with the peers', minima in brackets; ratios are of medians. Results are compared with the",
-        "peer's (or a closed form) before it is timed: 1e-9 relative, 1e-10 for bundle adjustment.",
-        "JAX's way is the better of jacfwd∘jacrev and jacrev∘jacrev, compiled; torch's of",
-        "`torch.func.hessian` and `torch.autograd.functional.hessian`, vectorised. Arrays are",
-        "arguments, float64.",
+        f"Written by `python -m bench.second_order{OPTION}`. {CLOCK_TEXT}",
+        "Medians of calls made in turns with the peers', minima in brackets; ratios are of medians.",
+        "Results are compared with the peer's (or a closed form) before they are timed: 1e-9",
+        "relative, 1e-10 for bundle adjustment. JAX's way is the better of jacfwd∘jacrev and",
+        "jacrev∘jacrev, compiled; torch's of `torch.func.hessian` and",
+        "`torch.autograd.functional.hessian`, vectorised. Arrays are arguments, float64.",
         "",
         *machine_lines(),
         "",
@@ -440,6 +448,12 @@ def machine_lines() -> list[str]:
 
 def main(names: list[str]) -> None:
     """Runs the named programs, or all, and prints the table; all together also write the page."""
+    if "--one-core" in names:
+        names.remove("--one-core")
+        if not ONE_CORE:
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+            # Thread pools count cores when they are loaded, which is before this line.
+            os.execv(sys.executable, [sys.executable, "-m", "bench.second_order", *names])
     begin = time.perf_counter()
     rows: list[Row] = []
     print(" | ".join(HEADINGS), flush=True)

@@ -20,7 +20,7 @@ from symgrad.differentiate.entries import Jacobian
 from symgrad.differentiate.masks import outside_selections
 from symgrad.differentiate.products import EntryMaker
 from symgrad.differentiate.sweep import Sweep, Workspace
-from symgrad.program import Definition, Program, Statement, verify
+from symgrad.program import Definition, Program, Statement, is_floating, verify
 from symgrad.program.naming import FreshIndices, FreshNames
 
 __all__ = ["JacobianBuilder"]
@@ -48,16 +48,18 @@ class JacobianBuilder:
         self.index = self.space.index
         self.last: list[Statement] = []
         self.dropped: set[str] = set()
-        self._find_unsafe()
+        self._look_for_poles()
 
-    def _find_unsafe(self) -> None:
-        """Notes the arrays of the program that can be infinite where their arguments are finite."""
-        maker = EntryMaker("", (), self.fresh, self.space.add, self.space.totals, self.space.unsafe)
+    def _look_for_poles(self) -> None:
+        """Notes which arrays of the program can be infinite, and where others are zero."""
+        space = self.space
+        maker = EntryMaker("", (), space.fresh, space.add, space.totals, space.unsafe, space.zero)
         for statement in self.base.definitions:
-            if isinstance(statement, Definition) and statement.dtype in ("float32", "float64"):
+            if isinstance(statement, Definition) and is_floating(statement.dtype):
                 bodies = [outside_selections(term.body) for term in statement.terms]
                 if not all(map(maker.is_finite, bodies)):
-                    self.space.unsafe.add(statement.name)
+                    space.unsafe.add(statement.name)
+                space.zero.note(statement)
 
     def expand(self, wrt: str, outputs: Sequence[str]) -> tuple[Jacobian, ...]:
         """The Jacobian of each output by one argument.

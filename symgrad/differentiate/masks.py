@@ -11,9 +11,17 @@ from collections.abc import Iterable
 
 import sympy
 
+from symgrad.program import Access, Definition, is_index
 from symgrad.program import functions as f
 
-__all__ = ["absorbing", "combine_masks", "mask_of", "outside_selections", "pull_selection"]
+__all__ = [
+    "ZeroMasks",
+    "absorbing",
+    "combine_masks",
+    "mask_of",
+    "outside_selections",
+    "pull_selection",
+]
 
 _CONDITIONS = (
     f.less,
@@ -96,3 +104,37 @@ def outside_selections(expression: sympy.Expr) -> sympy.Expr:
         expression.atoms(f.select), sympy.S.One
     )
     return expression.xreplace(selections)
+
+
+class ZeroMasks:
+    """Conditions outside of which arrays are exactly zero, by the definitions seen so far."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[tuple[sympy.Symbol, ...], sympy.Expr]] = {}
+
+    def note(self, definition: Definition) -> None:
+        """Remembers the mask of an array, if its definition shows one."""
+        if len(definition.terms) != 1:
+            return
+        (term,) = definition.terms
+        if term.axes or term.guards:
+            return
+        mask = self.of((term.body,))
+        if mask is not None:
+            self.known[definition.name] = definition.indices, mask
+
+    def of(self, factors: Iterable[sympy.Expr]) -> sympy.Expr | None:
+        """A condition outside of which a product is zero, by one of its factors."""
+        return next((m for factor in factors if (m := self._of_factor(factor)) is not None), None)
+
+    def _of_factor(self, factor: sympy.Expr) -> sympy.Expr | None:
+        if factor.is_Add:
+            found = {self._of_factor(part) for part in factor.args}
+            return found.pop() if len(found) == 1 else None
+        if factor.is_Mul:
+            return self.of(factor.args)
+        if isinstance(factor, Access) and factor.name in self.known:
+            indices, mask = self.known[factor.name]
+            if all(map(is_index, factor.subscripts)):
+                return mask.xreplace(dict(zip(indices, factor.subscripts, strict=True)))
+        return mask_of(factor)

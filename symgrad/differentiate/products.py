@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import sympy
 
 from symgrad.differentiate.entries import Entry
-from symgrad.differentiate.masks import mask_of, pull_selection
+from symgrad.differentiate.masks import ZeroMasks, mask_of, pull_selection
 from symgrad.differentiate.scalar import is_total
 from symgrad.differentiate.ties import components, eliminate, solve_ties, touches
 from symgrad.program import (
@@ -38,6 +38,7 @@ class EntryMaker:
         add: takes a new statement, and the name of the one that it follows.
         totals: names of logsumexp reductions.
         unsafe: names of arrays that can be infinite; new ones are added.
+        zero: where arrays are known to be zero; new ones are noted.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class EntryMaker:
         add: Callable[[str, Statement], None],
         totals: frozenset[str],
         unsafe: set[str],
+        zero: ZeroMasks,
     ) -> None:
         self.wrt = wrt
         self.columns = columns
@@ -55,6 +57,7 @@ class EntryMaker:
         self.add = add
         self.totals = totals
         self.unsafe = unsafe
+        self.zero = zero
 
     def product(
         self,
@@ -66,7 +69,7 @@ class EntryMaker:
     ) -> Entry | None:
         """Σ_axes [guards] given · entry, None if it is zero everywhere."""
         factors = [*sympy.Mul.make_args(given), *entry.factors]
-        mask = mask_of(given)
+        mask = self.zero.of(factors)
         if mask is not None:
             factors = self._masked(mask, factors)
         guards = (*guards, *entry.guards)
@@ -81,7 +84,11 @@ class EntryMaker:
 
         One by one where that keeps their indices, else as one product.
         """
-        endless = [factor for factor in factors if not self.is_finite(factor)]
+        endless = [
+            factor
+            for factor in factors
+            if not self.is_finite(factor) and self.zero.of((factor,)) != mask
+        ]
         if not endless:
             return factors
         kept = [factor for factor in factors if factor not in endless]
@@ -220,6 +227,7 @@ class EntryMaker:
         name = self.fresh(f"{statement.name}_by_{self.wrt}")
         definition = Definition(name, axes, statement.dtype, terms, statement.origin)
         self.add(statement.name, definition)
+        self.zero.note(definition)
         if not all(self.is_finite(term.body) for term in terms):
             self.unsafe.add(name)
         return definition.access

@@ -9,6 +9,7 @@ import sympy
 
 from symgrad.differentiate.entries import Entry
 from symgrad.differentiate.linearise import linearise
+from symgrad.differentiate.masks import ZeroMasks
 from symgrad.differentiate.matrix_entries import expand_operation
 from symgrad.differentiate.products import EntryMaker
 from symgrad.differentiate.ties import is_legal, is_whole
@@ -44,6 +45,7 @@ class Workspace:
     totals: frozenset[str]
     added: dict[str, list[Statement]] = field(default_factory=dict)
     unsafe: set[str] = field(default_factory=set)
+    zero: ZeroMasks = field(default_factory=ZeroMasks)
 
     def add(self, after: str, statement: Statement) -> None:
         """Adds a statement that follows the named one."""
@@ -71,7 +73,9 @@ class Sweep:
         self.columns = columns
         self.constant = frozenset(constant)
         self.needed = _needed(space.program, outputs)
-        self.maker = EntryMaker(wrt, columns, space.fresh, self.add, space.totals, space.unsafe)
+        self.maker = EntryMaker(
+            wrt, columns, space.fresh, self.add, space.totals, space.unsafe, space.zero
+        )
         self.indices: dict[str, tuple[sympy.Symbol, ...]] = {}
         self.entries: dict[str, tuple[Entry, ...]] = {}
         self.anchors: dict[str, str] = {}  # of arrays that the program does not compute

@@ -144,3 +144,18 @@ def test_the_branch_not_taken_stays_out_of_second_derivatives() -> None:
     x = np.array([0.0, 4.0, -1.0])
     found = symgrad.hessian(root, target="numpy")(x)
     np.testing.assert_allclose(found.values, [0.0, 0.375, 0.0], rtol=1e-14)
+
+
+def test_zeros_behind_names_keep_infinite_factors_out() -> None:
+    """√x has a pole at 0 in its derivative, and no value below: both are behind names here."""
+
+    def roots(x: Any) -> Any:
+        u = np.where(x > 0, np.sqrt(x) * x, 0.0)
+        return np.sum(np.exp(u) * u)
+
+    x = np.array([1.0, 2.0, 0.0, -1.0])
+    root = np.sqrt(x[:2])
+    u, slope, bend = root**3, 1.5 * root, 0.75 / root
+    expected = np.exp(u) * ((2 + u) * slope**2 + (1 + u) * bend)
+    found = symgrad.hessian(roots, target="numpy")(x).values
+    np.testing.assert_allclose(found, [*expected, 0.0, 0.0], rtol=1e-12)
