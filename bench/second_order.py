@@ -416,7 +416,7 @@ def page(rows: list[Row], minutes: float) -> str:
         "# Second derivatives against JAX and torch",
         "",
         f"Written by `python -m bench.second_order{OPTION}`. {CLOCK_TEXT}",
-        "Medians of calls made in turns with the peers', minima in brackets; ratios are of medians.",
+        "Medians of calls in turns with the peers', minima in brackets; ratios are of medians.",
         "Results are compared with the peer's (or a closed form) before they are timed: 1e-9",
         "relative, 1e-10 for bundle adjustment. JAX's way is the better of jacfwd∘jacrev and",
         "jacrev∘jacrev, compiled; torch's of `torch.func.hessian` and",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from bench import second_order
@@ -12,7 +14,7 @@ def test_everything_has_its_turns() -> None:
     calls: list[str] = []
     times = in_turns({"symgrad": lambda: calls.append("a"), "jax": lambda: calls.append("b")}, 0.0)
     assert all(len(found) >= 3 for found in times.values())
-    turns = [a for a, b in zip(calls, calls[1:], strict=False) if a != b]
+    turns = [a for a, b in pairwise(calls) if a != b]
     assert turns[:4] == ["a", "b", "a", "b"], "one after the other, several times"
 
 
