@@ -16,6 +16,7 @@ from symgrad.program import (
     Program,
     Statement,
     Term,
+    accesses,
 )
 from symgrad.program import functions as f
 from symgrad.simplify.rewriting import map_accesses, map_term, with_definitions
@@ -56,10 +57,23 @@ def _is_symmetric(definition: Definition, known: Collection[str]) -> bool:
     if len(definition.axes) < 2 or definition.shape[-1] != definition.shape[-2]:
         return False
     row, column = definition.indices[-2:]
+    if not _reads_both_ways(definition, known):
+        return False
     plain = [_on_diagonal(term, row, column) for term in definition.terms]
     swap: dict[sympy.Basic, sympy.Basic] = {row: column, column: row}
     turned = [_on_diagonal(term.xreplace(swap), row, column) for term in definition.terms]
     return Counter(_key(t, known) for t in plain) == Counter(_key(t, known) for t in turned)
+
+
+def _reads_both_ways(definition: Definition, known: Collection[str]) -> bool:
+    """Whether what is read at [i,k] is read at [k,i] too: quick to see, and mostly it is not."""
+    row, column = definition.indices[-2:]
+    swap = {row: column, column: row}
+    tied = [t for t in definition.terms if any(g.relation == "==" for g in t.guards)]
+    reads = {a for t in definition.terms if t not in tied for a in accesses(t.body)}
+    others = [access for access in reads if access.name not in known]
+    turned = (Access(a.name, *(swap.get(s, s) for s in a.subscripts)) for a in others)
+    return all(access in reads for access in turned)
 
 
 def _on_diagonal(term: Term, row: sympy.Symbol, column: sympy.Symbol) -> Term:
