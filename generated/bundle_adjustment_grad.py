@@ -78,7 +78,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_68a3aad04c5f3a76"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a54e661ac863b8eb"
 sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 __name__ = _CACHED_NAME
 
@@ -898,45 +898,45 @@ def _residuals_grad_1(
         for k in range(rows):
             t2_bar[l, k] += t22_bar[k]
     # t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]
-    for l in range(3):
-        for k in range(rows):
-            t1_bar[l, k] = 2.0 * theta2_bar[k] * cameras_at_index1[l, k]
+    for k in range(rows):
+        for l in range(3):
+            t1_bar[k, l] = 2.0 * theta2_bar[k] * cameras_at_index1[l, k]
     l = 0
     if 0 <= l < 3:
         for k in range(rows):
-            t1_bar[l, k] += t31_bar[k]
+            t1_bar[k, l] += t31_bar[k]
     l = 2
     if 0 <= l < 3:
         for k in range(rows):
-            t1_bar[l, k] += t24_bar[k]
+            t1_bar[k, l] += t24_bar[k]
     l = 1
     if 0 <= l < 3:
         for k in range(rows):
-            t1_bar[l, k] += t21_bar[k]
+            t1_bar[k, l] += t21_bar[k]
     # camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}
     r = 8
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[r, k] = k2_bar[k]
+            camera_bar[k, r] = k2_bar[k]
     r = 7
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[r, k] = t75_bar[k]
+            camera_bar[k, r] = t75_bar[k]
     r = 6
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[r, k] = t72_bar[k]
+            camera_bar[k, r] = t72_bar[k]
     for r in range(max(0, 3), min(9, 6)):
         for k in range(rows):
-            camera_bar[r, k] = in_camera_bar[r - 3, k]
-    for r in range(min(9, 3)):
-        for k in range(rows):
-            camera_bar[r, k] = t1_bar[r, k]
+            camera_bar[k, r] = in_camera_bar[r - 3, k]
+    for k in range(rows):
+        for r in range(min(9, 3)):
+            camera_bar[k, r] = t1_bar[k, r]
     # cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]
-    for r in range(9):
-        for k in range(rows):
-            i = index1[k]
-            cameras_bar[i, r] += camera_bar[r, k]
+    for k in range(rows):
+        i = index1[k]
+        for r in range(9):
+            cameras_bar[i, r] += camera_bar[k, r]
     # points_bar[j,l] = Σ_{k: j = index2[k]} t2_bar[k,l]
     for l in range(3):
         for k in range(rows):
@@ -1255,6 +1255,8 @@ def _run_residuals_grad(
     theta_bar_spherical_bessel_tile = np.empty((workers2, tile), np.float64)
     theta2_bar_tile = np.empty((workers2, tile), np.float64)
     t2_bar_tile = np.empty((workers2, 3, tile), np.float64)
+    t1_bar_tile = np.empty((workers2, tile, 3), np.float64)
+    camera_bar_tile = np.empty((workers2, tile, 9), np.float64)
     if blocks2 > 1:
         _residuals_grad_1_blocks.call(
             _residuals_grad_1.address(),
@@ -1316,8 +1318,8 @@ def _run_residuals_grad(
             theta_bar_spherical_bessel_tile,
             theta2_bar_tile,
             t2_bar_tile,
-            points_at_index2_tile,
-            cameras_at_index1_tile,
+            t1_bar_tile,
+            camera_bar_tile,
             cameras_bar_blocks,
             points_bar_blocks,
         )
@@ -1380,8 +1382,8 @@ def _run_residuals_grad(
                 theta_bar_spherical_bessel_tile[0],
                 theta2_bar_tile[0],
                 t2_bar_tile[0],
-                points_at_index2_tile[0],
-                cameras_at_index1_tile[0],
+                t1_bar_tile[0],
+                camera_bar_tile[0],
                 cameras_bar_blocks[place2],
                 points_bar_blocks[place2],
             )

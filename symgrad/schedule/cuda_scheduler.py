@@ -46,7 +46,8 @@ from symgrad.schedule.loops import Declare, Node, Parameter, View
 from symgrad.schedule.nests import is_pointwise
 from symgrad.schedule.phases import Placed, is_extreme, sample_axis
 from symgrad.schedule.plan import CheckIndex, ReshapeArray, ScheduleOptions
-from symgrad.schedule.scheduler import Scheduler, arrays_of, formulas, take_scale
+from symgrad.schedule.scheduler import Scheduler, arrays_of, formulas
+from symgrad.schedule.terms import take_scale
 
 __all__ = ["schedule_cuda"]
 

@@ -23,7 +23,7 @@ from symgrad.schedule.frozen import (
     Subscript,
     elements_of,
 )
-from symgrad.schedule.layout import LayoutModel, nominal
+from symgrad.schedule.layout_model import LayoutModel, nominal
 
 __all__ = ["pack_gathers"]
 

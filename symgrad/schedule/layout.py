@@ -30,29 +30,18 @@ from symgrad.schedule.frozen import (
     Subscript,
     elements_of,
 )
-from symgrad.schedule.terms import ARITHMETIC, stride_cost
+from symgrad.schedule.layout_model import (
+    LayoutModel,
+    NestCost,
+    nominal,
+    reads_row,
+    row_last,
+    row_of,
+)
 
-__all__ = ["Layout", "LayoutModel", "choose_layout"]
+__all__ = ["Layout", "choose_layout"]
 
 Member = tuple[FrozenDefinition, bool]
-
-
-@dataclass(frozen=True, slots=True)
-class LayoutModel:
-    """What the estimate assumes of a processor and of sizes that are not literal.
-
-    A loop of `extent` runs takes `extent / lanes` vector steps and `startup / lanes` more, and
-    `fold` steps to add up the lanes if it is a sum. A function such as exp costs `call`
-    operations, a copied element `copy`.
-    """
-
-    rows: int = 128
-    extent: int = 24
-    lanes: int = 8
-    startup: int = 4
-    fold: int = 4
-    call: int = 12
-    copy: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +105,9 @@ class _Chooser:
             if _can_move(shapes[name], sample)
         ]
         self.copied = [c for c in self.candidates if c in kept or c not in self.produced]
-        self.nests = [_Nest.of(d, t, sums, sample, shapes) for d, sums in members for t in d.terms]
+        self.nests = [
+            NestCost.of(d, t, sums, sample, shapes) for d, sums in members for t in d.terms
+        ]
 
     def choose(self) -> frozenset[str]:
         """The arrays that get the sample axis last."""
@@ -151,85 +142,13 @@ class _Chooser:
                 total += self.model.copy * prod(extents)
         return total
 
-    def prefers_rows(self, nest: _Nest, moved: frozenset[str]) -> bool:
+    def prefers_rows(self, nest: NestCost, moved: frozenset[str]) -> bool:
         """Whether a nest reads rows better where they are than in a copy."""
         packed = nest.cost(moved, self.model, self.sample)
         return nest.cost(moved & self.produced, self.model, self.sample) <= packed
 
     def _extent(self, extent: str) -> int:
         return nominal(extent, self.model, self.sample)
-
-
-def nominal(extent: str, model: LayoutModel, sample: str) -> int:
-    """What an extent counts in the estimate."""
-    if extent.isdigit():
-        return int(extent)
-    return model.rows if extent == sample else model.extent
-
-
-@dataclass(frozen=True, slots=True)
-class _Nest:
-    """One term's loops: its axes, which of them are summed, what it touches, its arithmetic."""
-
-    term: FrozenTerm
-    axes: tuple[FrozenAxis, ...]
-    summed: frozenset[str]
-    elements: tuple[tuple[Element, Element], ...]
-    operations: int
-    calls: int
-
-    @staticmethod
-    def of(
-        definition: FrozenDefinition,
-        term: FrozenTerm,
-        sums: bool,
-        sample: str,
-        shapes: Mapping[str, tuple[str, ...]],
-    ) -> _Nest:
-        row = _row_of(definition, term, sums, sample)
-        target = Element(definition.name, tuple(Affine(((a.index, 1),)) for a in definition.axes))
-        elements = tuple(
-            (element, _with_row_last(element, row, shapes[element.array], sample))
-            for element in dict.fromkeys((*elements_of(term), target))
-        )
-        names = [o.name for o in term.operations]
-        return _Nest(
-            term,
-            (*definition.axes, *term.axes),
-            frozenset(a.index for a in term.axes),
-            elements,
-            sum(n in ARITHMETIC and n not in ("load", "constant", "local") for n in names),
-            sum(n not in ARITHMETIC for n in names) + (term.reduction == "logsumexp"),
-        )
-
-    def cost(self, moved: frozenset[str], model: LayoutModel, sample: str) -> float:
-        """Steps of the loops if the best axis is vectorised."""
-        elements = [last if e.array in moved else e for e, last in self.elements]
-        extents = {a.index: nominal(a.extent, model, sample) for a in self.axes}
-        runs = prod(extents.values())
-        arithmetic = self.operations + model.call * self.calls
-        costs = [
-            runs * _step_cost(elements, index, extent, arithmetic, index in self.summed, model)
-            for index, extent in extents.items()
-        ]
-        return min(costs, default=float(arithmetic))
-
-
-def _step_cost(
-    elements: list[Element],
-    index: str,
-    extent: int,
-    arithmetic: int,
-    summed: bool,
-    model: LayoutModel,
-) -> float:
-    """Cost of one run of the innermost loop over `index`."""
-    strides = [stride_cost(element, index) for element in elements]
-    touched = sum(stride > 0 for stride in strides)
-    if any(stride > 1 for stride in strides):
-        return arithmetic + touched
-    steps = -(-extent // model.lanes) + model.startup / model.lanes
-    return ((arithmetic + touched) * steps + model.fold * summed) / extent
 
 
 def _can_move(shape: tuple[str, ...], sample: str) -> bool:
@@ -243,10 +162,10 @@ def _read_elsewhere(
     found: set[str] = set()
     for definition, sums in members:
         for term in definition.terms:
-            row = _row_of(definition, term, sums, sample)
+            row = row_of(definition, term, sums, sample)
             for element in elements_of(term):
                 shape = shapes[element.array]
-                if sample in shape and not _reads_row(element, row, shape.index(sample)):
+                if sample in shape and not reads_row(element, row, shape.index(sample)):
                     found.add(element.array)
     return found
 
@@ -259,40 +178,13 @@ def _rows_read(
     found: dict[str, None] = {}
     for definition, sums in members:
         for term in definition.terms:
-            row = _row_of(definition, term, sums, sample)
+            row = row_of(definition, term, sums, sample)
             for element in elements_of(term):
                 if element.array in produced or not element.subscripts:
                     continue
-                if shapes[element.array][0] == sample and _reads_row(element, row, 0):
+                if shapes[element.array][0] == sample and reads_row(element, row, 0):
                     found.setdefault(element.array)
     return list(found)
-
-
-def _row_of(definition: FrozenDefinition, term: FrozenTerm, sums: bool, sample: str) -> str | None:
-    """The index that counts the rows of the tile."""
-    own = term.axes if sums else definition.axes
-    return next((a.index for a in own if a.extent == sample), None)
-
-
-def _reads_row(element: Element, row: str | None, position: int) -> bool:
-    """Whether the axis at a position is the row itself."""
-    own = element.subscripts[position]
-    return row is not None and isinstance(own, Affine) and own.single_index == row
-
-
-def _with_row_last(
-    element: Element, row: str | None, shape: tuple[str, ...], sample: str
-) -> Element:
-    """The element after the sample axis has moved to the end; unchanged if it is not the row."""
-    if sample not in shape or not _reads_row(element, row, shape.index(sample)):
-        return element
-    return _row_last(element, shape.index(sample))
-
-
-def _row_last(element: Element, position: int) -> Element:
-    """The element of the array whose axis at a position is last."""
-    rest = (*element.subscripts[:position], *element.subscripts[position + 1 :])
-    return Element(element.array, (*rest, element.subscripts[position]))
 
 
 # --- rewriting -----------------------------------------------------------------------------------
@@ -384,7 +276,7 @@ class _Rewriter:
         """The definition with its own axes and its reads in the new order."""
         terms = []
         for term in definition.terms:
-            row = _row_of(definition, term, sums, self.sample)
+            row = row_of(definition, term, sums, self.sample)
             copies = {} if term in self.direct else self.copies
             operations = tuple(
                 replace(o, value=self._element(o.value, row, copies))
@@ -417,11 +309,11 @@ class _Rewriter:
     def _element(self, element: Element, row: str | None, copies: Mapping[str, str]) -> Element:
         inner = tuple(self._subscript(s, row, copies) for s in element.subscripts)
         element = Element(element.array, inner)
-        if element.array in copies and _reads_row(element, row, 0):
-            return replace(_row_last(element, 0), array=copies[element.array])
+        if element.array in copies and reads_row(element, row, 0):
+            return replace(row_last(element, 0), array=copies[element.array])
         if element.array not in self.own:
             return element
-        moved = _row_last(element, self.shapes[element.array].index(self.sample))
+        moved = row_last(element, self.shapes[element.array].index(self.sample))
         return replace(moved, array=self.results.get(element.array, element.array))
 
 

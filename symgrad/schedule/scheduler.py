@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Literal
 
 from symgrad.program.definitions import DType
+from symgrad.schedule.counting import count_elements, count_work
 from symgrad.schedule.decisions import (
     explain_cut,
     explain_invariants,
@@ -24,7 +24,6 @@ from symgrad.schedule.frozen import (
     FrozenMatrixOperation,
     FrozenProgram,
     FrozenReshape,
-    Operation,
     elements_of,
     sources_of,
 )
@@ -52,9 +51,9 @@ from symgrad.schedule.plan import (
 )
 from symgrad.schedule.shifts import split_logsumexp
 from symgrad.schedule.splitting import split_wide
-from symgrad.schedule.terms import rename_indices
+from symgrad.schedule.terms import align_sums, take_scale
 
-__all__ = ["Scheduler", "arrays_of", "formulas", "schedule", "take_scale"]
+__all__ = ["Scheduler", "arrays_of", "formulas", "schedule"]
 
 Role = Literal["full", "rows", "scratch", "accumulator"]
 
@@ -178,7 +177,7 @@ class Scheduler:
             definition = item.statement
             assert isinstance(definition, FrozenDefinition)
             if item.kind == "accumulated":
-                definition, scale = take_scale(_align_sums(definition))
+                definition, scale = take_scale(align_sums(definition))
                 kind = definition.terms[0].reduction
                 partial = partial_type(definition)
                 self.partial_types[definition.name] = partial
@@ -212,7 +211,7 @@ class Scheduler:
                 tuple(self._buffer(name) for name in stored),
                 tuple(self._buffer(name) for name in scratch),
                 tuple(accumulators),
-                _work(definitions, self.sample),
+                count_work(definitions, self.sample),
                 self._row_elements(scratch),
             )
         )
@@ -367,7 +366,7 @@ class Scheduler:
             shape = list(self.shapes[name])
             shape.remove(str(self.sample))
             shapes.append(tuple(shape))
-        return _sum_of_products(shapes)
+        return count_elements(shapes)
 
     def _parameter(
         self, name: str, role: Role, tile_axis: int | None, alias: str | None = None
@@ -398,30 +397,6 @@ def arrays_of(definitions: Iterable[FrozenDefinition]) -> list[str]:
     return list(found)
 
 
-def _align_sums(definition: FrozenDefinition) -> FrozenDefinition:
-    """Sums over the same extents with the same indices, so that they can share loops."""
-    first = definition.terms[0].axes
-    terms = []
-    for term in definition.terms:
-        if [a.extent for a in term.axes] == [a.extent for a in first]:
-            names = {a.index: b.index for a, b in zip(term.axes, first, strict=True)}
-            term = rename_indices(term, names)
-        terms.append(term)
-    return replace(definition, terms=tuple(terms))
-
-
-def take_scale(
-    definition: FrozenDefinition,
-) -> tuple[FrozenDefinition, tuple[Operation, ...]]:
-    """A scale that all terms share is applied once, after the blocks are combined."""
-    scales = {term.scale for term in definition.terms}
-    if len(scales) != 1 or scales == {()}:
-        return definition, ()
-    (scale,) = scales
-    terms = tuple(replace(term, scale=()) for term in definition.terms)
-    return replace(definition, terms=terms), scale
-
-
 def _index_ranges(program: FrozenProgram) -> dict[str, str]:
     """Integer arrays whose values are known to lie in [0, extent)."""
     ranges: dict[str, str] = {}
@@ -433,26 +408,3 @@ def _index_ranges(program: FrozenProgram) -> dict[str, str]:
             if term.reduction in ("argmax", "argmin"):
                 ranges[statement.name] = term.axes[0].extent
     return ranges
-
-
-def _work(definitions: list[FrozenDefinition], sample: str) -> str:
-    """Loop runs for each sample, as a text over sizes."""
-    shapes = []
-    for definition in definitions:
-        for term in definition.terms:
-            extents = [a.extent for a in (*definition.axes, *term.axes)]
-            if sample in extents:
-                extents.remove(sample)
-            shapes.append(tuple(extents))
-    return _sum_of_products(shapes)
-
-
-def _sum_of_products(shapes: list[tuple[str, ...]]) -> str:
-    """`2 * n * m + n + 3`: the elements of arrays of these shapes, together."""
-    counts: dict[str, int] = {}
-    for shape in shapes:
-        product = " * ".join(e if e.isalnum() else f"({e})" for e in shape) or "1"
-        counts[product] = counts.get(product, 0) + 1
-    constant = counts.pop("1", 0)
-    parts = [f"{count} * {text}" if count > 1 else text for text, count in counts.items()]
-    return " + ".join([*parts, *([str(constant)] if constant or not parts else [])])

@@ -22,6 +22,7 @@ from symgrad.schedule.loops import Local
 
 __all__ = [
     "ARITHMETIC",
+    "align_sums",
     "append_scaled_local",
     "as_bound",
     "difference",
@@ -37,6 +38,7 @@ __all__ = [
     "stride_cost",
     "subtract_text",
     "sum_of_terms",
+    "take_scale",
     "vector_axis",
 ]
 
@@ -217,3 +219,27 @@ def plus_one(affine: Affine) -> Affine:
 
 def is_integer(text: str) -> bool:
     return text.lstrip("-").isdigit()
+
+
+def align_sums(definition: FrozenDefinition) -> FrozenDefinition:
+    """Sums over the same extents with the same indices, so that they can share loops."""
+    first = definition.terms[0].axes
+    terms = []
+    for term in definition.terms:
+        if [a.extent for a in term.axes] == [a.extent for a in first]:
+            names = {a.index: b.index for a, b in zip(term.axes, first, strict=True)}
+            term = rename_indices(term, names)
+        terms.append(term)
+    return replace(definition, terms=tuple(terms))
+
+
+def take_scale(
+    definition: FrozenDefinition,
+) -> tuple[FrozenDefinition, tuple[Operation, ...]]:
+    """A scale that all terms share is applied once, after the blocks are combined."""
+    scales = {term.scale for term in definition.terms}
+    if len(scales) != 1 or scales == {()}:
+        return definition, ()
+    (scale,) = scales
+    terms = tuple(replace(term, scale=()) for term in definition.terms)
+    return replace(definition, terms=terms), scale

@@ -156,7 +156,7 @@ def test_self_check_as_a_script(folder: Path, target: str) -> None:
 def test_self_check_finds_a_wrong_gradient(folder: Path, tmp_path: Path) -> None:
     text = (folder / "numpy_grad.py").read_text(encoding="utf-8")
     wrong = text.replace("def _run_loss_grad(", "def _right(", 1) + (
-        "\n\ndef _run_loss_grad(*inner):\n"
+        "\n\ndef _run_loss_grad(*inner, targets=()):\n"
         "    values, gradients = _right(*inner)\n"
         "    return values, tuple(1.001 * g for g in gradients)\n"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -108,8 +109,10 @@ def test_layouts_change_no_result(n: int) -> None:
 
 
 def test_minimum_over_columns_folds_rows_at_once() -> None:
-    step = tiled(nearest, {"C": "f64[k, d]", "X": "f64[n, d]"}, "C")
-    assert all(loop.tile for loop in innermost(step.kernel))
+    kernel = tiled(nearest, {"C": "f64[k, d]", "X": "f64[n, d]"}, "C").kernel
+    *others, scatter = kernel.nests
+    assert all(loop.tile for loop in innermost(replace(kernel, nests=tuple(others))))
+    assert innermost(replace(kernel, nests=(scatter,)))[-1].extent == "d"  # its place jumps by row
 
 
 def positions(x):
