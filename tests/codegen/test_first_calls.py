@@ -1,0 +1,54 @@
+"""Kernels are compiled when they are first called, each for itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symgrad.compilation import warm
+from symgrad.driver import Timings, emit
+from symgrad.modules import load
+from tests.support import build
+
+
+def squares(x: Any) -> Any:
+    return np.sum(x**2)
+
+
+def compiled(module: Any) -> list[str]:
+    """Names of the kernels that have been compiled or loaded."""
+    return [k.function.__name__ for k in module._KERNELS if k.call != k._first_call]
+
+
+def test_who_wants_a_value_does_not_wait_for_the_gradient() -> None:
+    derived = build(squares, {"x": "f64[n]"}).derived
+    text = emit((derived,), source="", digest="0" * 64, target="cpu", options="", timings=Timings())
+    module = load(derived, text)
+    assert [k.function.__name__ for k in module.python._KERNELS] == [
+        "_f_1",
+        "_f_1_blocks",
+        "_f_grad_1",
+        "_f_grad_1_blocks",
+    ]
+    assert compiled(module.python) == []
+    assert module.python.f(np.array([3.0, 4.0])) == 25.0
+    assert compiled(module.python) == ["_f_1"], "few samples need no parallel loop"
+    np.testing.assert_array_equal(module.python.f_grad(np.array([3.0, 4.0])).x, [6.0, 8.0])
+    assert compiled(module.python) == ["_f_1", "_f_grad_1"]
+
+
+def test_warming_compiles_every_kernel(tmp_path: Path) -> None:
+    path = tmp_path / "fake.py"
+    path.write_text(
+        "class Kernel:\n"
+        "    done = False\n"
+        "    def compiled(self):\n"
+        "        self.done = True\n"
+        "_KERNELS = (Kernel(), Kernel())\n"
+    )
+    warm(path)
+    (module,) = [m for n, m in sys.modules.items() if n.startswith("_symgrad_fake_")]
+    assert all(kernel.done for kernel in module._KERNELS)
