@@ -13,7 +13,8 @@ from pathlib import Path
 from symgrad.ahead import KernelReport, compile_kernel, parse_capabilities
 from symgrad.errors import CompileError
 from symgrad.modules import import_file
-from tests.operations import OPERATIONS, Operation
+from tests.cuda.simulate import KERNELS
+from tests.operations import Operation
 from tests.targets.test_operations_vjp import built_for_values
 
 
@@ -65,7 +66,7 @@ def main() -> int:
     capabilities = parse_capabilities(sys.argv[1] if len(sys.argv) > 1 else "80,90")
     part, parts = (int(text) for text in sys.argv[2:4]) if len(sys.argv) > 3 else (0, 1)
     sweep = Sweep(capabilities)
-    chosen = OPERATIONS[part::parts]
+    chosen = KERNELS[part::parts]
     for number, operation in enumerate(chosen):
         sweep.run(operation)
         if number % 10 == 9:

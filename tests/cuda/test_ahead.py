@@ -22,8 +22,8 @@ from symgrad.ahead import (
 from symgrad.compilation import Request, compile_file
 from symgrad.errors import ModelError
 from symgrad.modules import import_file
+from tests.cuda.simulate import KERNELS
 from tests.cuda.sweep import Sweep
-from tests.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = (ROOT / "examples").glob("*/model.py")
@@ -74,7 +74,7 @@ def test_every_kernel_of_an_example_assembles_without_spills(name: str, tmp_path
 def test_operations_assemble_without_spills() -> None:
     """Some of the table for one card; with SYMGRAD_ALL_CAPABILITIES=1 all of it, for two."""
     sweep = Sweep((80, 90) if EVERYTHING else (90,))
-    for operation in OPERATIONS if EVERYTHING else OPERATIONS[::20]:
+    for operation in KERNELS if EVERYTHING else KERNELS[::20]:
         sweep.run(operation)
     assert len(sweep.reports) > 40, sweep.summary()
     assert not sweep.failures, sweep.failures
