@@ -107,7 +107,14 @@ class absorbing_product(ScalarFunction):
 
     @classmethod
     def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
-        return a * b if a.is_Number or b.is_Number else None
+        if a.is_Number or b.is_Number:
+            return a * b
+        # (c/u)·u² = c·u: what makes b infinite cancels, and what makes a vanish with it.
+        powers = a.as_powers_dict()
+        for base, exponent in b.as_powers_dict().items():
+            if base in powers and (exponent * powers[base]).is_negative:
+                return a * b
+        return None
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         return self.args[2 - argindex]
