@@ -130,9 +130,11 @@ def _factor(body: sympy.Expr) -> sympy.Expr:
         for factor in shared:
             remaining.remove(factor)
         rest.append(sympy.Mul(*remaining))
-    if any(part.is_Add for part in rest):
-        return body  # (a − b)·x + c·x: a − b must be rounded before c is added
-    return sympy.Mul(*shared, sympy.Add(*rest))
+    combined = sympy.Add(*rest)
+    addends = sum(len(sympy.Add.make_args(part)) for part in rest)
+    if any(part.is_Add for part in rest) and len(sympy.Add.make_args(combined)) == addends:
+        return body  # (a − b)·x + c·x: a − b is rounded before c is added, unless a or b cancel
+    return sympy.Mul(*shared, combined)
 
 
 # --- hoisting ----------------------------------------------------------------------------------
