@@ -106,8 +106,19 @@ def differentiate_scalar(body: sympy.Expr, access: Access) -> sympy.Expr:
     for position, argument in enumerate(body.args, start=1):
         inner = differentiate_scalar(argument, access)
         if inner != 0:
-            total += body.fdiff(position) * inner
+            total += _slope(body, position) * inner
     return total
+
+
+def _slope(body: sympy.Expr, position: int) -> sympy.Expr:
+    """∂body/∂argument; 1 − x² as (1 − x)(1 + x), which keeps its digits next to ±1."""
+    x = body.args[position - 1]
+    if isinstance(body, sympy.atanh):
+        return 1 / ((1 - x) * (1 + x))
+    if isinstance(body, (sympy.asin, sympy.acos)):
+        slope = 1 / sympy.sqrt((1 - x) * (1 + x))
+        return slope if isinstance(body, sympy.asin) else -slope
+    return body.fdiff(position)
 
 
 def _differentiate_product(body: sympy.Expr, access: Access) -> sympy.Expr:
