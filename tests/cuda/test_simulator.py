@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from symgrad.compilation import Request, compile_file
+from symgrad.errors import ModelError
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = 8  # so that parallel workers share the table
 
@@ -47,10 +50,20 @@ MODELS = (
     ("gmm", "bundle_adjustment"),
 )
 
+REFUSED = ("gaussian_process",)  # linear algebra is for the host
+
 
 def test_no_example_is_left_out() -> None:
     models = {path.parent.name for path in (ROOT / "examples").glob("*/model.py")}
-    assert models == {name for names in MODELS for name in names}
+    assert models == {*REFUSED, *(name for names in MODELS for name in names)}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_linear_algebra_is_refused(name: str, tmp_path: Path) -> None:
+    model = ROOT / "examples" / name / "model.py"
+    with pytest.raises(ModelError, match=r"needs NumPy's linear algebra.*use the target cpu"):
+        compile_file(Request(model, output=tmp_path / "m.py", target="cuda"))
+    assert not (tmp_path / "m.py").exists()
 
 
 @pytest.mark.slow
