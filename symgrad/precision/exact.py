@@ -230,7 +230,8 @@ def _reduced(kind: str, elements: list[tuple[int, Any]]) -> Any:
         peak = max(values, default=-mp.inf)
         if mpmath.isinf(peak):
             return peak
-        return peak + mpmath.log(sum((mpmath.exp(v - peak) for v in values), start=mp.mpf(0)))
+        exp = EXACT_FUNCTIONS[sympy.exp]
+        return peak + mpmath.log(sum((exp(v - peak) for v in values), start=mp.mpf(0)))
     best = max(values) if kind in ("max", "argmax") else min(values)
     if kind in ("max", "min"):
         return best

@@ -67,17 +67,17 @@ def _xlogy(x: Number, y: Number) -> Number:
 
 
 def _sigmoid(x: Number) -> Number:
-    return 1 / (1 + mpmath.exp(-x)) if x > 0 else mpmath.exp(x) / (1 + mpmath.exp(x))
+    return 1 / (1 + _exp(-x)) if x > 0 else _exp(x) / (1 + _exp(x))
 
 
 def _softplus(x: Number) -> Number:
-    return max(x, mp.mpf(0)) + mpmath.log1p(mpmath.exp(-abs(x)))
+    return max(x, mp.mpf(0)) + mpmath.log1p(_exp(-abs(x)))
 
 
 def _logaddexp(a: Number, b: Number) -> Number:
     if a == b:
         return a + mpmath.log(2)
-    return max(a, b) + mpmath.log1p(mpmath.exp(-abs(a - b)))
+    return max(a, b) + mpmath.log1p(_exp(-abs(a - b)))
 
 
 def _spherical_bessel(order: Number, x: Number) -> Number:
@@ -176,7 +176,7 @@ EXACT_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Number]] = {
     f.hypot: mpmath.hypot,
     f.norm_root: _sqrt,
     f.exp2: lambda x: mpmath.power(2, x),
-    f.expm1: mpmath.expm1,
+    f.expm1: lambda x: mpmath.expm1(x) if abs(x) < 1 else _exp(x) - 1,
     f.log1p: lambda x: mpmath.log1p(x) if x > -1 else _log(1 + x),
     f.log2: lambda x: _log(x) / mpmath.log(2),
     f.log10: lambda x: _log(x) / mpmath.log(10),
