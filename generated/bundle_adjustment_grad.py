@@ -1218,7 +1218,17 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
 
 
 def _run_residuals_grad(
-    c, p, m, cameras, points, camera_index, point_index, observed, residuals_cotangent, targets=()
+    c,
+    p,
+    m,
+    cameras,
+    points,
+    camera_index,
+    point_index,
+    observed,
+    residuals_cotangent,
+    *,
+    targets=(),
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
@@ -1435,13 +1445,17 @@ def residuals_vjp(
     Arguments as for `residuals`, then
         the cotangent of residuals: float64[m, 2]
     """
-    checked = c, p, m, cameras, points, camera_index, point_index, observed = _check_residuals(
+    c, p, m, cameras, points, camera_index, point_index, observed = _check_residuals(
         cameras, points, camera_index, point_index, observed
     )
     targets = _targets("residuals", ResidualsGradients, (cameras, points), False, out, accumulate)
     seeds = (_cotangent("residuals_vjp", "residuals", cotangent, np.float64, (m, 2), "[m, 2]"),)
-    places = _in_place(targets, accumulate, (*checked, *seeds))
-    values, gradients = _run_residuals_grad(*checked, *seeds, targets=places)
+    places = _in_place(
+        targets, accumulate, cameras, points, camera_index, point_index, observed, *seeds
+    )
+    values, gradients = _run_residuals_grad(
+        c, p, m, cameras, points, camera_index, point_index, observed, *seeds, targets=places
+    )
     delivered = _deliver(ResidualsGradients, gradients, False, targets, out, accumulate)
     return values[0], delivered
 
@@ -1521,7 +1535,7 @@ def _targets(function, names, arguments, single, out, accumulate):
     return targets
 
 
-def _in_place(targets, accumulate, given):
+def _in_place(targets, accumulate, *given):
     """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
     if (
         accumulate

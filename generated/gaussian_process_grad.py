@@ -1786,7 +1786,7 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     return (loss[0],)
 
 
-def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, targets=()):
+def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=()):
     t7 = np.empty((1,), np.float64)
     t10 = np.empty((1,), np.float64)
     _loss_grad_1.call(log_length, t7, log_noise, t10)
@@ -1938,13 +1938,22 @@ def loss_value_and_grad(
     Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
-    checked = n, d, log_variance, log_length, log_noise, X, y = _check_loss(
+    n, d, log_variance, log_length, log_noise, X, y = _check_loss(
         log_variance, log_length, log_noise, X, y
     )
     targets = _targets(
         "loss", LossGradients, (log_variance, log_length, log_noise), False, out, accumulate
     )
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        n,
+        d,
+        log_variance,
+        log_length,
+        log_noise,
+        X,
+        y,
+        targets=_in_place(targets, accumulate, log_variance, log_length, log_noise, X, y),
+    )
     return values[0], _deliver(LossGradients, gradients, False, targets, out, accumulate)
 
 
@@ -1977,13 +1986,22 @@ def loss_vjp(
 ) -> tuple[Any, LossGradients]:
     """The value of loss, and its gradient times a 0-d cotangent."""
     factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
-    checked = n, d, log_variance, log_length, log_noise, X, y = _check_loss(
+    n, d, log_variance, log_length, log_noise, X, y = _check_loss(
         log_variance, log_length, log_noise, X, y
     )
     targets = _targets(
         "loss", LossGradients, (log_variance, log_length, log_noise), False, out, accumulate
     )
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        n,
+        d,
+        log_variance,
+        log_length,
+        log_noise,
+        X,
+        y,
+        targets=_in_place(targets, accumulate, log_variance, log_length, log_noise, X, y),
+    )
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
     return values[0], _deliver(LossGradients, scaled, False, targets, out, accumulate)
 
@@ -2533,7 +2551,7 @@ def _targets(function, names, arguments, single, out, accumulate):
     return targets
 
 
-def _in_place(targets, accumulate, given):
+def _in_place(targets, accumulate, *given):
     """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
     if (
         accumulate

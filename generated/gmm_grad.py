@@ -973,7 +973,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     return (log_posterior[0],)
 
 
-def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, targets=()):
+def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, targets=()):
     t3 = np.empty((K, d), np.float64)
     logsumexp1_peak = np.empty((1,), np.float64)
     logsumexp1_total = np.empty((1,), np.float64)
@@ -1166,14 +1166,24 @@ def log_posterior_value_and_grad(
     Arguments as for `log_posterior`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
-    checked = K, d, n, alpha, mu, q, lower, gamma, m, X = _check_log_posterior(
+    K, d, n, alpha, mu, q, lower, gamma, m, X = _check_log_posterior(
         alpha, mu, q, lower, gamma, m, X
     )
     targets = _targets(
         "log_posterior", LogPosteriorGradients, (alpha, mu, q, lower), False, out, accumulate
     )
     values, gradients = _run_log_posterior_grad(
-        *checked, targets=_in_place(targets, accumulate, checked)
+        K,
+        d,
+        n,
+        alpha,
+        mu,
+        q,
+        lower,
+        gamma,
+        m,
+        X,
+        targets=_in_place(targets, accumulate, alpha, mu, q, lower, gamma, m, X),
     )
     return values[0], _deliver(LogPosteriorGradients, gradients, False, targets, out, accumulate)
 
@@ -1211,14 +1221,24 @@ def log_posterior_vjp(
 ) -> tuple[Any, LogPosteriorGradients]:
     """The value of log_posterior, and its gradient times a 0-d cotangent."""
     factor = _number("log_posterior_vjp", "cotangent", cotangent, np.float64)
-    checked = K, d, n, alpha, mu, q, lower, gamma, m, X = _check_log_posterior(
+    K, d, n, alpha, mu, q, lower, gamma, m, X = _check_log_posterior(
         alpha, mu, q, lower, gamma, m, X
     )
     targets = _targets(
         "log_posterior", LogPosteriorGradients, (alpha, mu, q, lower), False, out, accumulate
     )
     values, gradients = _run_log_posterior_grad(
-        *checked, targets=_in_place(targets, accumulate, checked)
+        K,
+        d,
+        n,
+        alpha,
+        mu,
+        q,
+        lower,
+        gamma,
+        m,
+        X,
+        targets=_in_place(targets, accumulate, alpha, mu, q, lower, gamma, m, X),
     )
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
     return values[0], _deliver(LogPosteriorGradients, scaled, False, targets, out, accumulate)
@@ -1302,7 +1322,7 @@ def _targets(function, names, arguments, single, out, accumulate):
     return targets
 
 
-def _in_place(targets, accumulate, given):
+def _in_place(targets, accumulate, *given):
     """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
     if (
         accumulate

@@ -387,7 +387,7 @@ def _run_loss(d, n, w, b, X, y):
     return (loss[0],)
 
 
-def _run_loss_grad(d, n, w, b, X, y, targets=()):
+def _run_loss_grad(d, n, w, b, X, y, *, targets=()):
     tile = _count_rows(2)
     blocks2 = _count_blocks(n, 2 * d + 4, 1 + d + 1)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
@@ -479,9 +479,11 @@ def loss_value_and_grad(
     Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
-    checked = d, n, w, b, X, y = _check_loss(w, b, X, y)
+    d, n, w, b, X, y = _check_loss(w, b, X, y)
     targets = _targets("loss", LossGradients, (w, b), False, out, accumulate)
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        d, n, w, b, X, y, targets=_in_place(targets, accumulate, w, b, X, y)
+    )
     return values[0], _deliver(LossGradients, gradients, False, targets, out, accumulate)
 
 
@@ -510,9 +512,11 @@ def loss_vjp(
 ) -> tuple[Any, LossGradients]:
     """The value of loss, and its gradient times a 0-d cotangent."""
     factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
-    checked = d, n, w, b, X, y = _check_loss(w, b, X, y)
+    d, n, w, b, X, y = _check_loss(w, b, X, y)
     targets = _targets("loss", LossGradients, (w, b), False, out, accumulate)
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        d, n, w, b, X, y, targets=_in_place(targets, accumulate, w, b, X, y)
+    )
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
     return values[0], _deliver(LossGradients, scaled, False, targets, out, accumulate)
 
@@ -595,7 +599,7 @@ def _targets(function, names, arguments, single, out, accumulate):
     return targets
 
 
-def _in_place(targets, accumulate, given):
+def _in_place(targets, accumulate, *given):
     """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
     if (
         accumulate

@@ -717,7 +717,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     return (loss[0],)
 
 
-def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, targets=()):
+def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
     tile = _count_rows(r + 3 * p + 1)
     blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, 64)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
@@ -841,9 +841,20 @@ def loss_value_and_grad(
     Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
-    checked = n, r, p, U, V, b, Y, observed, penalty = _check_loss(U, V, b, Y, observed, penalty)
+    n, r, p, U, V, b, Y, observed, penalty = _check_loss(U, V, b, Y, observed, penalty)
     targets = _targets("loss", LossGradients, (U, V, b), False, out, accumulate)
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        n,
+        r,
+        p,
+        U,
+        V,
+        b,
+        Y,
+        observed,
+        penalty,
+        targets=_in_place(targets, accumulate, U, V, b, Y, observed, penalty),
+    )
     return values[0], _deliver(LossGradients, gradients, False, targets, out, accumulate)
 
 
@@ -876,9 +887,20 @@ def loss_vjp(
 ) -> tuple[Any, LossGradients]:
     """The value of loss, and its gradient times a 0-d cotangent."""
     factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
-    checked = n, r, p, U, V, b, Y, observed, penalty = _check_loss(U, V, b, Y, observed, penalty)
+    n, r, p, U, V, b, Y, observed, penalty = _check_loss(U, V, b, Y, observed, penalty)
     targets = _targets("loss", LossGradients, (U, V, b), False, out, accumulate)
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        n,
+        r,
+        p,
+        U,
+        V,
+        b,
+        Y,
+        observed,
+        penalty,
+        targets=_in_place(targets, accumulate, U, V, b, Y, observed, penalty),
+    )
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
     return values[0], _deliver(LossGradients, scaled, False, targets, out, accumulate)
 
@@ -961,7 +983,7 @@ def _targets(function, names, arguments, single, out, accumulate):
     return targets
 
 
-def _in_place(targets, accumulate, given):
+def _in_place(targets, accumulate, *given):
     """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
     if (
         accumulate

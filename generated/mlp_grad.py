@@ -1024,7 +1024,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     return (loss[0],)
 
 
-def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, targets=()):
+def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
     tile = _count_rows(d + 4 * h + 2 * c + 3)
     blocks2 = _count_blocks(
@@ -1171,9 +1171,21 @@ def loss_value_and_grad(
     Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
-    checked = d, h, c, n, W1, b1, W2, b2, X, label = _check_loss(W1, b1, W2, b2, X, label)
+    d, h, c, n, W1, b1, W2, b2, X, label = _check_loss(W1, b1, W2, b2, X, label)
     targets = _targets("loss", LossGradients, (W1, b1, W2, b2), False, out, accumulate)
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        d,
+        h,
+        c,
+        n,
+        W1,
+        b1,
+        W2,
+        b2,
+        X,
+        label,
+        targets=_in_place(targets, accumulate, W1, b1, W2, b2, X, label),
+    )
     return values[0], _deliver(LossGradients, gradients, False, targets, out, accumulate)
 
 
@@ -1206,9 +1218,21 @@ def loss_vjp(
 ) -> tuple[Any, LossGradients]:
     """The value of loss, and its gradient times a 0-d cotangent."""
     factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
-    checked = d, h, c, n, W1, b1, W2, b2, X, label = _check_loss(W1, b1, W2, b2, X, label)
+    d, h, c, n, W1, b1, W2, b2, X, label = _check_loss(W1, b1, W2, b2, X, label)
     targets = _targets("loss", LossGradients, (W1, b1, W2, b2), False, out, accumulate)
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        d,
+        h,
+        c,
+        n,
+        W1,
+        b1,
+        W2,
+        b2,
+        X,
+        label,
+        targets=_in_place(targets, accumulate, W1, b1, W2, b2, X, label),
+    )
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
     return values[0], _deliver(LossGradients, scaled, False, targets, out, accumulate)
 
@@ -1291,7 +1315,7 @@ def _targets(function, names, arguments, single, out, accumulate):
     return targets
 
 
-def _in_place(targets, accumulate, given):
+def _in_place(targets, accumulate, *given):
     """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
     if (
         accumulate

@@ -642,7 +642,7 @@ def _run_loss(p, n, beta, X, offset, y):
     return (loss[0],)
 
 
-def _run_loss_grad(p, n, beta, X, offset, y, targets=()):
+def _run_loss_grad(p, n, beta, X, offset, y, *, targets=()):
     tile = _count_rows(3)
     blocks2 = _count_blocks(n, 2 * p + 4, 1 + p)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
@@ -730,9 +730,11 @@ def loss_value_and_grad(
     Arguments as for `loss`. Gradients go into the arrays of `out` if it is given (a tuple
     like the result); with `accumulate` they are added to what is there.
     """
-    checked = p, n, beta, X, offset, y = _check_loss(beta, X, offset, y)
+    p, n, beta, X, offset, y = _check_loss(beta, X, offset, y)
     targets = _targets("loss", LossGradients, (beta,), True, out, accumulate)
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        p, n, beta, X, offset, y, targets=_in_place(targets, accumulate, beta, X, offset, y)
+    )
     return values[0], _deliver(LossGradients, gradients, True, targets, out, accumulate)
 
 
@@ -761,9 +763,11 @@ def loss_vjp(
 ) -> tuple[Any, NDArray[np.float64]]:
     """The value of loss, and its gradient times a 0-d cotangent."""
     factor = _number("loss_vjp", "cotangent", cotangent, np.float64)
-    checked = p, n, beta, X, offset, y = _check_loss(beta, X, offset, y)
+    p, n, beta, X, offset, y = _check_loss(beta, X, offset, y)
     targets = _targets("loss", LossGradients, (beta,), True, out, accumulate)
-    values, gradients = _run_loss_grad(*checked, targets=_in_place(targets, accumulate, checked))
+    values, gradients = _run_loss_grad(
+        p, n, beta, X, offset, y, targets=_in_place(targets, accumulate, beta, X, offset, y)
+    )
     scaled = tuple(np.multiply(factor, gradient, out=gradient) for gradient in gradients)
     return values[0], _deliver(LossGradients, scaled, True, targets, out, accumulate)
 
@@ -1004,7 +1008,7 @@ def _targets(function, names, arguments, single, out, accumulate):
     return targets
 
 
-def _in_place(targets, accumulate, given):
+def _in_place(targets, accumulate, *given):
     """Arrays of `out` that kernels may write to directly: contiguous ones that share no memory."""
     if (
         accumulate

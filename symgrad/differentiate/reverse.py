@@ -172,9 +172,8 @@ class _ReverseSweep:
             tuple(term for term, _ in contributions),
             origin,
         )
-        own = {axis.index for axis in adjoint.axes}
         self.masks[adjoint.name] = combine_masks(
-            mask if mask is not None and mask.free_symbols & self._loops_of(term) <= own else None
+            mask if mask is not None and self._is_everywhere(mask, term, adjoint) else None
             for term, mask in contributions
         )
         self.adjoints.append(adjoint)
@@ -182,8 +181,13 @@ class _ReverseSweep:
         return adjoint
 
     @staticmethod
-    def _loops_of(term: Term) -> set[sympy.Symbol]:
-        return {axis.index for axis in term.axes}
+    def _is_everywhere(mask: sympy.Expr, term: Term, adjoint: Definition) -> bool:
+        """Whether a contribution's mask can be read at every index of the adjoint.
+
+        Not if it depends on a summed index, or may lie outside of its arrays where guards fail.
+        """
+        loops = {axis.index for axis in term.axes} - {axis.index for axis in adjoint.axes}
+        return not (mask.free_symbols & loops or (term.guards and mask.has(Access)))
 
     def _step(self, statement: Statement) -> None:
         adjoint = self._close_adjoint(statement.name, statement.origin)

@@ -54,7 +54,7 @@ def test_large_gradients_are_not_copied(arguments: list[np.ndarray]) -> None:
     module = build(loss, SHAPES, wrt=WRT).module("cpu")
     out = empty_like(arguments)
     checked = module._check_f(*arguments)
-    assert module._in_place(out, False, checked) is out
+    assert module._in_place(out, False, *arguments) is out
     _, gradients = module._run_f_grad(*checked, targets=out)
     assert gradients[1] is out[1]
 
