@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from symgrad.schedule.frozen import Affine, Element
 from symgrad.schedule.loops import Block, Fold, Loop, Node, Store
@@ -59,17 +60,24 @@ def fuse_outer_loops(
     for number, (formula, nodes) in enumerate(nests):
         for position, node in enumerate(nodes):
             pieces.append(_Piece(number, () if position else (formula,), node))
-    pieces, recomputed = _recompute_cheap(_Fusion(scratch).run(pieces), scratch)
+    if not any(piece.is_outer for piece in pieces):
+        return OuterFusion(nests, {})
+    pieces = _Fusion(frozenset(scratch)).run(pieces)
+    users = {
+        name: [k for k, p in enumerate(pieces) if name in p.arrays] for name in sorted(scratch)
+    }
+    recomputed = tuple(name for name in users if _recompute_cheap(pieces, users[name], name))
     smaller: dict[str, tuple[str, ...]] = {}
-    for name in sorted(scratch):
-        axis = _droppable_axis(pieces, name)
+    for name, positions in users.items():
+        axis = _droppable_axis([pieces[k] for k in positions], name)
         if axis is not None:
-            pieces = [_without_axis(piece, name, axis) for piece in pieces]
+            for k in positions:
+                pieces[k] = _without_axis(pieces[k], name, axis)
             smaller[name] = (*shapes[name][:axis], *shapes[name][axis + 1 :])
     return OuterFusion(_as_nests(pieces), smaller, recomputed)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Piece:
     """A node at the top of a kernel, the nest it is of, and the formulas that begin there."""
 
@@ -77,11 +85,28 @@ class _Piece:
     formulas: tuple[str, ...]
     node: Node
 
+    @cached_property
+    def touched(self) -> tuple[Touch, ...]:
+        return tuple(touches([self.node]))
+
+    @cached_property
+    def arrays(self) -> frozenset[str]:
+        return frozenset(touch.element.array for touch in self.touched)
+
+    @cached_property
+    def is_outer(self) -> bool:
+        return _is_outer(self.node)
+
+    @cached_property
+    def is_apart(self) -> bool:
+        """Whether it sets every local that it uses."""
+        return not free_locals([self.node])
+
 
 class _Fusion:
     """Moves each node into an earlier loop that it can run in."""
 
-    def __init__(self, scratch: Collection[str]) -> None:
+    def __init__(self, scratch: frozenset[str]) -> None:
         self.scratch = scratch
         self.pieces: list[_Piece] = []
 
@@ -97,36 +122,36 @@ class _Fusion:
 
     def _add(self, piece: _Piece) -> None:
         """The piece as part of the last loop that it can run in, or else behind all others."""
-        if _is_outer(piece.node) and not free_locals([piece.node]):
+        if piece.is_outer and piece.is_apart:
             for position in reversed(range(len(self.pieces))):
-                moved = self._moved_before(position, piece.node)
+                moved = self._moved_before(position, piece)
                 if moved is not None:
                     self._join(position, piece, moved)
                     return
         self.pieces.append(piece)
 
-    def _moved_before(self, position: int, node: Node) -> list[int] | None:
-        """Pieces that must go before the loop at a position so that a node can run in that loop.
+    def _moved_before(self, position: int, piece: _Piece) -> list[int] | None:
+        """Pieces that must go before the loop at a position so that a piece can run in that loop.
 
-        None if the node cannot.
+        None if it cannot.
         """
-        host = self.pieces[position].node
-        assert isinstance(node, Loop)
-        if not isinstance(host, Loop) or not _is_outer(host) or host.extent != node.extent:
+        host = self.pieces[position]
+        if not host.is_outer or not host.arrays & piece.arrays & self.scratch:
             return None
-        own = locals_of([host])
-        if any(own.get(name, dtype) != dtype for name, dtype in locals_of([node]).items()):
+        assert isinstance(host.node, Loop) and isinstance(piece.node, Loop)
+        own = locals_of([host.node])
+        if any(own.get(name, dtype) != dtype for name, dtype in locals_of([piece.node]).items()):
             return None
-        if not _hand_on(host, node, self.scratch):
+        if host.node.extent != piece.node.extent or not _hand_on(host, piece, self.scratch):
             return None
-        waiting, moved = list(touches([node])), []
+        waiting, moved = list(piece.touched), []
         for between in reversed(range(position + 1, len(self.pieces))):
-            found = self.pieces[between].node
-            if conflict(touches([found]), waiting):
-                if free_locals([found]) or conflict(touches([host]), touches([found])):
+            found = self.pieces[between]
+            if conflict(found.touched, waiting):
+                if not found.is_apart or conflict(host.touched, found.touched):
                     return None
                 moved.append(between)
-                waiting += touches([found])
+                waiting += found.touched
         return sorted(moved)
 
     def _join(self, position: int, piece: _Piece, moved: list[int]) -> None:
@@ -156,17 +181,19 @@ def _holds_rows(nodes: tuple[Node, ...]) -> bool:
     return any(isinstance(node, Loop) and (node.tile or _holds_rows(node.body)) for node in nodes)
 
 
-def _hand_on(first: Loop, second: Loop, scratch: Collection[str]) -> bool:
+def _hand_on(first: _Piece, second: _Piece, scratch: Collection[str]) -> bool:
     """Whether runs of two loops can alternate, and share some scratch that is in step.
 
     Whatever one of them writes and the other touches must lie at the loop's own index, the same
     axis in both.
     """
-    earlier, later = _by_array(touches([first])), _by_array(touches([second]))
+    assert isinstance(first.node, Loop) and isinstance(second.node, Loop)
+    earlier, later = _by_array(first.touched), _by_array(second.touched)
+    index, other = first.node.index, second.node.index
     shared = False
     for name in earlier.keys() & later.keys():
         written = any(t.written for t in (*earlier[name], *later[name]))
-        steps = _axes_in_step(earlier[name], first.index) & _axes_in_step(later[name], second.index)
+        steps = _axes_in_step(earlier[name], index) & _axes_in_step(later[name], other)
         local = not any(t.element.subscripts for t in earlier[name])
         if written and not steps and not local:
             return False
@@ -204,49 +231,41 @@ def _renamed(node: Loop, index: str) -> tuple[Node, ...]:
 # --- scratch -------------------------------------------------------------------------------------
 
 
-def _recompute_cheap(
-    pieces: list[_Piece], scratch: Collection[str]
-) -> tuple[list[_Piece], tuple[str, ...]]:
-    """Copies of the loops that compute cheap scratch, at the head of each other loop that reads it.
+def _recompute_cheap(pieces: list[_Piece], users: list[int], name: str) -> bool:
+    """Copies the loops that compute cheap scratch to the head of each other loop that reads it.
 
-    Only of scratch that such a loop wrote at its own index, and of nothing but what is still there.
+    Only if such a loop wrote it at its own index, from nothing but what is still there.
     """
-    result = list(pieces)
-    recomputed: list[str] = []
-    for name in sorted(scratch):
-        users = [k for k, p in enumerate(result) if _touches_array(p.node, name)]
-        if len(users) < 2 or not all(_is_outer(result[k].node) for k in users):
-            continue
-        first = result[users[0]].node
-        assert isinstance(first, Loop)
-        makers = [n for n in first.body if any(_writes(t, name) for t in touches([n]))]
-        if len(makers) != 1 or not _is_cheap(makers[0], name):
-            continue
-        loops = [result[k].node for k in users]
-        if not _can_repeat(makers[0], name, loops, result[users[0] :]):
-            continue
-        for k in users[1:]:
-            loop = result[k].node
-            assert isinstance(loop, Loop)
-            copy = _renamed(replace(first, body=(makers[0],)), loop.index)
-            result[k] = replace(result[k], node=replace(loop, body=(*copy, *loop.body)))
-        recomputed.append(name)
-    return result, tuple(recomputed)
+    if len(users) < 2 or not all(pieces[k].is_outer for k in users):
+        return False
+    first = pieces[users[0]].node
+    assert isinstance(first, Loop)
+    makers = [n for n in first.body if any(_writes(t, name) for t in touches([n]))]
+    if len(makers) != 1 or not _is_cheap(makers[0], name):
+        return False
+    if not _can_repeat(makers[0], name, [pieces[k] for k in users], pieces[users[0] :]):
+        return False
+    for k in users[1:]:
+        loop = pieces[k].node
+        assert isinstance(loop, Loop)
+        copy = _renamed(replace(first, body=(makers[0],)), loop.index)
+        pieces[k] = replace(pieces[k], node=replace(loop, body=(*copy, *loop.body)))
+    return True
 
 
-def _can_repeat(maker: Node, name: str, loops: list[Node], pieces: list[_Piece]) -> bool:
+def _can_repeat(maker: Node, name: str, users: list[_Piece], pieces: list[_Piece]) -> bool:
     """Whether the scratch is only written by its maker, in step, from what nobody changes."""
     axes: set[int] | None = None
-    for loop in loops:
-        assert isinstance(loop, Loop)
-        own = [t for t in touches([loop]) if t.element.array == name]
-        found = _axes_in_step(own, loop.index)
+    for user in users:
+        assert isinstance(user.node, Loop)
+        own = [t for t in user.touched if t.element.array == name]
+        found = _axes_in_step(own, user.node.index)
         axes = found if axes is None else axes & found
-    writes = [t for loop in loops for t in touches([loop]) if _writes(t, name)]
+    writes = [t for user in users for t in user.touched if _writes(t, name)]
     if not axes or len(writes) != 1:
         return False
     read = {t.element.array for t in touches([maker]) if not t.written}
-    changed = {t.element.array for p in pieces for t in touches([p.node]) if t.written}
+    changed = {t.element.array for p in pieces for t in p.touched if t.written}
     return not read & changed
 
 
@@ -268,22 +287,20 @@ def _touches_array(node: Node, name: str) -> bool:
     return any(touch.element.array == name for touch in touches([node]))
 
 
-def _droppable_axis(pieces: list[_Piece], name: str) -> int | None:
+def _droppable_axis(users: list[_Piece], name: str) -> int | None:
     """The axis that scratch does not need: all that touch it are outer loops, at their own index.
 
     Each of these loops must write it before it reads it.
     """
     axes: set[int] | None = None
-    for piece in pieces:
-        own = [t for t in touches([piece.node]) if t.element.array == name]
-        if not own:
-            continue
-        if not isinstance(piece.node, Loop) or not _is_outer(piece.node):
+    for user in users:
+        if not isinstance(user.node, Loop) or not user.is_outer:
             return None
-        first = next(node for node in piece.node.body if _touches_array(node, name))
+        first = next(node for node in user.node.body if _touches_array(node, name))
         if not _assigns((first,), name):
             return None
-        steps = _axes_in_step(own, piece.node.index)
+        own = [t for t in user.touched if t.element.array == name]
+        steps = _axes_in_step(own, user.node.index)
         axes = steps if axes is None else axes & steps
     return min(axes) if axes else None
 
