@@ -34,16 +34,8 @@ def share_values(program: Program) -> Program:
     for statement in program.definitions:
         if isinstance(statement, Definition):
             loops = dict(zip(statement.indices, statement.shape, strict=True))
-            usable: dict[sympy.Basic, sympy.Basic] = {
-                body: access
-                for body, access in known.items()
-                if all(
-                    loops.get(index) == extent
-                    for index, extent in zip(access.subscripts, extents[access.name], strict=True)
-                )
-            }
             terms = tuple(
-                replace(t, body=t.body.xreplace(usable)) if not t.axes else t
+                replace(t, body=_with_values(t.body, known, extents, loops)) if not t.axes else t
                 for t in statement.terms
             )
             if terms != statement.terms:
@@ -54,6 +46,23 @@ def share_values(program: Program) -> Program:
                 extents[statement.name] = statement.shape
         kept.append(statement)
     return with_definitions(program, kept)
+
+
+def _with_values(
+    body: sympy.Expr,
+    known: dict[sympy.Expr, Access],
+    extents: dict[str, tuple[sympy.Expr, ...]],
+    loops: dict[sympy.Symbol, sympy.Expr],
+) -> sympy.Expr:
+    """A body with the elements that hold parts of it, if these have its loops."""
+    usable: dict[sympy.Basic, sympy.Basic] = {}
+    for part in sympy.preorder_traversal(body):
+        access = known.get(part)
+        if access is not None:
+            pairs = zip(access.subscripts, extents[access.name], strict=True)
+            if all(loops.get(index) == extent for index, extent in pairs):
+                usable[part] = access
+    return body.xreplace(usable) if usable else body
 
 
 def _value(definition: Definition) -> sympy.Expr | None:
