@@ -51,7 +51,7 @@ from symgrad.result_text import (
     structure_text,
 )
 from symgrad.schedule import freeze
-from symgrad.schedule.freeze import size_text
+from symgrad.schedule.freeze_text import size_text
 from symgrad.settling import rename_reserved
 from symgrad.simplify import simplify
 from symgrad.simplify.peeling import peel_products

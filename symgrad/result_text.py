@@ -8,7 +8,7 @@ import sympy
 
 from symgrad.differentiate.pattern import Pattern
 from symgrad.program import Program
-from symgrad.schedule.freeze import size_text
+from symgrad.schedule.freeze_text import size_text
 from symgrad.simplify.peeling import MatrixProduct, TransposedSum
 
 __all__ = [

@@ -9,7 +9,7 @@ import sympy
 
 from symgrad.errors import ModelError
 from symgrad.program import Argument, Guard
-from symgrad.schedule.freeze import size_text
+from symgrad.schedule.freeze_text import size_text
 
 __all__ = ["SizeRule", "freeze_requirements", "freeze_sizes"]
 

@@ -19,7 +19,7 @@ from symgrad.program import (
 )
 from symgrad.program import functions as f
 from symgrad.schedule import freeze
-from symgrad.schedule.freeze import size_text
+from symgrad.schedule.freeze_text import size_text
 from symgrad.schedule.frozen import Affine, Element, FrozenDefinition, Operation
 
 n, m = size_symbol("n"), size_symbol("m")
