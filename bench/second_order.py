@@ -454,6 +454,9 @@ def main(names: list[str]) -> None:
             os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
             # Thread pools count cores when they are loaded, which is before this line.
             os.execv(sys.executable, [sys.executable, "-m", "bench.second_order", *names])
+    unknown = [name for name in names if name not in PROGRAMS]
+    if unknown:
+        raise SystemExit(f"no program '{unknown[0]}'; there are {', '.join(PROGRAMS)}")
     begin = time.perf_counter()
     rows: list[Row] = []
     print(" | ".join(HEADINGS), flush=True)
