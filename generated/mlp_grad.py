@@ -36,6 +36,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -966,12 +967,12 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    X_packed_tile = np.empty((workers2, d, tile), np.float64)
-    t1_tile = np.empty((workers2, h, tile), np.float64)
-    hidden_tile = np.empty((workers2, h, tile), np.float64)
-    scores_tile = np.empty((workers2, c, tile), np.float64)
-    logsumexp1_largest_tile = np.empty((workers2, tile), np.float64)
-    logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
+    X_packed_tile = _empty((workers2, d, tile), np.float64)
+    t1_tile = _empty((workers2, h, tile), np.float64)
+    hidden_tile = _empty((workers2, h, tile), np.float64)
+    scores_tile = _empty((workers2, c, tile), np.float64)
+    logsumexp1_largest_tile = _empty((workers2, tile), np.float64)
+    logsumexp1_total_tile = _empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks.call(
             _loss_1.address(),
@@ -1038,19 +1039,19 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
         blocks2,
     )
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    W1_bar_blocks = np.zeros((blocks2 * sums2, d, h), np.float64)
-    b1_bar_blocks = np.zeros((blocks2 * sums2, h), np.float64)
-    W2_bar_blocks = np.zeros((blocks2 * sums2, h, c), np.float64)
-    b2_bar_blocks = np.zeros((blocks2 * sums2, c), np.float64)
-    X_packed_tile = np.empty((workers2, d, tile), np.float64)
-    t1_tile = np.empty((workers2, h, tile), np.float64)
-    hidden_tile = np.empty((workers2, h, tile), np.float64)
-    scores_tile = np.empty((workers2, c, tile), np.float64)
-    logsumexp1_peak_tile = np.empty((workers2, tile), np.float64)
-    logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
-    logsumexp1_rest_tile = np.empty((workers2, tile), np.float64)
-    scores_bar_tile = np.empty((workers2, c, tile), np.float64)
-    t1_bar_tile = np.empty((workers2, h, tile), np.float64)
+    W1_bar_blocks = _zeros((blocks2 * sums2, d, h), np.float64)
+    b1_bar_blocks = _zeros((blocks2 * sums2, h), np.float64)
+    W2_bar_blocks = _zeros((blocks2 * sums2, h, c), np.float64)
+    b2_bar_blocks = _zeros((blocks2 * sums2, c), np.float64)
+    X_packed_tile = _empty((workers2, d, tile), np.float64)
+    t1_tile = _empty((workers2, h, tile), np.float64)
+    hidden_tile = _empty((workers2, h, tile), np.float64)
+    scores_tile = _empty((workers2, c, tile), np.float64)
+    logsumexp1_peak_tile = _empty((workers2, tile), np.float64)
+    logsumexp1_total_tile = _empty((workers2, tile), np.float64)
+    logsumexp1_rest_tile = _empty((workers2, tile), np.float64)
+    scores_bar_tile = _empty((workers2, c, tile), np.float64)
+    t1_bar_tile = _empty((workers2, h, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks.call(
             _loss_grad_1.address(),
@@ -1334,7 +1335,68 @@ def _in_place(targets, accumulate, *given):
 
 def _place(targets, position, shape, dtype):
     """Where a gradient is written: an array of `out`, or a new one."""
-    return targets[position] if targets else np.empty(shape, dtype)
+    return targets[position] if targets else _empty(shape, dtype)
+
+
+# Large arrays lie in memory that earlier calls used and that nobody holds any more: fresh pages
+# cost more than many a kernel. At most 256 MiB are kept, by size.
+_RECYCLED: dict[int, list[tuple[NDArray[np.uint8], int]]] = {}
+_RECYCLING = threading.Lock()
+_LARGE = 8192 if getattr(sys, "_is_gil_enabled", lambda: True)() else sys.maxsize
+
+
+def _holders(memory, position):
+    """How many references a piece of memory has."""
+    return sys.getrefcount(memory[position][0])
+
+
+_UNHELD = _holders([(np.empty(0, np.uint8), 0)], 0)
+
+
+def _empty(shape, dtype):
+    """A new array, as np.empty makes it; a large one in recycled memory."""
+    count = math.prod(shape)
+    if count < _LARGE:
+        return np.empty(shape, dtype)
+    size = count * np.dtype(dtype).itemsize
+    step = 1 << (size.bit_length() - 4)
+    size = -(-size // step) * step
+    with _RECYCLING:
+        memory = _RECYCLED.setdefault(size, [])
+        for position in range(len(memory)):
+            if _holders(memory, position) == _UNHELD:
+                break
+        else:
+            if not _make_room(size):
+                return np.empty(shape, dtype)
+            fresh = np.empty(size + 64, np.uint8)
+            position = len(memory)
+            memory.append((fresh, -fresh.ctypes.data % 64))
+            del fresh
+        return np.ndarray(shape, dtype, *memory[position])
+
+
+def _make_room(size):
+    """Whether this many bytes more may be kept, at need after giving up what nobody holds."""
+    if _kept() + size > 268435456:
+        for memory in _RECYCLED.values():
+            pieces = enumerate(memory)
+            memory[:] = [piece for place, piece in pieces if _holders(memory, place) != _UNHELD]
+    return _kept() + size <= 268435456
+
+
+def _kept():
+    """Bytes in all pieces of memory that are kept."""
+    return sum(size * len(memory) for size, memory in _RECYCLED.items())
+
+
+def _zeros(shape, dtype):
+    """A new array of zeros; a large one in recycled memory."""
+    if math.prod(shape) < _LARGE:
+        return np.zeros(shape, dtype)
+    array = _empty(shape, dtype)
+    array.fill(0)
+    return array
 
 
 def _deliver(names, gradients, single, targets, out, accumulate):

@@ -199,10 +199,11 @@ class _HostPrinter:
         for accumulator in step.accumulators:
             buffer = accumulator.buffer
             shape = (f"{blocks} * {sums}" if sums else blocks, *(buffer.shape or ("1",)))
-            filled = {"sum": "zeros({}", "min": "full({}, np.inf"}.get(
-                accumulator.reduction, "full({}, -np.inf"
+            zeros = "_zeros({}" if buffer.shape else "np.zeros({}"
+            filled = {"sum": zeros, "min": "np.full({}, np.inf"}.get(
+                accumulator.reduction, "np.full({}, -np.inf"
             )
-            call = "np." + filled.format(shape_text(shape))
+            call = filled.format(shape_text(shape))
             self.body.append(
                 f"{parts[buffer.name]} = {call}, np.{_type_name(accumulator.partial)})"
             )
@@ -210,7 +211,7 @@ class _HostPrinter:
             if shared.get(buffer.name) == buffer.name:
                 extents = [workers, *buffer.shape]
                 extents[1 + buffer.shape.index(step.sample)] = tile
-                self.body.append(_allocation(tiles[buffer.name], extents, buffer))
+                self.body.append(_allocation(tiles[buffer.name], extents, buffer, is_tile=True))
         arrays = {p.view.name: p.view.array for p in printed.parameters}
         names = {name: {**parts, **tiles}.get(array, array) for name, array in arrays.items()}
         arguments = [names[p.view.name] for p in printed.parameters]
@@ -350,8 +351,10 @@ def _as_double(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
     return tuple(Operation(op.name, op.operands, "float64", op.value) for op in operations)
 
 
-def _allocation(name: str, shape: Sequence[str], buffer: Buffer) -> str:
-    return f"{name} = np.empty({shape_text(shape)}, np.{_numpy_type(buffer)})"
+def _allocation(name: str, shape: Sequence[str], buffer: Buffer, is_tile: bool = False) -> str:
+    fixed = all(extent.isdigit() for extent in shape)
+    maker = "np.empty" if is_tile or fixed else "_empty"
+    return f"{name} = {maker}({shape_text(shape)}, np.{_numpy_type(buffer)})"
 
 
 def _numpy_type(buffer: Buffer) -> str:

@@ -94,6 +94,8 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "needs_products": any("run.multiply(" in line for f in functions for line in f["lines"]),
         "needs_segments": any("run.segments(" in line for f in functions for line in f["lines"]),
         "needs_check_index": any("check_index(" in line for f in functions for line in f["lines"]),
+        "recycles": any(_recycles(line) for f in functions for line in f["lines"]),
+        "needs_zeros": any("_zeros(" in line for f in functions for line in f["lines"]),
         "needs_gather": any("_gather(" in line for f in functions for line in f["lines"]),
         "needs_solve": any("_solve_size(" in line for f in functions for line in f["door"]),
         "needs_number": any(not a["is_array"] for f in functions for a in f["arguments"]),
@@ -115,8 +117,14 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "uses_njit": "njit(" in text,
         "uses_prange": "prange(" in text,
         "uses_sys": "sys." in text,
+        "uses_threading": "threading." in text,
     }
     return format_source(render("header.py.jinja", {**values, **imports}) + text)
+
+
+def _recycles(line: str) -> bool:
+    """Whether a line of the CPU's host side takes memory that may be large."""
+    return any(name in line for name in (" _empty(", " _zeros(", " _place("))
 
 
 def _structures(functions: Sequence[FunctionCode]) -> list[str]:

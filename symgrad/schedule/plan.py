@@ -39,7 +39,8 @@ class ScheduleOptions:
     `block_elements` in all and combined in order. A block adds up about `rows_per_sum` rows in
     one partial sum, so that rounding errors do not grow with the length of the data. Tiles and
     blocks depend on sizes alone, never on the thread count; scratch is as many tiles as there are
-    threads.
+    threads. A module keeps up to `recycled_bytes` of memory of large results and scratch for its
+    next call, once nobody holds them.
     """
 
     tile_elements: int = 65_536
@@ -49,6 +50,7 @@ class ScheduleOptions:
     work_per_block: int = 200_000
     block_elements: int = 2_000_000
     rows_per_sum: int = 1024
+    recycled_bytes: int = 268_435_456
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,3 +53,23 @@ def test_warming_compiles_every_kernel(tmp_path: Path) -> None:
     warm(path)
     (module,) = [m for n, m in sys.modules.items() if n.startswith("_symgrad_fake_")]
     assert all(kernel.done for kernel in module._KERNELS)
+
+
+def test_copies_of_a_module_share_kernels_and_each_runs_alone_later(tmp_path: Path) -> None:
+    derived = build(lambda x: np.sum(np.sinh(x) * x), {"x": "f64[n]"}).derived
+    text = emit((derived,), source="", digest="0" * 64, target="cpu", options="", timings=Timings())
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(text)
+    run = "import numpy as np, sys; print({0}.f_grad(np.array([0.5])).x[0].hex())"
+
+    def result(script: str) -> str:
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()[-1]
+
+    both = "import one, two; assert one._f_grad_1 is two._f_grad_1; one.f_grad([0.5]);"
+    shared = result(both + run.format("two"))
+    assert result("import one;" + run.format("one")) == shared
+    (tmp_path / "one.py").unlink()
+    assert result("import two;" + run.format("two")) == shared
