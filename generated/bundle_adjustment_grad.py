@@ -62,6 +62,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -79,7 +80,9 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a54e661ac863b8eb"
-sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
+_FIRST = _OWN = sys.modules[_OWN_NAME]
+if not numba.config.DISABLE_JIT:
+    _FIRST = sys.modules.setdefault(_CACHED_NAME, _OWN)
 __name__ = _CACHED_NAME
 
 
@@ -115,8 +118,14 @@ class _Kernel:
 
 
 def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
-    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+    """Makes a function a kernel with explicit types, so that no new size compiles anything.
+
+    A copy of this module that was imported before has the same kernels: they are taken from it.
+    """
+    others = {} if _FIRST is _OWN else vars(_FIRST)
+    return lambda function: (
+        others.get(function.__name__) or _Kernel(function, signature, {**_OPTIONS, **more})
+    )
 
 
 if numba.config.DISABLE_JIT:
@@ -1144,7 +1153,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     tile = _count_rows(3 * 3 + 2 + 12)
     blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, 0, 64)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
-    residuals = np.empty((m, 2), np.float64)
+    residuals = _empty((m, 2), np.float64)
     theta2_tile = np.empty((workers2, tile), np.float64)
     theta_tile = np.empty((workers2, tile), np.float64)
     first__tile = np.empty((workers2, tile), np.float64)
@@ -1235,10 +1244,10 @@ def _run_residuals_grad(
     tile = _count_rows(4 * 2 + 2 * 9 + 8 * 3 + 34)
     blocks2 = _count_blocks(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
-    residuals = np.empty((m, 2), np.float64)
+    residuals = _empty((m, 2), np.float64)
     sums2 = _count_sums(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
-    cameras_bar_blocks = np.zeros((blocks2 * sums2, c, 9), np.float64)
-    points_bar_blocks = np.zeros((blocks2 * sums2, p, 3), np.float64)
+    cameras_bar_blocks = _zeros((blocks2 * sums2, c, 9), np.float64)
+    points_bar_blocks = _zeros((blocks2 * sums2, p, 3), np.float64)
     observed_packed_tile = np.empty((workers2, tile), np.float64)
     residuals_cotangent_packed_tile = np.empty((workers2, 2, tile), np.float64)
     cameras_at_index1_tile = np.empty((workers2, 9, tile), np.float64)
@@ -1554,7 +1563,66 @@ def _in_place(targets, accumulate, *given):
 
 def _place(targets, position, shape, dtype):
     """Where a gradient is written: an array of `out`, or a new one."""
-    return targets[position] if targets else np.empty(shape, dtype)
+    return targets[position] if targets else _empty(shape, dtype)
+
+
+# Large arrays lie in memory that earlier calls used and that nobody holds any more: fresh pages
+# cost more than many a kernel. At most 256 MiB are kept, by size.
+_RECYCLED: dict[int, list[NDArray[np.uint8]]] = {}
+_RECYCLING = threading.Lock()
+_LARGE = 8192 if getattr(sys, "_is_gil_enabled", lambda: True)() else sys.maxsize
+
+
+def _holders(memory, position):
+    """How many references a piece of memory has."""
+    return sys.getrefcount(memory[position])
+
+
+_UNHELD = _holders([np.empty(0, np.uint8)], 0)
+
+
+def _empty(shape, dtype):
+    """A new array, as np.empty makes it; a large one in recycled memory."""
+    count = math.prod(shape)
+    if count < _LARGE:
+        return np.empty(shape, dtype)
+    size = count * np.dtype(dtype).itemsize
+    step = 1 << (size.bit_length() - 4)
+    size = -(-size // step) * step
+    with _RECYCLING:
+        memory = _RECYCLED.setdefault(size, [])
+        for position in range(len(memory)):
+            if _holders(memory, position) == _UNHELD:
+                break
+        else:
+            if not _make_room(size):
+                return np.empty(shape, dtype)
+            position = len(memory)
+            memory.append(np.empty(size, np.uint8))
+        return np.ndarray(shape, dtype, memory[position])
+
+
+def _make_room(size):
+    """Whether this many bytes more may be kept, at need after giving up what nobody holds."""
+    if _kept() + size > 268435456:
+        for memory in _RECYCLED.values():
+            held = [k for k in range(len(memory)) if _holders(memory, k) != _UNHELD]
+            memory[:] = [memory[k] for k in held]
+    return _kept() + size <= 268435456
+
+
+def _kept():
+    """Bytes in all pieces of memory that are kept."""
+    return sum(size * len(memory) for size, memory in _RECYCLED.items())
+
+
+def _zeros(shape, dtype):
+    """A new array of zeros; a large one in recycled memory."""
+    if math.prod(shape) < _LARGE:
+        return np.zeros(shape, dtype)
+    array = _empty(shape, dtype)
+    array.fill(0)
+    return array
 
 
 def _deliver(names, gradients, single, targets, out, accumulate):

@@ -106,7 +106,9 @@ loss_hessian:
 # ruff: noqa
 from __future__ import annotations
 
+import math
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -124,7 +126,9 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_6b8ed34c223280a3"
-sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
+_FIRST = _OWN = sys.modules[_OWN_NAME]
+if not numba.config.DISABLE_JIT:
+    _FIRST = sys.modules.setdefault(_CACHED_NAME, _OWN)
 __name__ = _CACHED_NAME
 
 
@@ -160,8 +164,14 @@ class _Kernel:
 
 
 def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
-    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+    """Makes a function a kernel with explicit types, so that no new size compiles anything.
+
+    A copy of this module that was imported before has the same kernels: they are taken from it.
+    """
+    others = {} if _FIRST is _OWN else vars(_FIRST)
+    return lambda function: (
+        others.get(function.__name__) or _Kernel(function, signature, {**_OPTIONS, **more})
+    )
 
 
 if numba.config.DISABLE_JIT:
@@ -1725,7 +1735,7 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     tile = _count_rows(n)
     blocks2 = _count_blocks(n, n * d + 2 * n, 0, 64)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
-    K = np.empty((n, n), np.float64)
+    K = _empty((n, n), np.float64)
     t5_tile = np.empty((workers2, tile, n), np.float64)
     if blocks2 > 1:
         _loss_2_blocks.call(
@@ -1793,9 +1803,9 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     tile = _count_rows(0)
     blocks2 = _count_blocks(n, n * d + 3 * n, 0)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
-    t5 = np.empty((n, n), np.float64)
-    kernel = np.empty((n, n), np.float64)
-    K = np.empty((n, n), np.float64)
+    t5 = _empty((n, n), np.float64)
+    kernel = _empty((n, n), np.float64)
+    K = _empty((n, n), np.float64)
     if blocks2 > 1:
         _loss_grad_2_blocks.call(
             _loss_grad_2.address(),
@@ -2013,10 +2023,10 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     tile = _count_rows(0)
     blocks2 = _count_blocks(n, n * d + 4 * n, 0)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
-    distance = np.empty((n, n), np.float64)
-    kernel = np.empty((n, n), np.float64)
-    K = np.empty((n, n), np.float64)
-    K_inverse_right2_by_log_length_pair = np.empty((n, n), np.float64)
+    distance = _empty((n, n), np.float64)
+    kernel = _empty((n, n), np.float64)
+    K = _empty((n, n), np.float64)
+    K_inverse_right2_by_log_length_pair = _empty((n, n), np.float64)
     if blocks2 > 1:
         _loss_hessian_2_blocks.call(
             _loss_hessian_2.address(),
@@ -2061,13 +2071,13 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     tile2 = _count_rows(n)
     blocks3 = _count_blocks(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1, 64)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
-    alpha_right_by_log_variance = np.empty((n,), np.float64)
-    alpha_right2_by_log_length = np.empty((n,), np.float64)
-    K_inverse_right_by_log_variance = np.empty((n, n), np.float64)
-    K_inverse_right2_by_log_length = np.empty((n, n), np.float64)
-    y_bar_right_by_log_variance = np.empty((n,), np.float64)
-    y_bar_right2_by_log_length = np.empty((n,), np.float64)
-    K_bar = np.empty((n, n), np.float64)
+    alpha_right_by_log_variance = _empty((n,), np.float64)
+    alpha_right2_by_log_length = _empty((n,), np.float64)
+    K_inverse_right_by_log_variance = _empty((n, n), np.float64)
+    K_inverse_right2_by_log_length = _empty((n, n), np.float64)
+    y_bar_right_by_log_variance = _empty((n,), np.float64)
+    y_bar_right2_by_log_length = _empty((n,), np.float64)
+    K_bar = _empty((n, n), np.float64)
     sums2 = _count_sums(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1, blocks3)
     t10_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t7_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
@@ -2570,7 +2580,57 @@ def _in_place(targets, accumulate, *given):
 
 def _place(targets, position, shape, dtype):
     """Where a gradient is written: an array of `out`, or a new one."""
-    return targets[position] if targets else np.empty(shape, dtype)
+    return targets[position] if targets else _empty(shape, dtype)
+
+
+# Large arrays lie in memory that earlier calls used and that nobody holds any more: fresh pages
+# cost more than many a kernel. At most 256 MiB are kept, by size.
+_RECYCLED: dict[int, list[NDArray[np.uint8]]] = {}
+_RECYCLING = threading.Lock()
+_LARGE = 8192 if getattr(sys, "_is_gil_enabled", lambda: True)() else sys.maxsize
+
+
+def _holders(memory, position):
+    """How many references a piece of memory has."""
+    return sys.getrefcount(memory[position])
+
+
+_UNHELD = _holders([np.empty(0, np.uint8)], 0)
+
+
+def _empty(shape, dtype):
+    """A new array, as np.empty makes it; a large one in recycled memory."""
+    count = math.prod(shape)
+    if count < _LARGE:
+        return np.empty(shape, dtype)
+    size = count * np.dtype(dtype).itemsize
+    step = 1 << (size.bit_length() - 4)
+    size = -(-size // step) * step
+    with _RECYCLING:
+        memory = _RECYCLED.setdefault(size, [])
+        for position in range(len(memory)):
+            if _holders(memory, position) == _UNHELD:
+                break
+        else:
+            if not _make_room(size):
+                return np.empty(shape, dtype)
+            position = len(memory)
+            memory.append(np.empty(size, np.uint8))
+        return np.ndarray(shape, dtype, memory[position])
+
+
+def _make_room(size):
+    """Whether this many bytes more may be kept, at need after giving up what nobody holds."""
+    if _kept() + size > 268435456:
+        for memory in _RECYCLED.values():
+            held = [k for k in range(len(memory)) if _holders(memory, k) != _UNHELD]
+            memory[:] = [memory[k] for k in held]
+    return _kept() + size <= 268435456
+
+
+def _kept():
+    """Bytes in all pieces of memory that are kept."""
+    return sum(size * len(memory) for size, memory in _RECYCLED.items())
 
 
 def _deliver(names, gradients, single, targets, out, accumulate):

@@ -31,7 +31,9 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
 # ruff: noqa
 from __future__ import annotations
 
+import math
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -49,7 +51,9 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_e2bf1f22beb49ea4"
-sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
+_FIRST = _OWN = sys.modules[_OWN_NAME]
+if not numba.config.DISABLE_JIT:
+    _FIRST = sys.modules.setdefault(_CACHED_NAME, _OWN)
 __name__ = _CACHED_NAME
 
 
@@ -85,8 +89,14 @@ class _Kernel:
 
 
 def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
-    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+    """Makes a function a kernel with explicit types, so that no new size compiles anything.
+
+    A copy of this module that was imported before has the same kernels: they are taken from it.
+    """
+    others = {} if _FIRST is _OWN else vars(_FIRST)
+    return lambda function: (
+        others.get(function.__name__) or _Kernel(function, signature, {**_OPTIONS, **more})
+    )
 
 
 if numba.config.DISABLE_JIT:
@@ -891,11 +901,11 @@ def _check_log_posterior(alpha, mu, q, lower, gamma, m, X):
 
 
 def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
-    t3 = np.empty((K, d), np.float64)
+    t3 = _empty((K, d), np.float64)
     logsumexp1_peak = np.empty((1,), np.float64)
     logsumexp1_total = np.empty((1,), np.float64)
     logsumexp1_rest = np.empty((1,), np.float64)
-    t6 = np.empty((K,), np.float64)
+    t6 = _empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
     _log_posterior_1.call(
@@ -974,11 +984,11 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
 
 
 def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, targets=()):
-    t3 = np.empty((K, d), np.float64)
+    t3 = _empty((K, d), np.float64)
     logsumexp1_peak = np.empty((1,), np.float64)
     logsumexp1_total = np.empty((1,), np.float64)
     logsumexp1_rest = np.empty((1,), np.float64)
-    t6 = np.empty((K,), np.float64)
+    t6 = _empty((K,), np.float64)
     frobenius = np.empty((1,), np.float64)
     sum5 = np.empty((1,), np.float64)
     sum4_bar = np.empty((1,), np.float64)
@@ -1007,10 +1017,10 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
     )
     log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    log_normaliser_bar_blocks = np.zeros((blocks2 * sums2, K), np.float64)
-    t3_bar_total_blocks = np.zeros((blocks2 * sums2, K, d), np.float64)
-    mu_bar_sum_blocks = np.zeros((blocks2 * sums2, K, d), np.float64)
-    lower_bar_total_blocks = np.zeros((blocks2 * sums2, K, d, d), np.float64)
+    log_normaliser_bar_blocks = _zeros((blocks2 * sums2, K), np.float64)
+    t3_bar_total_blocks = _zeros((blocks2 * sums2, K, d), np.float64)
+    mu_bar_sum_blocks = _zeros((blocks2 * sums2, K, d), np.float64)
+    lower_bar_total_blocks = _zeros((blocks2 * sums2, K, d, d), np.float64)
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
     centred_tile = np.empty((workers2, d, tile), np.float64)
     whitened_tile = np.empty((workers2, K, d, tile), np.float64)
@@ -1341,7 +1351,66 @@ def _in_place(targets, accumulate, *given):
 
 def _place(targets, position, shape, dtype):
     """Where a gradient is written: an array of `out`, or a new one."""
-    return targets[position] if targets else np.empty(shape, dtype)
+    return targets[position] if targets else _empty(shape, dtype)
+
+
+# Large arrays lie in memory that earlier calls used and that nobody holds any more: fresh pages
+# cost more than many a kernel. At most 256 MiB are kept, by size.
+_RECYCLED: dict[int, list[NDArray[np.uint8]]] = {}
+_RECYCLING = threading.Lock()
+_LARGE = 8192 if getattr(sys, "_is_gil_enabled", lambda: True)() else sys.maxsize
+
+
+def _holders(memory, position):
+    """How many references a piece of memory has."""
+    return sys.getrefcount(memory[position])
+
+
+_UNHELD = _holders([np.empty(0, np.uint8)], 0)
+
+
+def _empty(shape, dtype):
+    """A new array, as np.empty makes it; a large one in recycled memory."""
+    count = math.prod(shape)
+    if count < _LARGE:
+        return np.empty(shape, dtype)
+    size = count * np.dtype(dtype).itemsize
+    step = 1 << (size.bit_length() - 4)
+    size = -(-size // step) * step
+    with _RECYCLING:
+        memory = _RECYCLED.setdefault(size, [])
+        for position in range(len(memory)):
+            if _holders(memory, position) == _UNHELD:
+                break
+        else:
+            if not _make_room(size):
+                return np.empty(shape, dtype)
+            position = len(memory)
+            memory.append(np.empty(size, np.uint8))
+        return np.ndarray(shape, dtype, memory[position])
+
+
+def _make_room(size):
+    """Whether this many bytes more may be kept, at need after giving up what nobody holds."""
+    if _kept() + size > 268435456:
+        for memory in _RECYCLED.values():
+            held = [k for k in range(len(memory)) if _holders(memory, k) != _UNHELD]
+            memory[:] = [memory[k] for k in held]
+    return _kept() + size <= 268435456
+
+
+def _kept():
+    """Bytes in all pieces of memory that are kept."""
+    return sum(size * len(memory) for size, memory in _RECYCLED.items())
+
+
+def _zeros(shape, dtype):
+    """A new array of zeros; a large one in recycled memory."""
+    if math.prod(shape) < _LARGE:
+        return np.zeros(shape, dtype)
+    array = _empty(shape, dtype)
+    array.fill(0)
+    return array
 
 
 def _deliver(names, gradients, single, targets, out, accumulate):

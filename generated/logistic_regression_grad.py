@@ -23,7 +23,9 @@ loss (line 8) and its gradient by w, b:
 # ruff: noqa
 from __future__ import annotations
 
+import math
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -41,7 +43,9 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_d41b93a8d8fc9c46"
-sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
+_FIRST = _OWN = sys.modules[_OWN_NAME]
+if not numba.config.DISABLE_JIT:
+    _FIRST = sys.modules.setdefault(_CACHED_NAME, _OWN)
 __name__ = _CACHED_NAME
 
 
@@ -77,8 +81,14 @@ class _Kernel:
 
 
 def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
-    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+    """Makes a function a kernel with explicit types, so that no new size compiles anything.
+
+    A copy of this module that was imported before has the same kernels: they are taken from it.
+    """
+    others = {} if _FIRST is _OWN else vars(_FIRST)
+    return lambda function: (
+        others.get(function.__name__) or _Kernel(function, signature, {**_OPTIONS, **more})
+    )
 
 
 if numba.config.DISABLE_JIT:
@@ -393,7 +403,7 @@ def _run_loss_grad(d, n, w, b, X, y, *, targets=()):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * d + 4, 1 + d + 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    w_bar_blocks = np.zeros((blocks2 * sums2, d), np.float64)
+    w_bar_blocks = _zeros((blocks2 * sums2, d), np.float64)
     b_bar_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     z_tile = np.empty((workers2, tile), np.float64)
     z_bar_tile = np.empty((workers2, tile), np.float64)
@@ -618,7 +628,66 @@ def _in_place(targets, accumulate, *given):
 
 def _place(targets, position, shape, dtype):
     """Where a gradient is written: an array of `out`, or a new one."""
-    return targets[position] if targets else np.empty(shape, dtype)
+    return targets[position] if targets else _empty(shape, dtype)
+
+
+# Large arrays lie in memory that earlier calls used and that nobody holds any more: fresh pages
+# cost more than many a kernel. At most 256 MiB are kept, by size.
+_RECYCLED: dict[int, list[NDArray[np.uint8]]] = {}
+_RECYCLING = threading.Lock()
+_LARGE = 8192 if getattr(sys, "_is_gil_enabled", lambda: True)() else sys.maxsize
+
+
+def _holders(memory, position):
+    """How many references a piece of memory has."""
+    return sys.getrefcount(memory[position])
+
+
+_UNHELD = _holders([np.empty(0, np.uint8)], 0)
+
+
+def _empty(shape, dtype):
+    """A new array, as np.empty makes it; a large one in recycled memory."""
+    count = math.prod(shape)
+    if count < _LARGE:
+        return np.empty(shape, dtype)
+    size = count * np.dtype(dtype).itemsize
+    step = 1 << (size.bit_length() - 4)
+    size = -(-size // step) * step
+    with _RECYCLING:
+        memory = _RECYCLED.setdefault(size, [])
+        for position in range(len(memory)):
+            if _holders(memory, position) == _UNHELD:
+                break
+        else:
+            if not _make_room(size):
+                return np.empty(shape, dtype)
+            position = len(memory)
+            memory.append(np.empty(size, np.uint8))
+        return np.ndarray(shape, dtype, memory[position])
+
+
+def _make_room(size):
+    """Whether this many bytes more may be kept, at need after giving up what nobody holds."""
+    if _kept() + size > 268435456:
+        for memory in _RECYCLED.values():
+            held = [k for k in range(len(memory)) if _holders(memory, k) != _UNHELD]
+            memory[:] = [memory[k] for k in held]
+    return _kept() + size <= 268435456
+
+
+def _kept():
+    """Bytes in all pieces of memory that are kept."""
+    return sum(size * len(memory) for size, memory in _RECYCLED.items())
+
+
+def _zeros(shape, dtype):
+    """A new array of zeros; a large one in recycled memory."""
+    if math.prod(shape) < _LARGE:
+        return np.zeros(shape, dtype)
+    array = _empty(shape, dtype)
+    array.fill(0)
+    return array
 
 
 def _deliver(names, gradients, single, targets, out, accumulate):

@@ -54,7 +54,9 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_1534fb50a1b7fbec"
-sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
+_FIRST = _OWN = sys.modules[_OWN_NAME]
+if not numba.config.DISABLE_JIT:
+    _FIRST = sys.modules.setdefault(_CACHED_NAME, _OWN)
 __name__ = _CACHED_NAME
 
 
@@ -90,8 +92,14 @@ class _Kernel:
 
 
 def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
-    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
+    """Makes a function a kernel with explicit types, so that no new size compiles anything.
+
+    A copy of this module that was imported before has the same kernels: they are taken from it.
+    """
+    others = {} if _FIRST is _OWN else vars(_FIRST)
+    return lambda function: (
+        others.get(function.__name__) or _Kernel(function, signature, {**_OPTIONS, **more})
+    )
 
 
 if numba.config.DISABLE_JIT:
@@ -967,12 +975,12 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    X_packed_tile = _empty((workers2, d, tile), np.float64)
-    t1_tile = _empty((workers2, h, tile), np.float64)
-    hidden_tile = _empty((workers2, h, tile), np.float64)
-    scores_tile = _empty((workers2, c, tile), np.float64)
-    logsumexp1_largest_tile = _empty((workers2, tile), np.float64)
-    logsumexp1_total_tile = _empty((workers2, tile), np.float64)
+    X_packed_tile = np.empty((workers2, d, tile), np.float64)
+    t1_tile = np.empty((workers2, h, tile), np.float64)
+    hidden_tile = np.empty((workers2, h, tile), np.float64)
+    scores_tile = np.empty((workers2, c, tile), np.float64)
+    logsumexp1_largest_tile = np.empty((workers2, tile), np.float64)
+    logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
     if blocks2 > 1:
         _loss_1_blocks.call(
             _loss_1.address(),
@@ -1043,15 +1051,15 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     b1_bar_blocks = _zeros((blocks2 * sums2, h), np.float64)
     W2_bar_blocks = _zeros((blocks2 * sums2, h, c), np.float64)
     b2_bar_blocks = _zeros((blocks2 * sums2, c), np.float64)
-    X_packed_tile = _empty((workers2, d, tile), np.float64)
-    t1_tile = _empty((workers2, h, tile), np.float64)
-    hidden_tile = _empty((workers2, h, tile), np.float64)
-    scores_tile = _empty((workers2, c, tile), np.float64)
-    logsumexp1_peak_tile = _empty((workers2, tile), np.float64)
-    logsumexp1_total_tile = _empty((workers2, tile), np.float64)
-    logsumexp1_rest_tile = _empty((workers2, tile), np.float64)
-    scores_bar_tile = _empty((workers2, c, tile), np.float64)
-    t1_bar_tile = _empty((workers2, h, tile), np.float64)
+    X_packed_tile = np.empty((workers2, d, tile), np.float64)
+    t1_tile = np.empty((workers2, h, tile), np.float64)
+    hidden_tile = np.empty((workers2, h, tile), np.float64)
+    scores_tile = np.empty((workers2, c, tile), np.float64)
+    logsumexp1_peak_tile = np.empty((workers2, tile), np.float64)
+    logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
+    logsumexp1_rest_tile = np.empty((workers2, tile), np.float64)
+    scores_bar_tile = np.empty((workers2, c, tile), np.float64)
+    t1_bar_tile = np.empty((workers2, h, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks.call(
             _loss_grad_1.address(),
@@ -1340,17 +1348,17 @@ def _place(targets, position, shape, dtype):
 
 # Large arrays lie in memory that earlier calls used and that nobody holds any more: fresh pages
 # cost more than many a kernel. At most 256 MiB are kept, by size.
-_RECYCLED: dict[int, list[tuple[NDArray[np.uint8], int]]] = {}
+_RECYCLED: dict[int, list[NDArray[np.uint8]]] = {}
 _RECYCLING = threading.Lock()
 _LARGE = 8192 if getattr(sys, "_is_gil_enabled", lambda: True)() else sys.maxsize
 
 
 def _holders(memory, position):
     """How many references a piece of memory has."""
-    return sys.getrefcount(memory[position][0])
+    return sys.getrefcount(memory[position])
 
 
-_UNHELD = _holders([(np.empty(0, np.uint8), 0)], 0)
+_UNHELD = _holders([np.empty(0, np.uint8)], 0)
 
 
 def _empty(shape, dtype):
@@ -1369,19 +1377,17 @@ def _empty(shape, dtype):
         else:
             if not _make_room(size):
                 return np.empty(shape, dtype)
-            fresh = np.empty(size + 64, np.uint8)
             position = len(memory)
-            memory.append((fresh, -fresh.ctypes.data % 64))
-            del fresh
-        return np.ndarray(shape, dtype, *memory[position])
+            memory.append(np.empty(size, np.uint8))
+        return np.ndarray(shape, dtype, memory[position])
 
 
 def _make_room(size):
     """Whether this many bytes more may be kept, at need after giving up what nobody holds."""
     if _kept() + size > 268435456:
         for memory in _RECYCLED.values():
-            pieces = enumerate(memory)
-            memory[:] = [piece for place, piece in pieces if _holders(memory, place) != _UNHELD]
+            held = [k for k in range(len(memory)) if _holders(memory, k) != _UNHELD]
+            memory[:] = [memory[k] for k in held]
     return _kept() + size <= 268435456
 
 
