@@ -68,7 +68,8 @@ def compile(
         order: 2 emits what second order methods need; by default that of the mark.
         atomics: for the target cuda: sums over the values of an index array are added by atomics,
             without sorting it; their last bits may then differ from call to call.
-        cublas: for the target cuda: large products of matrices are left to cuBLAS, through CuPy.
+        cublas: for the target cuda: large products of matrices are left to cuBLAS, and linear
+            algebra of large ones to cuSOLVER, through CuPy.
 
     Raises:
         ModelError: annotations are missing or wrong, `wrt` does not fit, or an option is for

@@ -6,8 +6,15 @@ from symgrad.codegen.blocks import NameAllocator
 from symgrad.codegen.cuda_kernels import PrintedCudaKernel, print_cuda_kernel
 from symgrad.codegen.cuda_loops import CudaParameter, clamped, factor, partial_type
 from symgrad.codegen.doors import numpy_type
-from symgrad.codegen.host import PrintedProgram, extent_checks, scale_text, shape_text
+from symgrad.codegen.host import (
+    PrintedProgram,
+    extent_checks,
+    ranks_of,
+    scale_text,
+    shape_text,
+)
 from symgrad.codegen.kernels import RESERVED
+from symgrad.codegen.linear_algebra import matrix_call, operation_text, reads_upper
 from symgrad.program.definitions import DType
 from symgrad.schedule.cuda_apart import segment_names
 from symgrad.schedule.cuda_plan import (
@@ -21,8 +28,13 @@ from symgrad.schedule.cuda_plan import (
     RunTiles,
     ThreadNest,
 )
-from symgrad.schedule.frozen import FrozenAxis, FrozenIndexCheck, FrozenReshape
-from symgrad.schedule.plan import Buffer, CheckIndex, ReshapeArray
+from symgrad.schedule.frozen import (
+    FrozenAxis,
+    FrozenIndexCheck,
+    FrozenMatrixOperation,
+    FrozenReshape,
+)
+from symgrad.schedule.plan import Buffer, CheckIndex, OperateOnMatrices, ReshapeArray
 
 __all__ = ["print_cuda"]
 
@@ -60,6 +72,8 @@ class _CudaHost:
                 )
             elif isinstance(step, ReshapeArray):
                 self._reshape(step.statement)
+            elif isinstance(step, OperateOnMatrices):
+                self._operate(step.statement)
             else:
                 assert isinstance(step, CheckIndex)
                 self._check(step.statement)
@@ -208,6 +222,35 @@ class _CudaHost:
             f"{statement.array_axis}, np.{numpy_type(statement.dtype)})"
         )
 
+    def _operate(self, statement: FrozenMatrixOperation) -> None:
+        """Linear algebra: NumPy's on the host; by option CuPy's, for a single large matrix."""
+        s, ranks = statement, ranks_of(self.program)
+        self._array(Buffer(s.name, s.shape, s.dtype))
+        found = self.allocate(f"{s.name}_host")
+        fetched = tuple(
+            name if name in self.constants else f'run.fetch("{name}", {name})'
+            for name in s.operands
+        )
+        on_host = [
+            f"{found} = {matrix_call(s, self.program.name, ranks, self.helpers, fetched)}",
+            f'run.put("{s.name}", {found}, {s.name})',
+        ]
+        self.body.append(f"# {s.formula}")
+        if not self.schedule.options.cublas or not by_cupy(s, ranks):
+            self.body += on_host
+            return
+        routine = s.routine
+        if routine in ("solve_lower", "solve_upper"):
+            routine = "solve_upper" if reads_upper(s) else "solve_lower"
+        operands = ", ".join(self._given(name) for name in s.operands)
+        where = operation_text(s, self.program.name)
+        self.body += [
+            f"if {self._given(s.operands[0])}.shape[0] ** 3 >= _LEAST_PRODUCT:",
+            f'    run.operate({where}, "{routine}", {s.transposed}, {s.name}, {operands})',
+            "else:",
+            *("    " + line for line in on_host),
+        ]
+
     # --- small parts -----------------------------------------------------------------------------
 
     def _given(self, name: str) -> str:
@@ -226,6 +269,13 @@ class _CudaHost:
             array = parameter.parameter.view.array if parameter.parameter else parameter.name
             arguments.append(names.get(array) or names.get(parameter.name) or self._given(array))
         self.body.append(f"run.launch({', '.join([printed.name, blocks, *arguments])})")
+
+
+def by_cupy(statement: FrozenMatrixOperation, ranks: dict[str, int]) -> bool:
+    """Whether CuPy has the operation: of one matrix, and not a determinant, which it finds as the
+    exponential of its logarithm, nor cofactors."""
+    single = ranks[statement.operands[0]] == 2 and len(statement.shape) <= 2
+    return single and statement.routine not in ("determinant", "cofactors")
 
 
 def _product(axes: tuple[FrozenAxis, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symgrad.program.definitions import SOLVES
 from symgrad.schedule.frozen import FrozenMatrixOperation
 
-__all__ = ["matrix_line"]
+__all__ = ["matrix_call", "matrix_line", "operation_text", "reads_upper"]
 
 _FUNCTIONS = {
     "inverse": "np.linalg.inv",
@@ -26,32 +26,52 @@ def matrix_line(
         ranks: number of axes of each array.
         helpers: receives the names of the helper functions that the line calls.
     """
+    call = matrix_call(statement, program, ranks, helpers, statement.operands)
+    return f"{statement.name} = {call}"
+
+
+def matrix_call(
+    statement: FrozenMatrixOperation,
+    program: str,
+    ranks: dict[str, int],
+    helpers: dict[str, None],
+    operands: tuple[str, ...],
+) -> str:
+    """The call of NumPy for the texts of its operands; other arguments as for `matrix_line`."""
     s = statement
-    matrix, *right = s.operands
-    rank = ranks[matrix]
+    matrix, *right = operands
+    rank = ranks[s.operands[0]]
     if s.transposed:
         matrix = f"{matrix}.T" if rank == 2 else f"np.swapaxes({matrix}, -1, -2)"
-    upper = s.transposed == (s.routine == "solve_lower")
-    text = _function(s, upper, helpers)
+    text = _function(s, helpers)
     if s.routine not in _FALLIBLE:
         call = text.format(matrix)
-        return f"{s.name} = {call if s.shape or rank > 2 else f'np.reshape({call}, (1,))'}"
-    line = f", line {s.line} of the model" if s.line else ""
-    where = f"\"{program}: {s.routine} of '{s.operands[0]}'{line}\""
-    arguments = ", ".join((where, text, matrix, *right))
+        return call if s.shape or rank > 2 else f"np.reshape({call}, (1,))"
+    arguments = ", ".join((operation_text(s, program), text, matrix, *right))
     plain = not right or (len(s.shape) == 1 if s.vector else len(s.shape) == 2)
     if plain:
         helpers.setdefault("linear_algebra/attempt")
-        return f"{s.name} = _attempt({arguments})"
+        return f"_attempt({arguments})"
     helpers.setdefault("linear_algebra/solve_batch")
-    return f"{s.name} = _solve_batch({arguments}, {s.vector})"
+    return f"_solve_batch({arguments}, {s.vector})"
 
 
-def _function(statement: FrozenMatrixOperation, upper: bool, helpers: dict[str, None]) -> str:
+def operation_text(statement: FrozenMatrixOperation, program: str) -> str:
+    """What is computed and where, quoted, for messages of errors."""
+    line = f", line {statement.line} of the model" if statement.line else ""
+    return f"\"{program}: {statement.routine} of '{statement.operands[0]}'{line}\""
+
+
+def reads_upper(statement: FrozenMatrixOperation) -> bool:
+    """Whether a triangular solve reads the upper triangle of its, perhaps transposed, matrix."""
+    return statement.transposed == (statement.routine == "solve_lower")
+
+
+def _function(statement: FrozenMatrixOperation, helpers: dict[str, None]) -> str:
     """The routine's name, or for one that cannot fail, its call."""
     match statement.routine:
         case "solve_lower" | "solve_upper":
-            name = "solve_upper" if upper else "solve_lower"
+            name = "solve_upper" if reads_upper(statement) else "solve_lower"
             helpers.setdefault(f"linear_algebra/{name}")
             return f"_{name}"
         case "log_abs_determinant":

@@ -92,6 +92,8 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "needs_squares": any("left_strip" in k for f in functions for k in f["kernels"]),
         "needs_atomics": any("cuda.atomic." in k for f in functions for k in f["kernels"]),
         "needs_products": any("run.multiply(" in line for f in functions for line in f["lines"]),
+        "needs_matrices": any("run.fetch(" in line for f in functions for line in f["lines"]),
+        "needs_solver": any("run.operate(" in line for f in functions for line in f["lines"]),
         "needs_segments": any("run.segments(" in line for f in functions for line in f["lines"]),
         "needs_check_index": any("check_index(" in line for f in functions for line in f["lines"]),
         "recycles": any(_recycles(line) for f in functions for line in f["lines"]),
@@ -136,21 +138,10 @@ def _structures(functions: Sequence[FunctionCode]) -> list[str]:
 def _check_for_cuda(module: ModuleCode) -> None:
     for function in module.functions:
         where = f"{module.source}:{function.line}: '{function.name}'"
-        _refuse_matrices(function, where)
         if any(argument.name == "stream" for argument in function.forward.arguments):
             raise ModelError(
                 f"{where} has an argument 'stream', a keyword of every function of the target "
                 f"cuda; rename it"
-            )
-
-
-def _refuse_matrices(function: FunctionCode, where: str) -> None:
-    for statement in function.gradient.statements:
-        if isinstance(statement, FrozenMatrixOperation):
-            raise ModelError(
-                f"{where}: {statement.routine} of '{statement.operands[0]}' (line "
-                f"{statement.line}) needs NumPy's linear algebra, which the target cuda has not; "
-                f"use the target cpu"
             )
 
 

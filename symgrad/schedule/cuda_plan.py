@@ -14,7 +14,7 @@ from typing import Literal
 
 from symgrad.schedule.frozen import Element, FrozenAxis, FrozenProgram, Operation
 from symgrad.schedule.loops import Block, FoldKind, Local, Node, Parameter
-from symgrad.schedule.plan import Buffer, CheckIndex, ReshapeArray
+from symgrad.schedule.plan import Buffer, CheckIndex, OperateOnMatrices, ReshapeArray
 
 __all__ = [
     "AccumulateNest",
@@ -220,7 +220,9 @@ class ListSegments:
     extent: str
 
 
-CudaStep = RunTiles | RunGrid | RunProduct | ListSegments | ReshapeArray | CheckIndex
+CudaStep = (
+    RunTiles | RunGrid | RunProduct | ListSegments | ReshapeArray | CheckIndex | OperateOnMatrices
+)
 
 
 @dataclass(frozen=True, slots=True)

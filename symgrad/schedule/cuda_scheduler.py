@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from symgrad.errors import CompileError
 from symgrad.schedule.cuda_apart import (
     index_arrays,
     scatters,
@@ -45,7 +44,12 @@ from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.loops import Declare, Node, Parameter, View
 from symgrad.schedule.nests import is_pointwise
 from symgrad.schedule.phases import Placed, is_extreme, sample_axis
-from symgrad.schedule.plan import CheckIndex, ReshapeArray, ScheduleOptions
+from symgrad.schedule.plan import (
+    CheckIndex,
+    OperateOnMatrices,
+    ReshapeArray,
+    ScheduleOptions,
+)
 from symgrad.schedule.scheduler import Scheduler, arrays_of, formulas
 from symgrad.schedule.terms import take_scale
 
@@ -145,7 +149,7 @@ class _CudaScheduler(Scheduler):
         elif isinstance(statement, FrozenReshape):
             self.cuda_steps.append(ReshapeArray(statement))
         else:
-            raise CompileError(f"{statement.formula}: the target cuda has no linear algebra")
+            self.cuda_steps.append(OperateOnMatrices(statement))
 
     def _append(self, step: RunGrid, definition: FrozenDefinition) -> None:
         product = matrix_product(definition) if self.cuda_options.cublas else None

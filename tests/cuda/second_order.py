@@ -112,7 +112,7 @@ def check_vectors() -> None:
 CHECKS: dict[str, Callable[[], None]] = {
     **{
         name: partial(check_example, name)
-        for name in ("logistic_regression", "matrix_factorisation", "mlp")
+        for name in ("gaussian_process", "logistic_regression", "matrix_factorisation", "mlp")
     },
     "structures": check_structures,
     "rows": check_rows,

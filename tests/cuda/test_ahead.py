@@ -22,13 +22,11 @@ from symgrad.ahead import (
 from symgrad.compilation import Request, compile_file
 from symgrad.errors import ModelError
 from symgrad.modules import import_file
-from tests.cuda.simulate import KERNELS
-from tests.cuda.sweep import Sweep
+from tests.cuda.sweep import Sweep, subjects, values_and_gradient
+from tests.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = (ROOT / "examples").glob("*/model.py")
-# The target cuda has no linear algebra.
-EXAMPLES = sorted({path.parent.name for path in MODELS} - {"gaussian_process"})
+EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/model.py"))
 # Numba takes up to a minute for the kernels of these, for each capability again.
 LARGE = ("bundle_adjustment", "gmm", "matrix_factorisation", "mlp")
 EVERYTHING = bool(os.environ.get("SYMGRAD_ALL_CAPABILITIES"))
@@ -74,11 +72,12 @@ def test_every_kernel_of_an_example_assembles_without_spills(name: str, tmp_path
 def test_operations_assemble_without_spills() -> None:
     """Some of the table for one card; with SYMGRAD_ALL_CAPABILITIES=1 all of it, for two."""
     sweep = Sweep((80, 90) if EVERYTHING else (90,))
-    for operation in KERNELS if EVERYTHING else KERNELS[::20]:
-        sweep.run(operation)
+    some = (values_and_gradient(operation) for operation in OPERATIONS[::20])
+    for subject in subjects() if EVERYTHING else some:
+        sweep.run(subject)
     assert len(sweep.reports) > 40, sweep.summary()
     assert not sweep.failures, sweep.failures
-    assert sum(report.spilled for report in sweep.reports) == 0, sweep.summary()
+    assert not sweep.spilled(), sweep.spilled()
 
 
 @needs_toolchain
