@@ -104,8 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     compiling.add_argument(
         "--cublas",
         action="store_true",
-        help="with --target cuda: leave large products of matrices to cuBLAS, and linear algebra of "
-        "large ones to cuSOLVER; calls need CuPy",
+        help="with --target cuda: leave large products of matrices to cuBLAS, and linear algebra "
+        "of large ones to cuSOLVER; calls need CuPy",
     )
     compiling.add_argument("--timings", action="store_true", help="seconds of each stage and pass")
     compiling.add_argument("--quiet", action="store_true", help="print nothing but errors")
