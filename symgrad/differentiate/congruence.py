@@ -111,7 +111,7 @@ def _carried(
         guards = tuple(guard.xreplace(renamed) for guard in first.guards)
         body = first.body.xreplace(renamed)
         for second in right.read(adjoint, at):
-            if not (right.maker.is_finite(body) and right.maker.is_finite(second.body)):
+            if not (right.maker.poles.is_finite(body) and right.maker.poles.is_finite(second.body)):
                 return None
             product = right.maker.product(holder, body, axes, guards, second)
             if product is not None:

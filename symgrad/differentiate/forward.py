@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sympy
 
 from symgrad.differentiate.linearise import linearise
-from symgrad.differentiate.masks import mask_of, pull_selection
+from symgrad.differentiate.masks import (
+    ZeroMasks,
+    absorbing,
+    mask_of,
+    outside_selections,
+    pull_selection,
+)
 from symgrad.differentiate.matrices import MatrixRules
+from symgrad.differentiate.poles import Poles
 from symgrad.program import (
     Access,
     Argument,
@@ -44,6 +53,7 @@ def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
         tangents[name] = fresh(f"{name}_tangent")
         added.append(Argument(tangents[name], arguments[name].shape, arguments[name].dtype))
     definitions: list[Statement] = []
+    products = _Products(program)
     for statement in program.definitions:
         definitions.append(statement)
         reached = any(name in tangents for name in dependencies(statement))
@@ -63,6 +73,7 @@ def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
             definitions.append(
                 Reshape(name, statement.shape, statement.dtype, source, statement.origin)
             )
+            products.note_tangent(definitions[-1], statement.name)
         else:
             linear = linearise(statement, dtypes, frozenset(tangents), fresh)
             dtypes.update((helper.name, helper.dtype) for helper in linear.auxiliary)
@@ -70,11 +81,12 @@ def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
             terms = []
             for partial in linear.partials:
                 tangent = Access(tangents[partial.access.name], *partial.access.subscripts)
-                body = _masked_product(partial.coefficient, tangent)
+                body = products.product(partial.coefficient, tangent)
                 terms.append(Term(body, partial.axes, "sum", partial.guards))
             definitions.append(
                 Definition(name, statement.axes, statement.dtype, tuple(terms), statement.origin)
             )
+            products.note_tangent(definitions[-1], statement.name)
         tangents[statement.name] = name
     outputs = []
     for output in program.outputs:
@@ -97,8 +109,45 @@ def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
     )
 
 
-def _masked_product(coefficient: sympy.Expr, tangent: Access) -> sympy.Expr:
-    """c·ẋ that is exactly 0 where c is masked: an infinite ẋ of the branch not taken stays out."""
-    product = pull_selection(coefficient * tangent)
-    mask = mask_of(coefficient)
-    return product if mask is None else f.select(mask, product, sympy.S.Zero)
+class _Products:
+    """Products c·ẋ that keep exact zeros: where one factor is 0, an infinite other is not read."""
+
+    def __init__(self, program: Program) -> None:
+        self.zero = ZeroMasks()
+        self.poles = Poles(program)
+        for statement in program.definitions:
+            self.note(statement)
+
+    def note(self, statement: Statement) -> None:
+        """Remembers where an array is zero, and whether it can be infinite."""
+        self.poles.note(statement)
+        self.zero.note(statement)
+
+    def note_tangent(self, statement: Statement, value: str) -> None:
+        """The same of a tangent: the tangent of a value that underflows does so too."""
+        self.note(statement)
+        if value in self.zero.vanishing:
+            self.zero.vanishing.add(statement.name)
+
+    def product(self, coefficient: sympy.Expr, tangent: Access) -> sympy.Expr:
+        """c·ẋ, exactly 0 where c or ẋ is masked or vanishes; (a + b)·ẋ by parts with own masks."""
+        if coefficient.is_Add and not self._finite((tangent,)):
+            masks = {self.zero.of((part,)) for part in coefficient.args}
+            if len(masks) > 1:
+                return sympy.Add(*(self.product(part, tangent) for part in coefficient.args))
+        product = pull_selection(coefficient * tangent)
+        factors = (*sympy.Mul.make_args(coefficient), tangent)
+        mask = self.zero.of(factors)
+        if mask is not None:
+            own = mask_of(coefficient)
+            if self._finite(factors):
+                mask = own
+            return product if mask is None else f.select(mask, product, sympy.S.Zero)
+        for position, factor in enumerate(factors):
+            others = (*factors[:position], *factors[position + 1 :])
+            if self.zero.vanishes(factor) and not self._finite(others):
+                return absorbing(factor, sympy.Mul(*others))
+        return product
+
+    def _finite(self, factors: Iterable[sympy.Expr]) -> bool:
+        return all(self.poles.is_finite(outside_selections(factor)) for factor in factors)

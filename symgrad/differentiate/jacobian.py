@@ -17,10 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from symgrad.differentiate.congruence import congruences
 from symgrad.differentiate.entries import Jacobian
-from symgrad.differentiate.masks import outside_selections
-from symgrad.differentiate.products import EntryMaker
+from symgrad.differentiate.poles import Poles
 from symgrad.differentiate.sweep import Sweep, Workspace
-from symgrad.program import Definition, Program, Statement, is_floating, verify
+from symgrad.program import Definition, Program, Statement, verify
 from symgrad.program.naming import FreshIndices, FreshNames
 
 __all__ = ["JacobianBuilder"]
@@ -31,18 +30,13 @@ class JacobianBuilder:
 
     def __init__(self, program: Program) -> None:
         self.base = program
-        totals = (
-            s.name
-            for s in program.definitions
-            if isinstance(s, Definition) and any(t.reduction == "logsumexp" for t in s.terms)
-        )
         self.space = Workspace(
             program,
             FreshNames(program),
             FreshIndices(program, "h"),
             program.dtypes(),
             program.shapes(),
-            frozenset(totals),
+            Poles(program),
         )
         self.fresh = self.space.fresh
         self.index = self.space.index
@@ -52,14 +46,9 @@ class JacobianBuilder:
 
     def _look_for_poles(self) -> None:
         """Notes which arrays of the program can be infinite, and where others are zero."""
-        space = self.space
-        maker = EntryMaker("", (), space.fresh, space.add, space.totals, space.unsafe, space.zero)
         for statement in self.base.definitions:
-            if isinstance(statement, Definition) and is_floating(statement.dtype):
-                bodies = [outside_selections(term.body) for term in statement.terms]
-                if not all(map(maker.is_finite, bodies)):
-                    space.unsafe.add(statement.name)
-                space.zero.note(statement)
+            self.space.poles.note(statement)
+            self.space.zero.note(statement)
 
     def expand(self, wrt: str, outputs: Sequence[str]) -> tuple[Jacobian, ...]:
         """The Jacobian of each output by one argument.

@@ -11,13 +11,16 @@ from collections.abc import Iterable
 
 import sympy
 
-from symgrad.program import Access, Definition, is_index
+from symgrad.differentiate.ties import is_legal
+from symgrad.program import Access, Definition, Reshape, Statement, Term, accesses
 from symgrad.program import functions as f
 
 __all__ = [
     "ZeroMasks",
     "absorbing",
+    "both_masks",
     "combine_masks",
+    "is_everywhere",
     "mask_of",
     "outside_selections",
     "pull_selection",
@@ -33,6 +36,7 @@ _CONDITIONS = (
     f.negation,
 )
 _MOST_CONDITIONS = 3  # a longer disjunction costs more than it protects
+_MOST_PARTS = 8  # of a conjunction
 
 
 def mask_of(coefficient: sympy.Expr) -> sympy.Expr | None:
@@ -84,18 +88,49 @@ def absorbing(adjoint: sympy.Expr, coefficient: sympy.Expr) -> sympy.Expr:
 
 def combine_masks(masks: Iterable[sympy.Expr | None]) -> sympy.Expr | None:
     """The mask of a sum: where any part may be nonzero; None if one part may be so anywhere."""
-    found: dict[sympy.Expr, None] = {}
+    found: dict[sympy.Expr, frozenset[sympy.Expr]] = {}
     for mask in masks:
         if mask is None:
             return None
-        found.setdefault(mask)
-    if not found or len(found) > _MOST_CONDITIONS:
+        found.setdefault(mask, frozenset(_conditions(mask)))
+    # A ∨ (A ∧ B) = A
+    conditions = [m for m, p in found.items() if not any(other < p for other in found.values())]
+    if not conditions or len(conditions) > _MOST_CONDITIONS:
         return None
-    conditions = list(found)
+    if any(f.negation(condition) in conditions for condition in conditions):
+        return None
     total = conditions[0]
     for condition in conditions[1:]:
         total = f.disjunction(total, condition)
     return total
+
+
+def both_masks(a: sympy.Expr | None, b: sympy.Expr | None) -> sympy.Expr | None:
+    """Where both conditions hold, each written once; no condition holds everywhere."""
+    if a is None or b is None:
+        return b if a is None else a
+    parts = {*_conditions(a), *_conditions(b)}
+    if len(parts) > _MOST_PARTS:
+        return a
+    total, *rest = sorted(parts, key=sympy.default_sort_key)
+    for part in rest:
+        total = f.conjunction(total, part)
+    return total
+
+
+def _conditions(mask: sympy.Expr) -> list[sympy.Expr]:
+    if not isinstance(mask, f.conjunction):
+        return [mask]
+    return [part for side in mask.args for part in _conditions(side)]
+
+
+def is_everywhere(mask: sympy.Expr, term: Term, definition: Definition) -> bool:
+    """Whether the mask of a term can be read at every index of its definition.
+
+    Not if it depends on a summed index, or may lie outside of its arrays where guards fail.
+    """
+    loops = {axis.index for axis in term.axes} - {axis.index for axis in definition.axes}
+    return not (mask.free_symbols & loops or (term.guards and mask.has(Access)))
 
 
 def outside_selections(expression: sympy.Expr) -> sympy.Expr:
@@ -107,34 +142,73 @@ def outside_selections(expression: sympy.Expr) -> sympy.Expr:
 
 
 class ZeroMasks:
-    """Conditions outside of which arrays are exactly zero, by the definitions seen so far."""
+    """Conditions outside of which arrays are exactly zero, by the statements seen so far.
+
+    `vanishing` names arrays with zeros that no condition tells: sums of selections, reshaped ones,
+    and adjoints that underflow.
+    """
 
     def __init__(self) -> None:
         self.known: dict[str, tuple[tuple[sympy.Symbol, ...], sympy.Expr]] = {}
+        self.vanishing: set[str] = set()
 
-    def note(self, definition: Definition) -> None:
-        """Remembers the mask of an array, if its definition shows one."""
-        if len(definition.terms) != 1:
+    def note(self, statement: Statement) -> None:
+        """Remembers the mask of an array, if its statement shows one."""
+        if isinstance(statement, Reshape) and (
+            statement.source in self.vanishing or statement.source in self.known
+        ):
+            self.vanishing.add(statement.name)
+        if not isinstance(statement, Definition):
             return
-        (term,) = definition.terms
-        if term.axes or term.guards:
+        if statement.dtype == "bool":
+            self.known[statement.name] = statement.indices, statement.access
             return
-        mask = self.of((term.body,))
+        mask = combine_masks(self._of_term(statement, term) for term in statement.terms)
         if mask is not None:
-            self.known[definition.name] = definition.indices, mask
+            self.known[statement.name] = statement.indices, mask
+        elif any(self.vanishes(term.body) for term in statement.terms):
+            self.vanishing.add(statement.name)
+        for term in statement.terms:
+            for product in term.body.atoms(f.absorbing_product):
+                self.vanishing.update(a.name for a in accesses(product.args[0]))
+
+    def vanishes(self, factor: sympy.Expr) -> bool:
+        """Whether a factor can be exactly 0 by a selection or an underflow."""
+        if factor.is_Mul or factor.is_Add:
+            return any(map(self.vanishes, factor.args))
+        if isinstance(factor, f.select):
+            return sympy.S.Zero in factor.args[1:]
+        if isinstance(factor, Access):
+            return factor.name in self.vanishing or factor.name in self.known
+        return isinstance(factor, f.absorbing_product)
+
+    def _of_term(self, definition: Definition, term: Term) -> sympy.Expr | None:
+        if term.axes and term.reduction != "sum":
+            return None
+        mask = self.of((term.body,))
+        return mask if mask is not None and is_everywhere(mask, term, definition) else None
 
     def of(self, factors: Iterable[sympy.Expr]) -> sympy.Expr | None:
-        """A condition outside of which a product is zero, by one of its factors."""
-        return next((m for factor in factors if (m := self._of_factor(factor)) is not None), None)
+        """The condition outside of which a product is zero, by all of its factors."""
+        mask = None
+        for factor in factors:
+            mask = both_masks(mask, self._of_factor(factor))
+        return mask
 
     def _of_factor(self, factor: sympy.Expr) -> sympy.Expr | None:
         if factor.is_Add:
-            found = {self._of_factor(part) for part in factor.args}
-            return found.pop() if len(found) == 1 else None
+            return combine_masks(self._of_factor(part) for part in factor.args)
         if factor.is_Mul:
             return self.of(factor.args)
+        if isinstance(factor, f.select):
+            condition, a, b = factor.args
+            if b == 0:
+                return both_masks(condition, self._of_factor(a))
+            if a == 0:
+                return both_masks(f.negation(condition), self._of_factor(b))
+            return combine_masks((self._of_factor(a), self._of_factor(b)))
         if isinstance(factor, Access) and factor.name in self.known:
             indices, mask = self.known[factor.name]
-            if all(map(is_index, factor.subscripts)):
-                return mask.xreplace(dict(zip(indices, factor.subscripts, strict=True)))
+            moved = mask.xreplace(dict(zip(indices, factor.subscripts, strict=True)))
+            return moved if is_legal(moved) else None
         return mask_of(factor)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import sympy
 
 from symgrad.differentiate.entries import Entry
-from symgrad.differentiate.masks import ZeroMasks, mask_of, pull_selection
-from symgrad.differentiate.scalar import is_total
+from symgrad.differentiate.masks import ZeroMasks, absorbing, mask_of, pull_selection
+from symgrad.differentiate.poles import Poles
 from symgrad.differentiate.ties import components, eliminate, solve_ties, touches
 from symgrad.program import (
     Access,
@@ -17,7 +17,6 @@ from symgrad.program import (
     Guard,
     Statement,
     Term,
-    accesses,
     is_index,
 )
 from symgrad.program import functions as f
@@ -36,8 +35,7 @@ class EntryMaker:
         columns: axes of the argument that is differentiated by.
         fresh: gives an unused name that starts like its argument.
         add: takes a new statement, and the name of the one that it follows.
-        totals: names of logsumexp reductions.
-        unsafe: names of arrays that can be infinite; new ones are added.
+        poles: which arrays can be infinite; new ones are added.
         zero: where arrays are known to be zero; new ones are noted.
     """
 
@@ -47,16 +45,14 @@ class EntryMaker:
         columns: tuple[Axis, ...],
         fresh: Callable[[str], str],
         add: Callable[[str, Statement], None],
-        totals: frozenset[str],
-        unsafe: set[str],
+        poles: Poles,
         zero: ZeroMasks,
     ) -> None:
         self.wrt = wrt
         self.columns = columns
         self.fresh = fresh
         self.add = add
-        self.totals = totals
-        self.unsafe = unsafe
+        self.poles = poles
         self.zero = zero
 
     def product(
@@ -70,8 +66,7 @@ class EntryMaker:
         """Σ_axes [guards] given · entry, None if it is zero everywhere."""
         factors = [*sympy.Mul.make_args(given), *entry.factors]
         mask = self.zero.of(factors)
-        if mask is not None:
-            factors = self._masked(mask, factors)
+        factors = self._absorbed(factors) if mask is None else self._masked(mask, factors)
         guards = (*guards, *entry.guards)
         solved = eliminate(statement.axes + self.columns, axes, guards, factors)
         if solved is None:
@@ -87,7 +82,7 @@ class EntryMaker:
         endless = [
             factor
             for factor in factors
-            if not self.is_finite(factor) and self.zero.of((factor,)) != mask
+            if not self.poles.is_finite(factor) and self.zero.of((factor,)) != mask
         ]
         if not endless:
             return factors
@@ -95,6 +90,16 @@ class EntryMaker:
         if all(_indices(mask) <= _indices(factor) for factor in endless):
             return [*kept, *(_select(mask, factor) for factor in endless)]
         return [*kept, _select(mask, pull_selection(sympy.Mul(*endless)))]
+
+    def _absorbed(self, factors: list[sympy.Expr]) -> list[sympy.Expr]:
+        """Factors that may be infinite under one that can vanish, where no condition says where."""
+        zero = next((factor for factor in factors if self.zero.vanishes(factor)), None)
+        others = [factor for factor in factors if factor is not zero]
+        endless = [factor for factor in others if not self.poles.is_finite(factor)]
+        if zero is None or not endless:
+            return factors
+        kept = [factor for factor in others if factor not in endless]
+        return [*kept, absorbing(zero, sympy.Mul(*endless))]
 
     def _sum(
         self,
@@ -228,28 +233,9 @@ class EntryMaker:
         definition = Definition(name, axes, statement.dtype, terms, statement.origin)
         self.add(statement.name, definition)
         self.zero.note(definition)
-        if not all(self.is_finite(term.body) for term in terms):
-            self.unsafe.add(name)
+        if not all(self.poles.is_finite(term.body) for term in terms):
+            self.poles.unsafe.add(name)
         return definition.access
-
-    def is_finite(self, expression: sympy.Expr) -> bool:
-        if expression.is_Mul or expression.is_Add:
-            return all(map(self.is_finite, expression.args))
-        found = accesses(expression)
-        if not found:
-            return True
-        known = all(access.name not in self.unsafe for access in found)
-        return known and is_total(expression.xreplace(self._softmax_weights(expression)))
-
-    def _softmax_weights(self, expression: sympy.Expr) -> dict[sympy.Basic, sympy.Basic]:
-        """exp(u − logsumexp(u)), which is at most 1, by 1."""
-        found: dict[sympy.Basic, sympy.Basic] = {}
-        for node in expression.atoms(sympy.exp):
-            for part in sympy.Add.make_args(node.args[0]):
-                access = -part
-                if isinstance(access, Access) and access.name in self.totals:
-                    found[node] = sympy.S.One
-        return found
 
 
 def _indices(expression: sympy.Expr) -> frozenset[sympy.Symbol]:

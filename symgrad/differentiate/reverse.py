@@ -7,8 +7,16 @@ from dataclasses import dataclass, replace
 import sympy
 
 from symgrad.differentiate.linearise import Partial, linearise
-from symgrad.differentiate.masks import absorbing, combine_masks, mask_of, pull_selection
+from symgrad.differentiate.masks import (
+    ZeroMasks,
+    absorbing,
+    both_masks,
+    combine_masks,
+    is_everywhere,
+    pull_selection,
+)
 from symgrad.differentiate.matrices import MatrixRules
+from symgrad.differentiate.poles import Poles
 from symgrad.differentiate.scalar import can_overflow
 from symgrad.differentiate.softmax import Softmax, find_softmax
 from symgrad.differentiate.transpose import transpose
@@ -82,6 +90,8 @@ class _ReverseSweep:
         }
         self.contributions: dict[str, list[tuple[Term, sympy.Expr | None]]] = {}
         self.masks: dict[str, sympy.Expr | None] = {}
+        self.zero = ZeroMasks()
+        self.poles = Poles(program)
         self.overflowing = _overflowing(program)
         self.vanishing: set[str] = set()  # arrays of which the adjoint can be 0 by rounding
         self.auxiliary: dict[str, tuple[Definition, ...]] = {}
@@ -90,6 +100,9 @@ class _ReverseSweep:
 
     def run(self) -> Gradient:
         self._check()
+        for statement in self.program.definitions:
+            self.zero.note(statement)
+            self.poles.note(statement)
         cotangents = self._seed()
         for statement in reversed(self.program.definitions):
             if statement.name in self.contributions and statement.name in self.active:
@@ -173,21 +186,14 @@ class _ReverseSweep:
             origin,
         )
         self.masks[adjoint.name] = combine_masks(
-            mask if mask is not None and self._is_everywhere(mask, term, adjoint) else None
+            mask if mask is not None and is_everywhere(mask, term, adjoint) else None
             for term, mask in contributions
         )
+        if self.masks[adjoint.name] is None and all(mask is not None for _, mask in contributions):
+            self.vanishing.add(name)  # 0 where masks that cannot be added say so
         self.adjoints.append(adjoint)
         self.belongs[adjoint.name] = name
         return adjoint
-
-    @staticmethod
-    def _is_everywhere(mask: sympy.Expr, term: Term, adjoint: Definition) -> bool:
-        """Whether a contribution's mask can be read at every index of the adjoint.
-
-        Not if it depends on a summed index, or may lie outside of its arrays where guards fail.
-        """
-        loops = {axis.index for axis in term.axes} - {axis.index for axis in adjoint.axes}
-        return not (mask.free_symbols & loops or (term.guards and mask.has(Access)))
 
     def _step(self, statement: Statement) -> None:
         adjoint = self._close_adjoint(statement.name, statement.origin)
@@ -202,7 +208,7 @@ class _ReverseSweep:
             self.adjoints.append(back)
             indices = (axis.index for axis in self._axes(statement.source))
             self._contribute(statement.source, Term(Access(back.name, *indices)))
-            if statement.name in self.vanishing:
+            if statement.name in self.vanishing or self.masks[adjoint.name] is not None:
                 self.vanishing.add(statement.source)
             return
         if isinstance(statement, MatrixOperation):
@@ -265,25 +271,18 @@ class _ReverseSweep:
         mask = self.masks[adjoint.name]
         if mask is not None:
             mask = mask.xreplace(dict(zip(adjoint.indices, indices, strict=True)))
-        own_mask = mask_of(coefficient)
+        own_mask = self.zero.of((coefficient,))
         term = transpose(
             tuple(s.xreplace(renamed) for s in partial.access.subscripts),
             target,
             tuple(Axis(renamed[a.index], a.extent) for a in loops if a.index not in kept),
-            _Masked.pack(body, _both(mask, own_mask)),
+            _Masked.pack(body, both_masks(mask, own_mask)),
             tuple(guard.xreplace(renamed) for guard in partial.guards),
         )
         body, carried = _Masked.unpack(term.body)
-        if mask is not None and not partial.total:
+        if mask is not None and not (partial.total and self.poles.is_finite(coefficient)):
             body = f.select(carried, body, sympy.S.Zero)
         self._contribute(partial.access.name, replace(term, body=body), carried)
-
-
-def _both(mask: sympy.Expr | None, own: sympy.Expr | None) -> sympy.Expr | None:
-    """Where an adjoint with one mask may differ from 0, behind a selection with another."""
-    if mask is None or own is None or mask == own:
-        return own if mask is None else mask
-    return f.conjunction(mask, own)
 
 
 class _Masked(sympy.Function):

@@ -100,6 +100,10 @@ def differentiate_scalar(body: sympy.Expr, access: Access) -> sympy.Expr:
     if isinstance(body, f.select):
         condition, a, b = body.args
         return f.select(condition, differentiate_scalar(a, access), differentiate_scalar(b, access))
+    if isinstance(body, f.absorbing_product):
+        adjoint, slope = body.args
+        change = differentiate_scalar(adjoint, access) * slope
+        return change + f.absorbing_product(adjoint, differentiate_scalar(slope, access))
     if isinstance(body, sympy.Abs):  # SymPy's fold of sqrt(x²); its derivative has a delta in it
         return differentiate_scalar(f.absolute(body.args[0]), access)
     total: sympy.Expr = sympy.S.Zero

@@ -11,6 +11,7 @@ from symgrad.differentiate.entries import Entry
 from symgrad.differentiate.linearise import linearise
 from symgrad.differentiate.masks import ZeroMasks
 from symgrad.differentiate.matrix_entries import expand_operation
+from symgrad.differentiate.poles import Poles
 from symgrad.differentiate.products import EntryMaker
 from symgrad.differentiate.ties import is_legal, is_whole
 from symgrad.errors import DifferentiationError
@@ -42,9 +43,8 @@ class Workspace:
     index: FreshIndices
     dtypes: dict[str, DType]
     shapes: dict[str, tuple[sympy.Expr, ...]]
-    totals: frozenset[str]
+    poles: Poles
     added: dict[str, list[Statement]] = field(default_factory=dict)
-    unsafe: set[str] = field(default_factory=set)
     zero: ZeroMasks = field(default_factory=ZeroMasks)
 
     def add(self, after: str, statement: Statement) -> None:
@@ -73,9 +73,7 @@ class Sweep:
         self.columns = columns
         self.constant = frozenset(constant)
         self.needed = _needed(space.program, outputs)
-        self.maker = EntryMaker(
-            wrt, columns, space.fresh, self.add, space.totals, space.unsafe, space.zero
-        )
+        self.maker = EntryMaker(wrt, columns, space.fresh, self.add, space.poles, space.zero)
         self.indices: dict[str, tuple[sympy.Symbol, ...]] = {}
         self.entries: dict[str, tuple[Entry, ...]] = {}
         self.anchors: dict[str, str] = {}  # of arrays that the program does not compute
