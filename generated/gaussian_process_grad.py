@@ -59,15 +59,15 @@ loss_hessian:
     t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]                         i < n
     t9_bar_by_log_variance[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2 + K_bar[i,k]    i < n, k < n, l < n
     t9_bar_by_log_length[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + K_bar[i,k]·distance[i,k] + alpha[i]·alpha_dot2_by_log_length[k]/2    i < n, k < n, l < n
+    t7_bar = -1/2·Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k]                    i < n, k < n
     t7_bar_by_log_length = Σ_i,k distance[i,k]·kernel[i,k]·t9_bar_by_log_length[i,k]    i < n, k < n
     t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]    i < n, k < n
-    t6_bar_by_log_length = Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k] - t7·t7_bar_by_log_length/2    i < n, k < n
     log_variance_bar_by_log_length = Σ_i,k kernel[i,k]·t9_bar_by_log_length[i,k]    i < n, k < n
     log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]    i < n, k < n
     log_noise_bar_by_log_noise = Σ_i K_bar[i,i] + t10·t10_bar_by_log_noise      i < n
     hessian_log_variance_log_variance = Σ_i,k kernel[i,k]·t9_bar_by_log_variance[i,k]    i < n, k < n
     hessian_log_variance_log_length = log_variance_bar_by_log_length·t7
-    hessian_log_length_log_length = -2·t6_bar_by_log_length·t7
+    hessian_log_length_log_length = 4·(t7·t7_bar) + t7^2·t7_bar_by_log_length
     hessian_log_variance_log_noise = log_variance_bar_by_log_noise·t10
     hessian_log_length_log_noise = t10·t7·t7_bar_by_log_noise
     hessian_log_noise_log_noise = log_noise_bar_by_log_noise·t10
@@ -91,7 +91,7 @@ loss_hessian:
     t9_bar_by_log_length     = 1/2 · alpha·alpha_dot2_by_log_lengthᵀ + K_bar ⊙ distance + y_bar_dot2_by_log_length·alphaᵀ − 1/2 · K_inverse_right2_by_log_lengthᵀ·K_inverseᵀ
     hessian_log_variance_log_variance = tr(kernel·(1/2 · alpha_dot_by_log_variance·alphaᵀ + alpha·y_bar_dot_by_log_varianceᵀ + K_barᵀ − 1/2 · K_inverse·K_inverse_right_by_log_variance))
     hessian_log_variance_log_length = tr(t9_bar_by_log_length·kernelᵀ) t7
-    hessian_log_length_log_length = −2(tr((distance ⊙ kernel)·K_barᵀ) − t7/2 · tr((kernel ⊙ t9_bar_by_log_length)·distanceᵀ))·t7
+    hessian_log_length_log_length = t7² tr((kernel ⊙ t9_bar_by_log_length)·distanceᵀ) − 2·t7 tr((distance ⊙ kernel)·K_barᵀ)
     hessian_log_variance_log_noise = tr(kernel·K_bar_by_log_noise2ᵀ) t10
     hessian_log_length_log_noise = t10·t7 tr((distance ⊙ kernel)·K_bar_by_log_noise2ᵀ)
     hessian_log_noise_log_noise = (t10 tr(K_bar_by_log_noise2) + tr(K_bar))·t10
@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_6b8ed34c223280a3"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_f0b088ba1c5981bc"
 _FIRST = _OWN = sys.modules[_OWN_NAME]
 if not numba.config.DISABLE_JIT:
     _FIRST = sys.modules.setdefault(_CACHED_NAME, _OWN)
@@ -917,8 +917,8 @@ def _loss_hessian_3(
     alpha_dot3_by_log_noise,
     K_bar_by_log_noise2,
     t10_bar_by_log_noise,
+    t7_bar,
     t7_bar_by_log_noise,
-    t6_bar_by_log_length_total,
     log_variance_bar_by_log_noise,
     log_noise_bar_by_log_noise_total,
 ):
@@ -1281,18 +1281,18 @@ def _loss_hessian_3(
         log_noise_bar_by_log_noise_total_sum += K_bar[i, start + i]
     t10_bar_by_log_noise[0] += t10_bar_by_log_noise_sum
     log_noise_bar_by_log_noise_total[0] += log_noise_bar_by_log_noise_total_sum
-    # t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]
+    # t7_bar = -1/2·Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k]
     total6 = 0.0
     for i in range(rows):
         for k in range(n):
-            total6 += K_bar_by_log_noise2[i, k] * distance[i, k] * kernel[i, k]
-    t7_bar_by_log_noise[0] += total6
-    # t6_bar_by_log_length = Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k] - t7·t7_bar_by_log_length/2
+            total6 += K_bar[i, k] * distance[i, k] * kernel[i, k]
+    t7_bar[0] += total6
+    # t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]
     total7 = 0.0
     for i in range(rows):
         for k in range(n):
-            total7 += K_bar[i, k] * distance[i, k] * kernel[i, k]
-    t6_bar_by_log_length_total[0] += total7
+            total7 += K_bar_by_log_noise2[i, k] * distance[i, k] * kernel[i, k]
+    t7_bar_by_log_noise[0] += total7
     # log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]
     total8 = 0.0
     for i in range(rows):
@@ -1330,8 +1330,8 @@ def _loss_hessian_3_blocks(
     alpha_dot3_by_log_noise,
     K_bar_by_log_noise2,
     t10_bar_by_log_noise,
+    t7_bar,
     t7_bar_by_log_noise,
-    t6_bar_by_log_length_total,
     log_variance_bar_by_log_noise,
     log_noise_bar_by_log_noise_total,
 ):
@@ -1367,8 +1367,8 @@ def _loss_hessian_3_blocks(
                         alpha_dot3_by_log_noise,
                         K_bar_by_log_noise2[worker],
                         t10_bar_by_log_noise[place],
+                        t7_bar[place],
                         t7_bar_by_log_noise[place],
-                        t6_bar_by_log_length_total[place],
                         log_variance_bar_by_log_noise[place],
                         log_noise_bar_by_log_noise_total[place],
                     ),
@@ -1658,20 +1658,20 @@ def _loss_hessian_5_blocks(
 
 @_kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
 def _loss_hessian_6(
-    t6_bar_by_log_length_total,
-    t7,
-    t7_bar_by_log_length,
     log_variance_bar_by_log_length,
+    t7,
     hessian_log_variance_log_length,
+    t7_bar,
+    t7_bar_by_log_length,
     hessian_log_length_log_length,
 ):
-    # t6_bar_by_log_length = Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k] - t7·t7_bar_by_log_length/2
     # hessian_log_variance_log_length = log_variance_bar_by_log_length·t7
-    # hessian_log_length_log_length = -2·t6_bar_by_log_length·t7
+    # hessian_log_length_log_length = 4·(t7·t7_bar) + t7^2·t7_bar_by_log_length
     v = t7[0]
+    v2 = t7_bar[0]
     hessian_log_variance_log_length[0] = log_variance_bar_by_log_length[0] * v
-    hessian_log_length_log_length[0] = -(
-        2.0 * (t6_bar_by_log_length_total[0] + -(v * t7_bar_by_log_length[0] / 2.0)) * v
+    hessian_log_length_log_length[0] = (
+        4.0 * (0.0 if v2 == 0.0 else v * v2) + t7_bar_by_log_length[0] * v * v
     )
 
 
@@ -2080,8 +2080,8 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     K_bar = _empty((n, n), np.float64)
     sums2 = _count_sums(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1, blocks3)
     t10_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
+    t7_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t7_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
-    t6_bar_by_log_length_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     log_variance_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     log_noise_bar_by_log_noise_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     K_bar_by_log_noise2_tile = np.empty((workers3, tile2, n), np.float64)
@@ -2111,8 +2111,8 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
             alpha_dot3_by_log_noise,
             K_bar_by_log_noise2_tile,
             t10_bar_by_log_noise_blocks,
+            t7_bar_blocks,
             t7_bar_by_log_noise_blocks,
-            t6_bar_by_log_length_total_blocks,
             log_variance_bar_by_log_noise_blocks,
             log_noise_bar_by_log_noise_total_blocks,
         )
@@ -2142,14 +2142,14 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
                 alpha_dot3_by_log_noise,
                 K_bar_by_log_noise2_tile[0],
                 t10_bar_by_log_noise_blocks[place2],
+                t7_bar_blocks[place2],
                 t7_bar_by_log_noise_blocks[place2],
-                t6_bar_by_log_length_total_blocks[place2],
                 log_variance_bar_by_log_noise_blocks[place2],
                 log_noise_bar_by_log_noise_total_blocks[place2],
             )
     t10_bar_by_log_noise = _combine(t10_bar_by_log_noise_blocks)
+    t7_bar = _combine(t7_bar_blocks) * (-0.5)
     t7_bar_by_log_noise = _combine(t7_bar_by_log_noise_blocks)
-    t6_bar_by_log_length_total = _combine(t6_bar_by_log_length_total_blocks)
     log_variance_bar_by_log_noise = _combine(log_variance_bar_by_log_noise_blocks)
     log_noise_bar_by_log_noise_total = _combine(log_noise_bar_by_log_noise_total_blocks)
     alpha_dot_by_log_variance = _attempt(
@@ -2257,11 +2257,11 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     hessian_log_variance_log_length = np.empty((1,), np.float64)
     hessian_log_length_log_length = np.empty((1,), np.float64)
     _loss_hessian_6.call(
-        t6_bar_by_log_length_total,
-        t7,
-        t7_bar_by_log_length,
         log_variance_bar_by_log_length,
+        t7,
         hessian_log_variance_log_length,
+        t7_bar,
+        t7_bar_by_log_length,
         hessian_log_length_log_length,
     )
     return Blocks.symmetric(
