@@ -134,7 +134,7 @@ def test_imports_are_few(folder: Path, target: str) -> None:
             found.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             found.add(str(node.module).split(".")[0])
-    allowed = {"__future__", "math", "sys", "collections", "typing", "numpy"}
+    allowed = {"__future__", "math", "sys", "threading", "collections", "typing", "numpy"}
     assert found <= allowed | ({"numba"} if target == "cpu" else set())
 
 
