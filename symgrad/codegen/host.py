@@ -188,8 +188,10 @@ class _HostPrinter:
         counted = [sample, step.work, self._block_size(step)]
         if any(len(b.shape) > 1 and b.shape[-1] == step.sample for b in step.scratch):
             counted.append(str(_LEAST_ROWS))
+        alone = len(step.kernel.nests) == 1 and not step.scratch and not _has_sums(step)
         self.body += [
-            f"{tile} = _count_rows({step.row_elements})",
+            # Rows need no tiles where nothing of them is read again and no sum is to be divided.
+            f"{tile} = max({sample}, 1)" if alone else f"{tile} = _count_rows({step.row_elements})",
             f"{blocks} = _count_blocks({', '.join(counted)})",
             f"{workers} = min({blocks}, numba.get_num_threads()) if {blocks} > 1 else 1",
         ]
@@ -248,8 +250,8 @@ class _HostPrinter:
         if not step.accumulators:
             return ""
         sums = self.allocate("sums")
-        counted = [sample, step.work, self._block_size(step), blocks]
-        self.body.append(f"{sums} = _count_sums({', '.join(counted)})")
+        counted = ", ".join([sample, step.work, self._block_size(step), blocks])
+        self.body.append(f"{sums} = _count_sums({counted})" if _has_sums(step) else f"{sums} = 1")
         return sums
 
     def _define_blocks(self, printed: PrintedKernel, sample: str, has_sums: bool) -> None:
@@ -298,7 +300,8 @@ class _HostPrinter:
     def _combination(self, accumulator: Accumulator, parts: str) -> str:
         if accumulator.reduction != "sum":
             extreme = "min" if accumulator.reduction == "min" else "max"
-            return f"{accumulator.buffer.name} = np.{extreme}({parts}, axis=0)"
+            several = f"{parts}[0] if len({parts}) == 1 else np.{extreme}({parts}, axis=0)"
+            return f"{accumulator.buffer.name} = {several}"
         text = f"_combine({parts})"
         if accumulator.scale:
             lines, factor = scale_text(accumulator.scale, self.allocate)
@@ -309,6 +312,10 @@ class _HostPrinter:
         if accumulator.buffer.dtype == "float32":
             text = f"{text}.astype(np.float32)"
         return f"{accumulator.buffer.name} = {text}"
+
+
+def _has_sums(step: RunTiled) -> bool:
+    return any(accumulator.reduction == "sum" for accumulator in step.accumulators)
 
 
 def _tile_arguments(

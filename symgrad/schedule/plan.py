@@ -39,7 +39,8 @@ class ScheduleOptions:
     `block_elements` in all and combined in order. A block adds up about `rows_per_sum` rows in
     one partial sum, so that rounding errors do not grow with the length of the data. Tiles and
     blocks depend on sizes alone, never on the thread count; scratch is as many tiles as there are
-    threads. A module keeps up to `recycled_bytes` of memory of large results and scratch for its
+    threads. Blocks are a power of two, which threads share evenly. A module keeps up to
+    `recycled_bytes` of memory of large results and partial sums for its
     next call, once nobody holds them.
     """
 
