@@ -45,9 +45,9 @@ _OPTIONS: dict[str, Any] = {
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
 _OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_063d7cce04bca1e6"
-_FIRST = _OWN = sys.modules[_OWN_NAME]
-if not numba.config.DISABLE_JIT:
-    _FIRST = sys.modules.setdefault(_CACHED_NAME, _OWN)
+# A copy under another name keeps no cache: Numba would write the first one's name into it.
+_FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
+_OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
 __name__ = _CACHED_NAME
 
 
@@ -57,6 +57,7 @@ class _Kernel:
     def __init__(self, function, signature, options):
         self.function, self.signature, self.options = function, signature, options
         self.call = function if numba.config.DISABLE_JIT else self._first_call
+        self.place = None
 
     def compiled(self):
         """The compiled function; the function itself if Numba's compiler is off."""
@@ -75,22 +76,19 @@ class _Kernel:
     # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
     def address(self):
         """Where the compiled function lies in memory; itself if Numba's compiler is off."""
-        kernel = self.compiled()
-        if kernel is self.function:
-            return kernel
-        (compiled,) = kernel.overloads.values()
-        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+        if self.place is None:
+            place = self.compiled()
+            if place is not self.function:
+                (compiled,) = place.overloads.values()
+                name = compiled.fndesc.llvm_func_name
+                place = compiled.library.get_pointer_to_function(name)
+            self.place = place
+        return self.place
 
 
 def _kernel(signature, **more):
-    """Makes a function a kernel with explicit types, so that no new size compiles anything.
-
-    A copy of this module that was imported before has the same kernels: they are taken from it.
-    """
-    others = {} if _FIRST is _OWN else vars(_FIRST)
-    return lambda function: (
-        others.get(function.__name__) or _Kernel(function, signature, {**_OPTIONS, **more})
-    )
+    """Makes a function a kernel with explicit types, so that no new size compiles anything."""
+    return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
 
 
 if numba.config.DISABLE_JIT:
@@ -1091,15 +1089,23 @@ def _count_rows(row_elements):
 
     8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
     """
-    fitting = 65536 // max(row_elements, 1) // 16 * 16 + 8
-    return max(72, min(1032, fitting))
+    fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
+    if fitting > 1032:
+        return 1032
+    return max(72, fitting)
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):
-    """How many blocks of samples are summed apart: by sizes alone, never by the thread count."""
+    """How many blocks of samples are summed apart: by sizes alone, never by the thread count.
+
+    A power of two, which threads share evenly.
+    """
     by_work = samples * work // 200000
+    if by_work < 2:
+        return 1
     by_memory = 2000000 // max(block_elements, 1)
-    return max(1, min(16, by_work, by_memory, samples // least_rows))
+    blocks = max(1, min(16, by_work, by_memory, samples // least_rows))
+    return 1 << (blocks.bit_length() - 1)
 
 
 def _count_sums(samples, work, block_elements, blocks):
