@@ -1566,7 +1566,7 @@ def _place(targets, position, shape, dtype):
 
 # Large arrays lie in memory that earlier calls used and that nobody holds any more: fresh pages
 # cost more than many a kernel. At most 256 MiB are kept, by size.
-_RECYCLED: dict[int, list[NDArray[np.uint8]]] = {}
+_RECYCLED: dict[tuple[int, type], list[NDArray[Any]]] = {}
 _RECYCLING = threading.Lock()
 _LARGE = 8192 if getattr(sys, "_is_gil_enabled", lambda: True)() else sys.maxsize
 
@@ -1576,7 +1576,7 @@ def _holders(memory, position):
     return sys.getrefcount(memory[position])
 
 
-_UNHELD = _holders([np.empty(0, np.uint8)], 0)
+_UNHELD = _holders([np.empty(0)], 0)
 
 
 def _empty(shape, dtype):
@@ -1584,19 +1584,18 @@ def _empty(shape, dtype):
     count = math.prod(shape)
     if count < _LARGE:
         return np.empty(shape, dtype)
-    size = count * np.dtype(dtype).itemsize
-    step = 1 << (size.bit_length() - 4)
-    size = -(-size // step) * step
+    step = 1 << (count.bit_length() - 4)
+    count = -(-count // step) * step
     with _RECYCLING:
-        memory = _RECYCLED.setdefault(size, [])
+        memory = _RECYCLED.setdefault((count, dtype), [])
         for position in range(len(memory)):
             if _holders(memory, position) == _UNHELD:
                 break
         else:
-            if not _make_room(size):
+            if not _make_room(count * np.dtype(dtype).itemsize):
                 return np.empty(shape, dtype)
             position = len(memory)
-            memory.append(np.empty(size, np.uint8))
+            memory.append(np.empty(count, dtype))
         return np.ndarray(shape, dtype, memory[position])
 
 
@@ -1611,7 +1610,7 @@ def _make_room(size):
 
 def _kept():
     """Bytes in all pieces of memory that are kept."""
-    return sum(size * len(memory) for size, memory in _RECYCLED.items())
+    return sum(piece.nbytes for memory in _RECYCLED.values() for piece in memory)
 
 
 def _zeros(shape, dtype):
