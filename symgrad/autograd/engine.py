@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.autograd.masks import Masks, select
+from symgrad.autograd.masks import Masks, absorb, select
 from symgrad.autograd.modes import MODES
 from symgrad.autograd.nodes import Node
 from symgrad.autograd.tensor import Tensor, wrap
@@ -203,6 +203,7 @@ class Walk:
             results = select(results, masks)
         if MODES.anomaly:
             self._check_anomaly(node, results)
+        results = absorb(actor, gradients, results)
         if node.posthooks:
             results = self._call_posthooks(node, results, gradients)
         needed = self.needed
@@ -228,7 +229,7 @@ class Walk:
             return gradient if gradient._data.dtype == dtype else gradient.to(dtype)
         return gradient if gradient.dtype == dtype else gradient.astype(dtype)
 
-    def _check_anomaly(self, node: Node, results: list[Any]) -> None:
+    def _check_anomaly(self, node: Node, results: Sequence[Any]) -> None:
         for k, value in enumerate(results):
             array = value._data if isinstance(value, Tensor) else value
             if array is not None and np.isnan(array).any():

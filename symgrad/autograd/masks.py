@@ -15,7 +15,7 @@ import numpy as np
 from symgrad.autograd.nodes import Node
 from symgrad.autograd.tensor import Tensor, wrap
 
-__all__ = ["Masks"]
+__all__ = ["Masks", "absorb", "select"]
 
 Array = np.ndarray
 
@@ -83,3 +83,46 @@ def select(results: Sequence[Any], masks: list[Any]) -> list[Any]:
         else:
             selected[k] = np.where(mask, array, array.dtype.type(0))
     return selected
+
+
+# Operations whose derivative can be infinite; of a recorded derivative nothing is known.
+_ENDLESS = frozenset(
+    f"{name}Backward{n}"
+    for name in (
+        *("Sqrt", "Rsqrt", "Log", "Log2", "Log10", "Log1P", "Pow", "Div", "Reciprocal", "Exp"),
+        *("Exp2", "Expm1", "Sinh", "Cosh", "Tan", "Asin", "Acos", "Acosh", "Atanh", "Logit"),
+        *("Lgamma", "Digamma", "Xlogy", "SpecialXlog1Py", "Erfinv"),
+    )
+    for n in (0, 1)
+)
+
+
+def absorb(node: Node, cotangents: Sequence[Any], results: list[Any]) -> list[Any]:
+    """Adjoints that are 0 where all cotangents are, although the derivative is infinite there.
+
+    Weights of 0, elements that a slice or a gather left out, and outer derivatives that underflow.
+    """
+    if node.kind and node.kind not in _ENDLESS:
+        return results
+    given = [g for g in map(_array, cotangents) if g is not None]
+    changed: list[Any] | None = None
+    for k, result in enumerate(results):
+        array = _array(result)
+        if array is None or array.dtype.kind != "f" or not np.isnan(np.vdot(array, array)):
+            continue
+        if any(g.shape != array.shape for g in given):
+            continue
+        idle = np.isnan(array)
+        for g in given:
+            idle &= g == 0
+        if idle.any():
+            changed = list(results) if changed is None else changed
+            if isinstance(result, Tensor):
+                changed[k] = result.masked_fill(wrap(idle), 0.0)
+            else:
+                changed[k] = np.where(idle, array.dtype.type(0), array)
+    return results if changed is None else changed
+
+
+def _array(value: Any) -> Any:
+    return value._data if isinstance(value, Tensor) else value

@@ -111,9 +111,6 @@ VAR = operation(
 STD = operation(
     "StdBackward0",
     lambda x, *, dim, correction, keepdim: np.std(x, axis=dim, ddof=correction, keepdims=keepdim),
-    formula=lambda x, *, dim, correction, keepdim: np.sqrt(
-        np.var(x, axis=dim, ddof=correction, keepdims=keepdim)
-    ),
 )
 
 

@@ -81,7 +81,7 @@ def push_forward(program: Program, wrt: tuple[str, ...]) -> Program:
             terms = []
             for partial in linear.partials:
                 tangent = Access(tangents[partial.access.name], *partial.access.subscripts)
-                body = products.product(partial.coefficient, tangent)
+                body = products.product(partial.coefficient, tangent, partial.vanishing)
                 terms.append(Term(body, partial.axes, "sum", partial.guards))
             definitions.append(
                 Definition(name, statement.axes, statement.dtype, tuple(terms), statement.origin)
@@ -129,12 +129,18 @@ class _Products:
         if value in self.zero.vanishing:
             self.zero.vanishing.add(statement.name)
 
-    def product(self, coefficient: sympy.Expr, tangent: Access) -> sympy.Expr:
-        """c·ẋ, exactly 0 where c or ẋ is masked or vanishes; (a + b)·ẋ by parts with own masks."""
+    def product(
+        self, coefficient: sympy.Expr, tangent: Access, vanishing: bool = False
+    ) -> sympy.Expr:
+        """c·ẋ, exactly 0 where c or ẋ is masked or vanishes; (a + b)·ẋ by parts with own masks.
+
+        `vanishing` says that c can be 0 by rounding.
+        """
         if coefficient.is_Add and not self._finite((tangent,)):
             masks = {self.zero.of((part,)) for part in coefficient.args}
             if len(masks) > 1:
-                return sympy.Add(*(self.product(part, tangent) for part in coefficient.args))
+                parts = (self.product(part, tangent, vanishing) for part in coefficient.args)
+                return sympy.Add(*parts)
         product = pull_selection(coefficient * tangent)
         factors = (*sympy.Mul.make_args(coefficient), tangent)
         mask = self.zero.of(factors)
@@ -147,6 +153,8 @@ class _Products:
             others = (*factors[:position], *factors[position + 1 :])
             if self.zero.vanishes(factor) and not self._finite(others):
                 return absorbing(factor, sympy.Mul(*others))
+        if vanishing and not self._finite((tangent,)):
+            return absorbing(coefficient, tangent)
         return product
 
     def _finite(self, factors: Iterable[sympy.Expr]) -> bool:

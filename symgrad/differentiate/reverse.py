@@ -250,6 +250,13 @@ class _ReverseSweep:
         self.adjoints.append(shifted)
         return shifted
 
+    def _is_weighted(self, coefficient: sympy.Expr) -> bool:
+        """Whether data that is not differentiated is a factor: weights and masks can be 0."""
+        return any(
+            isinstance(factor, Access) and factor.name not in self.active
+            for factor in sympy.Mul.make_args(coefficient)
+        )
+
     def _transpose(
         self, definition: Definition, adjoint: Definition, partial: Partial, bounded: bool
     ) -> None:
@@ -262,7 +269,7 @@ class _ReverseSweep:
         coefficient = partial.coefficient.xreplace(changes) if changes else partial.coefficient
         read = Access(adjoint.name, *indices)
         vanishing = definition.name in self.vanishing
-        if vanishing or partial.vanishing:
+        if vanishing or partial.vanishing or self._is_weighted(coefficient):
             self.vanishing.add(partial.access.name)
         if vanishing and not bounded and not partial.axes:
             body = absorbing(read, coefficient)
@@ -279,6 +286,8 @@ class _ReverseSweep:
             _Masked.pack(body, both_masks(mask, own_mask)),
             tuple(guard.xreplace(renamed) for guard in partial.guards),
         )
+        if any(guard.relation == "==" for guard in term.guards):
+            self.vanishing.add(partial.access.name)  # elements that nothing reads
         body, carried = _Masked.unpack(term.body)
         if mask is not None and not (partial.total and self.poles.is_finite(coefficient)):
             body = f.select(carried, body, sympy.S.Zero)

@@ -186,7 +186,7 @@ def reuse_value(expression: sympy.Expr, body: sympy.Expr, value: Access) -> symp
 
 def is_total(expression: sympy.Expr) -> bool:
     """Whether the expression is finite for every finite value of its accesses."""
-    if isinstance(expression, Access) or expression.is_Atom:
+    if isinstance(expression, Access) or expression.is_number or expression.is_Atom:
         return True
     if expression.is_Add or expression.is_Mul:
         return all(is_total(part) for part in expression.args)
