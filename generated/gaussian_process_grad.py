@@ -16,7 +16,7 @@ loss (line 8) and its gradient by log_variance, log_length, log_noise:
     K_inverse = inverse(K)
     t12_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2               i < n, k < n
     t10_bar = Σ_i t12_bar[i,i]                                          i < n
-    t7_bar = -Σ_i,k kernel[i,k]·t12_bar[i,k]·t5[i,k]                    i < n, k < n
+    t7_bar = -Σ_i,k t5[i,k]·(kernel[i,k]·t12_bar[i,k])                  i < n, k < n
     log_variance_bar = Σ_i,k kernel[i,k]·t12_bar[i,k]                   i < n, k < n
     log_length_bar = -2·(t7·t7_bar)
     log_noise_bar = t10·t10_bar
@@ -55,46 +55,46 @@ loss_hessian:
     y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2             i < n
     y_bar_dot2_by_log_length = solve(K, y_bar_right2_by_log_length)
     K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2                         i < n, k < n
+    K_bar_by_log_variance2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2    i < n, k < n, l < n
+    K_bar_by_log_length2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + alpha[i]·alpha_dot2_by_log_length[k]/2    i < n, k < n, l < n
     K_bar_by_log_noise2[i,k] = -1/2·Σ_l K_inverse[i,l]·K_inverse[k,l] + alpha[i]·alpha_dot3_by_log_noise[k]/2 + alpha[k]·alpha_dot3_by_log_noise[i]/2    i < n, k < n, l < n
+    t10_bar = Σ_i K_bar[i,i]                                                    i < n
     t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]                         i < n
-    t9_bar_by_log_variance[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2 + K_bar[i,k]    i < n, k < n, l < n
-    t9_bar_by_log_length[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + K_bar[i,k]·distance[i,k] + alpha[i]·alpha_dot2_by_log_length[k]/2    i < n, k < n, l < n
-    t7_bar = -1/2·Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k]                    i < n, k < n
-    t7_bar_by_log_length = Σ_i,k distance[i,k]·kernel[i,k]·t9_bar_by_log_length[i,k]    i < n, k < n
+    t9_bar_by_log_length2[i,k] = distance[i,k]·(t7·K_bar[i,k]·kernel[i,k]) + t7·K_bar_by_log_length2[i,k]·kernel[i,k]    i < n, k < n
+    t7_bar = -1/2·Σ_i,k distance[i,k]·(K_bar[i,k]·kernel[i,k])                  i < n, k < n
+    t7_bar_by_log_length = Σ_i,k distance[i,k]·t9_bar_by_log_length2[i,k]       i < n, k < n
     t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]    i < n, k < n
-    log_variance_bar_by_log_length = Σ_i,k kernel[i,k]·t9_bar_by_log_length[i,k]    i < n, k < n
     log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]    i < n, k < n
-    log_noise_bar_by_log_noise = Σ_i K_bar[i,i] + t10·t10_bar_by_log_noise      i < n
-    hessian_log_variance_log_variance = Σ_i,k kernel[i,k]·t9_bar_by_log_variance[i,k]    i < n, k < n
-    hessian_log_variance_log_length = log_variance_bar_by_log_length·t7
-    hessian_log_length_log_length = 4·(t7·t7_bar) + t7^2·t7_bar_by_log_length
+    hessian_log_variance_log_variance = Σ_i,k (K_bar_by_log_variance2[i,k]·kernel[i,k] + K_bar[i,k]·kernel[i,k])    i < n, k < n
+    hessian_log_variance_log_length = Σ_i,k t9_bar_by_log_length2[i,k]          i < n, k < n
+    hessian_log_length_log_length = 4·(t7·t7_bar) + t7·t7_bar_by_log_length
     hessian_log_variance_log_noise = log_variance_bar_by_log_noise·t10
     hessian_log_length_log_noise = t10·t7·t7_bar_by_log_noise
-    hessian_log_noise_log_noise = log_noise_bar_by_log_noise·t10
+    hessian_log_noise_log_noise = t10^2·t10_bar_by_log_noise + t10·t10_bar
     in matrix notation:
     distance[i,k]            = Σ_j (X[i,j] - X[k,j])^2
     t7                       = exp(−2·log_length)
     kernel                   = exp(log_variance − t7/2 · distance)
     t10                      = exp(log_noise)
-    K                        = t10·I + kernel
+    K                        = exp(log_noise) I + kernel
     alpha                    = K⁻¹y
     alpha_dot_by_log_variance = K⁻¹·kernel·alpha
     alpha_dot2_by_log_length = K⁻¹(distance ⊙ kernel)·alpha
     alpha_dot3_by_log_noise  = K⁻¹·alpha
     K_inverse                = K⁻¹
-    K_inverse_right_by_log_variance = kernel·K_inverseᵀ
-    K_inverse_right2_by_log_length = (distance ⊙ kernel)·K_inverseᵀ
     y_bar_dot_by_log_variance = 1/2 · K⁻¹·kernel·alpha
     y_bar_dot2_by_log_length = 1/2 · K⁻¹(distance ⊙ kernel)·alpha
     K_bar                    = 1/2 · (K_inverse − alpha·alphaᵀ)
+    K_bar_by_log_variance2   = 1/2 · alpha·alpha_dot_by_log_varianceᵀ + y_bar_dot_by_log_variance·alphaᵀ − 1/2 · K_inverse·kernelᵀ·K_inverseᵀ
+    K_bar_by_log_length2     = 1/2 · alpha·alpha_dot2_by_log_lengthᵀ + y_bar_dot2_by_log_length·alphaᵀ − 1/2 · K_inverse·(distance ⊙ kernel)ᵀ·K_inverseᵀ
     K_bar_by_log_noise2      = 1/2 · (alpha·alpha_dot3_by_log_noiseᵀ + alpha_dot3_by_log_noise·alphaᵀ − K_inverse·K_inverseᵀ)
-    t9_bar_by_log_length     = 1/2 · alpha·alpha_dot2_by_log_lengthᵀ + K_bar ⊙ distance + y_bar_dot2_by_log_length·alphaᵀ − 1/2 · K_inverse_right2_by_log_lengthᵀ·K_inverseᵀ
-    hessian_log_variance_log_variance = tr(kernel·(1/2 · alpha_dot_by_log_variance·alphaᵀ + alpha·y_bar_dot_by_log_varianceᵀ + K_barᵀ − 1/2 · K_inverse·K_inverse_right_by_log_variance))
-    hessian_log_variance_log_length = tr(t9_bar_by_log_length·kernelᵀ) t7
-    hessian_log_length_log_length = t7² tr((kernel ⊙ t9_bar_by_log_length)·distanceᵀ) − 2·t7 tr((distance ⊙ kernel)·K_barᵀ)
-    hessian_log_variance_log_noise = tr(kernel·K_bar_by_log_noise2ᵀ) t10
-    hessian_log_length_log_noise = t10·t7 tr((distance ⊙ kernel)·K_bar_by_log_noise2ᵀ)
-    hessian_log_noise_log_noise = (t10 tr(K_bar_by_log_noise2) + tr(K_bar))·t10
+    t9_bar_by_log_length2    = t7·K_bar ⊙ distance ⊙ kernel + t7·K_bar_by_log_length2 ⊙ kernel
+    hessian_log_variance_log_variance = 1ᵀ(K_bar ⊙ kernel + K_bar_by_log_variance2 ⊙ kernel)1
+    hessian_log_variance_log_length = 1ᵀ·t9_bar_by_log_length2·1
+    hessian_log_length_log_length = t7 tr(t9_bar_by_log_length2·distanceᵀ) − 2·t7 tr((distance ⊙ kernel)·K_barᵀ)
+    hessian_log_variance_log_noise = tr(kernel·K_bar_by_log_noise2ᵀ) exp(log_noise)
+    hessian_log_length_log_noise = exp(log_noise) t7 tr((distance ⊙ kernel)·K_bar_by_log_noise2ᵀ)
+    hessian_log_noise_log_noise = t10² tr(K_bar_by_log_noise2) + t10 tr(K_bar)
     ∂²loss/∂log_variance²: dense
     ∂²loss/∂log_variance∂log_length: dense
     ∂²loss/∂log_length²: dense
@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_f0b088ba1c5981bc"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_daac41447c388347"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -597,8 +597,8 @@ def _loss_grad_3(
     K_inverse,
     t12_bar,
     t10_bar,
-    kernel,
     t5,
+    kernel,
     t7_bar,
     log_variance_bar,
 ):
@@ -616,17 +616,19 @@ def _loss_grad_3(
     for i in range(rows):
         t10_bar_sum += t12_bar[i, start + i]
     t10_bar[0] += t10_bar_sum
-    # t7_bar = -Σ_i,k kernel[i,k]·t12_bar[i,k]·t5[i,k]
+    # t7_bar = -Σ_i,k t5[i,k]·(kernel[i,k]·t12_bar[i,k])
     total = 0.0
     for i in range(rows):
         for k in range(n):
-            total += kernel[i, k] * t12_bar[i, k] * t5[i, k]
+            v = t12_bar[i, k]
+            total += t5[i, k] * (0.0 if v == 0.0 else kernel[i, k] * v)
     t7_bar[0] += total
     # log_variance_bar = Σ_i,k kernel[i,k]·t12_bar[i,k]
     total2 = 0.0
     for i in range(rows):
         for k in range(n):
-            total2 += kernel[i, k] * t12_bar[i, k]
+            v2 = t12_bar[i, k]
+            total2 += 0.0 if v2 == 0.0 else kernel[i, k] * v2
     log_variance_bar[0] += total2
 
 
@@ -648,8 +650,8 @@ def _loss_grad_3_blocks(
     K_inverse,
     t12_bar,
     t10_bar,
-    kernel,
     t5,
+    kernel,
     t7_bar,
     log_variance_bar,
 ):
@@ -674,8 +676,8 @@ def _loss_grad_3_blocks(
                         K_inverse[start : start + rows],
                         t12_bar[worker],
                         t10_bar[place],
-                        kernel[start : start + rows],
                         t5[start : start + rows],
+                        kernel[start : start + rows],
                         t7_bar[place],
                         log_variance_bar[place],
                     ),
@@ -686,15 +688,16 @@ def _loss_grad_3_blocks(
     "void(int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_grad_4(
-    n, loss_total, slogdet2, loss, t7_bar, t7, log_length_bar, t10, t10_bar, log_noise_bar
+    n, loss_total, slogdet2, loss, t7_bar, t7, log_length_bar, t10_bar, t10, log_noise_bar
 ):
     # loss = 1/2·Σ_i alpha[i]·y[i] + slogdet2/2 + 0.9189385332046727·n
     # log_length_bar = -2·(t7·t7_bar)
     # log_noise_bar = t10·t10_bar
     v = t7_bar[0]
+    v2 = t10_bar[0]
     loss[0] = loss_total[0] + slogdet2[0] / 2.0 + 0.9189385332046727 * n
     log_length_bar[0] = -(2.0 * (0.0 if v == 0.0 else t7[0] * v))
-    log_noise_bar[0] = t10[0] * t10_bar[0]
+    log_noise_bar[0] = 0.0 if v2 == 0.0 else t10[0] * v2
 
 
 @_kernel("void(float64, float64[::1], float64, float64[::1])")
@@ -914,11 +917,11 @@ def _loss_hessian_3(
     alpha_dot3_by_log_noise_rows,
     alpha_dot3_by_log_noise,
     K_bar_by_log_noise2,
+    t10_bar,
     t10_bar_by_log_noise,
     t7_bar,
     t7_bar_by_log_noise,
     log_variance_bar_by_log_noise,
-    log_noise_bar_by_log_noise_total,
 ):
     # alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]
     for i in range(0, rows - rows % 4, 4):
@@ -1270,20 +1273,21 @@ def _loss_hessian_3(
                 + alpha[k] * alpha_dot3_by_log_noise_rows[i] / 2.0
                 + total5 * (-0.5)
             )
+    # t10_bar = Σ_i K_bar[i,i]
     # t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]
-    # log_noise_bar_by_log_noise = Σ_i K_bar[i,i] + t10·t10_bar_by_log_noise
+    t10_bar_sum = 0.0
     t10_bar_by_log_noise_sum = 0.0
-    log_noise_bar_by_log_noise_total_sum = 0.0
     for i in range(rows):
+        t10_bar_sum += K_bar[i, start + i]
         t10_bar_by_log_noise_sum += K_bar_by_log_noise2[i, start + i]
-        log_noise_bar_by_log_noise_total_sum += K_bar[i, start + i]
+    t10_bar[0] += t10_bar_sum
     t10_bar_by_log_noise[0] += t10_bar_by_log_noise_sum
-    log_noise_bar_by_log_noise_total[0] += log_noise_bar_by_log_noise_total_sum
-    # t7_bar = -1/2·Σ_i,k K_bar[i,k]·distance[i,k]·kernel[i,k]
+    # t7_bar = -1/2·Σ_i,k distance[i,k]·(K_bar[i,k]·kernel[i,k])
     total6 = 0.0
     for i in range(rows):
         for k in range(n):
-            total6 += K_bar[i, k] * distance[i, k] * kernel[i, k]
+            v48 = K_bar[i, k]
+            total6 += distance[i, k] * (0.0 if v48 == 0.0 else v48 * kernel[i, k])
     t7_bar[0] += total6
     # t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]
     total7 = 0.0
@@ -1327,11 +1331,11 @@ def _loss_hessian_3_blocks(
     alpha_dot3_by_log_noise_rows,
     alpha_dot3_by_log_noise,
     K_bar_by_log_noise2,
+    t10_bar,
     t10_bar_by_log_noise,
     t7_bar,
     t7_bar_by_log_noise,
     log_variance_bar_by_log_noise,
-    log_noise_bar_by_log_noise_total,
 ):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
@@ -1364,11 +1368,11 @@ def _loss_hessian_3_blocks(
                         alpha_dot3_by_log_noise_rows[start : start + rows],
                         alpha_dot3_by_log_noise,
                         K_bar_by_log_noise2[worker],
+                        t10_bar[place],
                         t10_bar_by_log_noise[place],
                         t7_bar[place],
                         t7_bar_by_log_noise[place],
                         log_variance_bar_by_log_noise[place],
-                        log_noise_bar_by_log_noise_total[place],
                     ),
                 )
 
@@ -1377,30 +1381,30 @@ def _loss_hessian_3_blocks(
     "void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_hessian_4(
-    log_noise_bar_by_log_noise_total,
-    t10,
-    t10_bar_by_log_noise,
     log_variance_bar_by_log_noise,
+    t10,
     hessian_log_variance_log_noise,
     t7,
     t7_bar_by_log_noise,
     hessian_log_length_log_noise,
+    t10_bar_by_log_noise,
+    t10_bar,
     hessian_log_noise_log_noise,
 ):
-    # log_noise_bar_by_log_noise = Σ_i K_bar[i,i] + t10·t10_bar_by_log_noise
     # hessian_log_variance_log_noise = log_variance_bar_by_log_noise·t10
     # hessian_log_length_log_noise = t10·t7·t7_bar_by_log_noise
-    # hessian_log_noise_log_noise = log_noise_bar_by_log_noise·t10
+    # hessian_log_noise_log_noise = t10^2·t10_bar_by_log_noise + t10·t10_bar
     v = t10[0]
+    v2 = t10_bar[0]
     hessian_log_variance_log_noise[0] = log_variance_bar_by_log_noise[0] * v
     hessian_log_length_log_noise[0] = v * t7[0] * t7_bar_by_log_noise[0]
-    hessian_log_noise_log_noise[0] = (
-        log_noise_bar_by_log_noise_total[0] + v * t10_bar_by_log_noise[0]
-    ) * v
+    hessian_log_noise_log_noise[0] = t10_bar_by_log_noise[0] * v * v + (
+        0.0 if v2 == 0.0 else v * v2
+    )
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_hessian_5(
     start,
@@ -1412,25 +1416,26 @@ def _loss_hessian_5(
     alpha,
     y_bar_dot_by_log_variance,
     alpha_dot_by_log_variance,
-    K_bar,
-    t9_bar_by_log_variance,
+    K_bar_by_log_variance2,
     K_inverse_right2_by_log_length,
     y_bar_dot2_by_log_length,
-    distance,
     alpha_dot2_by_log_length,
-    t9_bar_by_log_length,
+    K_bar_by_log_length2,
+    distance,
+    K_bar,
+    t7,
     kernel,
+    t9_bar_by_log_length2,
     t7_bar_by_log_length,
-    log_variance_bar_by_log_length,
     hessian_log_variance_log_variance,
+    hessian_log_variance_log_length,
 ):
-    # t9_bar_by_log_variance[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2 + K_bar[i,k]
+    # K_bar_by_log_variance2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2
     for i in range(rows):
         for k in range(n):
-            t9_bar_by_log_variance[i, k] = (
+            K_bar_by_log_variance2[i, k] = (
                 alpha[k] * y_bar_dot_by_log_variance[i]
                 + alpha_rows[i] * alpha_dot_by_log_variance[k] / 2.0
-                + K_bar[i, k]
             )
     for k in range(0, n - n % 4, 4):
         for l in range(0, n - n % 4, 4):
@@ -1455,25 +1460,25 @@ def _loss_hessian_5(
                 v2 = K_inverse_right_by_log_variance[l + 1, start + i]
                 v3 = K_inverse_right_by_log_variance[l + 2, start + i]
                 v4 = K_inverse_right_by_log_variance[l + 3, start + i]
-                t9_bar_by_log_variance[i, k] += (
+                K_bar_by_log_variance2[i, k] += (
                     K_inverse_here * v * (-0.5)
                     + K_inverse_here4 * v2 * (-0.5)
                     + K_inverse_here8 * v3 * (-0.5)
                     + K_inverse_here12 * v4 * (-0.5)
                 )
-                t9_bar_by_log_variance[i, k + 1] += (
+                K_bar_by_log_variance2[i, k + 1] += (
                     K_inverse_here1 * v * (-0.5)
                     + K_inverse_here5 * v2 * (-0.5)
                     + K_inverse_here9 * v3 * (-0.5)
                     + K_inverse_here13 * v4 * (-0.5)
                 )
-                t9_bar_by_log_variance[i, k + 2] += (
+                K_bar_by_log_variance2[i, k + 2] += (
                     K_inverse_here2 * v * (-0.5)
                     + K_inverse_here6 * v2 * (-0.5)
                     + K_inverse_here10 * v3 * (-0.5)
                     + K_inverse_here14 * v4 * (-0.5)
                 )
-                t9_bar_by_log_variance[i, k + 3] += (
+                K_bar_by_log_variance2[i, k + 3] += (
                     K_inverse_here3 * v * (-0.5)
                     + K_inverse_here7 * v2 * (-0.5)
                     + K_inverse_here11 * v3 * (-0.5)
@@ -1486,23 +1491,22 @@ def _loss_hessian_5(
             K_inverse_here3 = K_inverse[k + 3, l]
             for i in range(rows):
                 v5 = K_inverse_right_by_log_variance[l, start + i]
-                t9_bar_by_log_variance[i, k] += K_inverse_here * v5 * (-0.5)
-                t9_bar_by_log_variance[i, k + 1] += K_inverse_here1 * v5 * (-0.5)
-                t9_bar_by_log_variance[i, k + 2] += K_inverse_here2 * v5 * (-0.5)
-                t9_bar_by_log_variance[i, k + 3] += K_inverse_here3 * v5 * (-0.5)
+                K_bar_by_log_variance2[i, k] += K_inverse_here * v5 * (-0.5)
+                K_bar_by_log_variance2[i, k + 1] += K_inverse_here1 * v5 * (-0.5)
+                K_bar_by_log_variance2[i, k + 2] += K_inverse_here2 * v5 * (-0.5)
+                K_bar_by_log_variance2[i, k + 3] += K_inverse_here3 * v5 * (-0.5)
     for k in range(n - n % 4, n):
         for l in range(n):
             K_inverse_here = K_inverse[k, l]
             for i in range(rows):
-                t9_bar_by_log_variance[i, k] += (
+                K_bar_by_log_variance2[i, k] += (
                     K_inverse_here * K_inverse_right_by_log_variance[l, start + i] * (-0.5)
                 )
-    # t9_bar_by_log_length[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + K_bar[i,k]·distance[i,k] + alpha[i]·alpha_dot2_by_log_length[k]/2
+    # K_bar_by_log_length2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + alpha[i]·alpha_dot2_by_log_length[k]/2
     for i in range(rows):
         for k in range(n):
-            t9_bar_by_log_length[i, k] = (
+            K_bar_by_log_length2[i, k] = (
                 alpha[k] * y_bar_dot2_by_log_length[i]
-                + K_bar[i, k] * distance[i, k]
                 + alpha_rows[i] * alpha_dot2_by_log_length[k] / 2.0
             )
     for k in range(0, n - n % 4, 4):
@@ -1528,25 +1532,25 @@ def _loss_hessian_5(
                 v7 = K_inverse_right2_by_log_length[l + 1, start + i]
                 v8 = K_inverse_right2_by_log_length[l + 2, start + i]
                 v9 = K_inverse_right2_by_log_length[l + 3, start + i]
-                t9_bar_by_log_length[i, k] += (
+                K_bar_by_log_length2[i, k] += (
                     K_inverse_here16 * v6 * (-0.5)
                     + K_inverse_here42 * v7 * (-0.5)
                     + K_inverse_here82 * v8 * (-0.5)
                     + K_inverse_here122 * v9 * (-0.5)
                 )
-                t9_bar_by_log_length[i, k + 1] += (
+                K_bar_by_log_length2[i, k + 1] += (
                     K_inverse_here17 * v6 * (-0.5)
                     + K_inverse_here52 * v7 * (-0.5)
                     + K_inverse_here92 * v8 * (-0.5)
                     + K_inverse_here132 * v9 * (-0.5)
                 )
-                t9_bar_by_log_length[i, k + 2] += (
+                K_bar_by_log_length2[i, k + 2] += (
                     K_inverse_here22 * v6 * (-0.5)
                     + K_inverse_here62 * v7 * (-0.5)
                     + K_inverse_here102 * v8 * (-0.5)
                     + K_inverse_here142 * v9 * (-0.5)
                 )
-                t9_bar_by_log_length[i, k + 3] += (
+                K_bar_by_log_length2[i, k + 3] += (
                     K_inverse_here32 * v6 * (-0.5)
                     + K_inverse_here72 * v7 * (-0.5)
                     + K_inverse_here112 * v8 * (-0.5)
@@ -1559,39 +1563,51 @@ def _loss_hessian_5(
             K_inverse_here32 = K_inverse[k + 3, l]
             for i in range(rows):
                 v10 = K_inverse_right2_by_log_length[l, start + i]
-                t9_bar_by_log_length[i, k] += K_inverse_here16 * v10 * (-0.5)
-                t9_bar_by_log_length[i, k + 1] += K_inverse_here17 * v10 * (-0.5)
-                t9_bar_by_log_length[i, k + 2] += K_inverse_here22 * v10 * (-0.5)
-                t9_bar_by_log_length[i, k + 3] += K_inverse_here32 * v10 * (-0.5)
+                K_bar_by_log_length2[i, k] += K_inverse_here16 * v10 * (-0.5)
+                K_bar_by_log_length2[i, k + 1] += K_inverse_here17 * v10 * (-0.5)
+                K_bar_by_log_length2[i, k + 2] += K_inverse_here22 * v10 * (-0.5)
+                K_bar_by_log_length2[i, k + 3] += K_inverse_here32 * v10 * (-0.5)
     for k in range(n - n % 4, n):
         for l in range(n):
             K_inverse_here16 = K_inverse[k, l]
             for i in range(rows):
-                t9_bar_by_log_length[i, k] += (
+                K_bar_by_log_length2[i, k] += (
                     K_inverse_here16 * K_inverse_right2_by_log_length[l, start + i] * (-0.5)
                 )
-    # t7_bar_by_log_length = Σ_i,k distance[i,k]·kernel[i,k]·t9_bar_by_log_length[i,k]
+    # t9_bar_by_log_length2[i,k] = distance[i,k]·(t7·K_bar[i,k]·kernel[i,k]) + t7·K_bar_by_log_length2[i,k]·kernel[i,k]
+    for i in range(rows):
+        for k in range(n):
+            v11 = K_bar[i, k]
+            v12 = t7[0]
+            v13 = kernel[i, k]
+            t9_bar_by_log_length2[i, k] = (
+                distance[i, k] * (0.0 if v11 == 0.0 else v12 * v11 * v13)
+                + v12 * K_bar_by_log_length2[i, k] * v13
+            )
+    # t7_bar_by_log_length = Σ_i,k distance[i,k]·t9_bar_by_log_length2[i,k]
     total = 0.0
     for i in range(rows):
         for k in range(n):
-            total += distance[i, k] * kernel[i, k] * t9_bar_by_log_length[i, k]
+            total += distance[i, k] * t9_bar_by_log_length2[i, k]
     t7_bar_by_log_length[0] += total
-    # log_variance_bar_by_log_length = Σ_i,k kernel[i,k]·t9_bar_by_log_length[i,k]
+    # hessian_log_variance_log_variance = Σ_i,k (K_bar_by_log_variance2[i,k]·kernel[i,k] + K_bar[i,k]·kernel[i,k])
     total2 = 0.0
     for i in range(rows):
         for k in range(n):
-            total2 += kernel[i, k] * t9_bar_by_log_length[i, k]
-    log_variance_bar_by_log_length[0] += total2
-    # hessian_log_variance_log_variance = Σ_i,k kernel[i,k]·t9_bar_by_log_variance[i,k]
+            v14 = kernel[i, k]
+            v15 = K_bar[i, k]
+            total2 += K_bar_by_log_variance2[i, k] * v14 + (0.0 if v15 == 0.0 else v15 * v14)
+    hessian_log_variance_log_variance[0] += total2
+    # hessian_log_variance_log_length = Σ_i,k t9_bar_by_log_length2[i,k]
     total3 = 0.0
     for i in range(rows):
         for k in range(n):
-            total3 += kernel[i, k] * t9_bar_by_log_variance[i, k]
-    hessian_log_variance_log_variance[0] += total3
+            total3 += t9_bar_by_log_length2[i, k]
+    hessian_log_variance_log_length[0] += total3
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_hessian_5_blocks(
@@ -1607,17 +1623,19 @@ def _loss_hessian_5_blocks(
     alpha,
     y_bar_dot_by_log_variance,
     alpha_dot_by_log_variance,
-    K_bar,
-    t9_bar_by_log_variance,
+    K_bar_by_log_variance2,
     K_inverse_right2_by_log_length,
     y_bar_dot2_by_log_length,
-    distance,
     alpha_dot2_by_log_length,
-    t9_bar_by_log_length,
+    K_bar_by_log_length2,
+    distance,
+    K_bar,
+    t7,
     kernel,
+    t9_bar_by_log_length2,
     t7_bar_by_log_length,
-    log_variance_bar_by_log_length,
     hessian_log_variance_log_variance,
+    hessian_log_variance_log_length,
 ):
     for worker in prange(workers):
         begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
@@ -1639,37 +1657,31 @@ def _loss_hessian_5_blocks(
                         alpha,
                         y_bar_dot_by_log_variance[start : start + rows],
                         alpha_dot_by_log_variance,
-                        K_bar[start : start + rows],
-                        t9_bar_by_log_variance[worker],
+                        K_bar_by_log_variance2[worker],
                         K_inverse_right2_by_log_length,
                         y_bar_dot2_by_log_length[start : start + rows],
-                        distance[start : start + rows],
                         alpha_dot2_by_log_length,
-                        t9_bar_by_log_length[worker],
+                        K_bar_by_log_length2[worker],
+                        distance[start : start + rows],
+                        K_bar[start : start + rows],
+                        t7,
                         kernel[start : start + rows],
+                        t9_bar_by_log_length2[worker],
                         t7_bar_by_log_length[place],
-                        log_variance_bar_by_log_length[place],
                         hessian_log_variance_log_variance[place],
+                        hessian_log_variance_log_length[place],
                     ),
                 )
 
 
-@_kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
-def _loss_hessian_6(
-    log_variance_bar_by_log_length,
-    t7,
-    hessian_log_variance_log_length,
-    t7_bar,
-    t7_bar_by_log_length,
-    hessian_log_length_log_length,
-):
-    # hessian_log_variance_log_length = log_variance_bar_by_log_length·t7
-    # hessian_log_length_log_length = 4·(t7·t7_bar) + t7^2·t7_bar_by_log_length
-    v = t7[0]
-    v2 = t7_bar[0]
-    hessian_log_variance_log_length[0] = log_variance_bar_by_log_length[0] * v
-    hessian_log_length_log_length[0] = (
-        4.0 * (0.0 if v2 == 0.0 else v * v2) + t7_bar_by_log_length[0] * v * v
+@_kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])")
+def _loss_hessian_6(t7_bar, t7, t7_bar_by_log_length, hessian_log_length_log_length):
+    # hessian_log_length_log_length = 4·(t7·t7_bar) + t7·t7_bar_by_log_length
+    v = t7_bar[0]
+    v2 = t7[0]
+    v3 = t7_bar_by_log_length[0]
+    hessian_log_length_log_length[0] = 4.0 * (0.0 if v == 0.0 else v2 * v) + (
+        0.0 if v3 == 0.0 else v2 * v3
     )
 
 
@@ -1865,8 +1877,8 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
             K_inverse,
             t12_bar_tile,
             t10_bar_blocks,
-            kernel,
             t5,
+            kernel,
             t7_bar_blocks,
             log_variance_bar_blocks,
         )
@@ -1885,8 +1897,8 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
                 K_inverse[start : start + rows],
                 t12_bar_tile[0],
                 t10_bar_blocks[place2],
-                kernel[start : start + rows],
                 t5[start : start + rows],
+                kernel[start : start + rows],
                 t7_bar_blocks[place2],
                 log_variance_bar_blocks[place2],
             )
@@ -1898,7 +1910,7 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     log_length_bar = np.empty((1,), np.float64)
     log_noise_bar = np.empty((1,), np.float64)
     _loss_grad_4.call(
-        n, loss_total, slogdet2, loss, t7_bar, t7, log_length_bar, t10, t10_bar, log_noise_bar
+        n, loss_total, slogdet2, loss, t7_bar, t7, log_length_bar, t10_bar, t10, log_noise_bar
     )
     values = (loss[0],)
     return values, (
@@ -2077,11 +2089,11 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     y_bar_right2_by_log_length = _empty((n,), np.float64)
     K_bar = _empty((n, n), np.float64)
     sums2 = _count_sums(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1, blocks3)
+    t10_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t10_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t7_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t7_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     log_variance_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
-    log_noise_bar_by_log_noise_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     K_bar_by_log_noise2_tile = np.empty((workers3, tile2, n), np.float64)
     if blocks3 > 1:
         _loss_hessian_3_blocks.call(
@@ -2108,11 +2120,11 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
             alpha_dot3_by_log_noise,
             alpha_dot3_by_log_noise,
             K_bar_by_log_noise2_tile,
+            t10_bar_blocks,
             t10_bar_by_log_noise_blocks,
             t7_bar_blocks,
             t7_bar_by_log_noise_blocks,
             log_variance_bar_by_log_noise_blocks,
-            log_noise_bar_by_log_noise_total_blocks,
         )
     else:
         for start in range(0, n, tile2):
@@ -2139,17 +2151,17 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
                 alpha_dot3_by_log_noise[start : start + rows],
                 alpha_dot3_by_log_noise,
                 K_bar_by_log_noise2_tile[0],
+                t10_bar_blocks[place2],
                 t10_bar_by_log_noise_blocks[place2],
                 t7_bar_blocks[place2],
                 t7_bar_by_log_noise_blocks[place2],
                 log_variance_bar_by_log_noise_blocks[place2],
-                log_noise_bar_by_log_noise_total_blocks[place2],
             )
+    t10_bar = _combine(t10_bar_blocks)
     t10_bar_by_log_noise = _combine(t10_bar_by_log_noise_blocks)
     t7_bar = _combine(t7_bar_blocks) * (-0.5)
     t7_bar_by_log_noise = _combine(t7_bar_by_log_noise_blocks)
     log_variance_bar_by_log_noise = _combine(log_variance_bar_by_log_noise_blocks)
-    log_noise_bar_by_log_noise_total = _combine(log_noise_bar_by_log_noise_total_blocks)
     alpha_dot_by_log_variance = _attempt(
         "loss_hessian: solve of 'K', line 21 of the model",
         np.linalg.solve,
@@ -2178,25 +2190,26 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     hessian_log_length_log_noise = np.empty((1,), np.float64)
     hessian_log_noise_log_noise = np.empty((1,), np.float64)
     _loss_hessian_4.call(
-        log_noise_bar_by_log_noise_total,
-        t10,
-        t10_bar_by_log_noise,
         log_variance_bar_by_log_noise,
+        t10,
         hessian_log_variance_log_noise,
         t7,
         t7_bar_by_log_noise,
         hessian_log_length_log_noise,
+        t10_bar_by_log_noise,
+        t10_bar,
         hessian_log_noise_log_noise,
     )
-    tile3 = _count_rows(2 * n)
-    blocks4 = _count_blocks(n, 2 * n * n + 5 * n, 1 + 1 + 1, 64)
+    tile3 = _count_rows(3 * n)
+    blocks4 = _count_blocks(n, 2 * n * n + 6 * n, 1 + 1 + 1, 64)
     workers4 = min(blocks4, numba.get_num_threads()) if blocks4 > 1 else 1
-    sums3 = _count_sums(n, 2 * n * n + 5 * n, 1 + 1 + 1, blocks4)
+    sums3 = _count_sums(n, 2 * n * n + 6 * n, 1 + 1 + 1, blocks4)
     t7_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
-    log_variance_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
     hessian_log_variance_log_variance_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
-    t9_bar_by_log_variance_tile = np.empty((workers4, tile3, n), np.float64)
-    t9_bar_by_log_length_tile = np.empty((workers4, tile3, n), np.float64)
+    hessian_log_variance_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
+    K_bar_by_log_variance2_tile = np.empty((workers4, tile3, n), np.float64)
+    K_bar_by_log_length2_tile = np.empty((workers4, tile3, n), np.float64)
+    t9_bar_by_log_length2_tile = np.empty((workers4, tile3, n), np.float64)
     if blocks4 > 1:
         _loss_hessian_5_blocks.call(
             _loss_hessian_5.address(),
@@ -2211,17 +2224,19 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
             alpha,
             y_bar_dot_by_log_variance,
             alpha_dot_by_log_variance,
-            K_bar,
-            t9_bar_by_log_variance_tile,
+            K_bar_by_log_variance2_tile,
             K_inverse_right2_by_log_length,
             y_bar_dot2_by_log_length,
-            distance,
             alpha_dot2_by_log_length,
-            t9_bar_by_log_length_tile,
+            K_bar_by_log_length2_tile,
+            distance,
+            K_bar,
+            t7,
             kernel,
+            t9_bar_by_log_length2_tile,
             t7_bar_by_log_length_blocks,
-            log_variance_bar_by_log_length_blocks,
             hessian_log_variance_log_variance_blocks,
+            hessian_log_variance_log_length_blocks,
         )
     else:
         for start in range(0, n, tile3):
@@ -2237,31 +2252,25 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
                 alpha,
                 y_bar_dot_by_log_variance[start : start + rows],
                 alpha_dot_by_log_variance,
-                K_bar[start : start + rows],
-                t9_bar_by_log_variance_tile[0],
+                K_bar_by_log_variance2_tile[0],
                 K_inverse_right2_by_log_length,
                 y_bar_dot2_by_log_length[start : start + rows],
-                distance[start : start + rows],
                 alpha_dot2_by_log_length,
-                t9_bar_by_log_length_tile[0],
+                K_bar_by_log_length2_tile[0],
+                distance[start : start + rows],
+                K_bar[start : start + rows],
+                t7,
                 kernel[start : start + rows],
+                t9_bar_by_log_length2_tile[0],
                 t7_bar_by_log_length_blocks[place3],
-                log_variance_bar_by_log_length_blocks[place3],
                 hessian_log_variance_log_variance_blocks[place3],
+                hessian_log_variance_log_length_blocks[place3],
             )
     t7_bar_by_log_length = _combine(t7_bar_by_log_length_blocks)
-    log_variance_bar_by_log_length = _combine(log_variance_bar_by_log_length_blocks)
     hessian_log_variance_log_variance = _combine(hessian_log_variance_log_variance_blocks)
-    hessian_log_variance_log_length = np.empty((1,), np.float64)
+    hessian_log_variance_log_length = _combine(hessian_log_variance_log_length_blocks)
     hessian_log_length_log_length = np.empty((1,), np.float64)
-    _loss_hessian_6.call(
-        log_variance_bar_by_log_length,
-        t7,
-        hessian_log_variance_log_length,
-        t7_bar,
-        t7_bar_by_log_length,
-        hessian_log_length_log_length,
-    )
+    _loss_hessian_6.call(t7_bar, t7, t7_bar_by_log_length, hessian_log_length_log_length)
     return Blocks.symmetric(
         ("log_variance", "log_length", "log_noise"),
         {

@@ -20,7 +20,7 @@ log_posterior (line 24) and its gradient by alpha, mu, q, lower:
     log_normaliser_bar[i] = Σ_j t9_bar[j,i]                                     i < K, j < n
     logsumexp1_bar = -Σ_i log_normaliser_bar[i]                                 i < K
     t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]                                j < n, i < K, k < d
-    t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]         i < K, k < d, j < n
+    t3_bar[i,k] = 2·(sum4_bar·t3[i,k]) + Σ_j centred[j,i,k]·t4_bar[j,i,k]       i < K, k < d, j < n
     alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]    i < K
     mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]                                         i < K, k < d, j < n
     mu_bar[i,k] = -mu_bar_sum[i,k]·t3[i,k] - Σ_{l > k} mu_bar_sum[i,l]·lower[i,l,k]    i < K, k < d, l < d
@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_e2bf1f22beb49ea4"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_9400a2c0dabb75bc"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -603,7 +603,7 @@ def _log_posterior_grad_2(
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
     # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
     # mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]
-    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
+    # t3_bar[i,k] = 2·(sum4_bar·t3[i,k]) + Σ_j centred[j,i,k]·t4_bar[j,i,k]
     # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
         for k in range(d):
@@ -787,13 +787,14 @@ def _log_posterior_grad_3(
     for i in range(K):
         total += log_normaliser_bar[i]
     logsumexp1_bar[0] = -total
-    # t3_bar[i,k] = 2·sum4_bar·t3[i,k] + Σ_j centred[j,i,k]·t4_bar[j,i,k]
+    # t3_bar[i,k] = 2·(sum4_bar·t3[i,k]) + Σ_j centred[j,i,k]·t4_bar[j,i,k]
     # q_bar[i,k] = m + log_normaliser_bar[i] + t3[i,k]·t3_bar[i,k]
     for i in range(K):
         for k in range(d):
-            v = t3[i, k]
-            v2 = t3_bar_total[i, k] + 2.0 * sum4_bar[0] * v
-            q_bar[i, k] = m + log_normaliser_bar[i] + (0.0 if v2 == 0.0 else v * v2)
+            v = sum4_bar[0]
+            v2 = t3[i, k]
+            v3 = t3_bar_total[i, k] + 2.0 * (0.0 if v == 0.0 else v * v2)
+            q_bar[i, k] = m + log_normaliser_bar[i] + (0.0 if v3 == 0.0 else v2 * v3)
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
     for i in range(K):
         alpha_bar[i] = (
