@@ -48,13 +48,11 @@ def values_and_gradient(operation: Operation) -> Subject:
 
 
 def subjects() -> Iterator[Subject]:
-    """All examples, then all operations, each with its gradient, then with each product."""
-    for path in MODELS:
-        name = path.parent.name
-        for product in ("", *PRODUCTS):
-            yield Subject(f"{name} {product}", lambda path=path, p=product: _example(path, p))
+    """All examples and operations with their gradients, then with each further product."""
+    yield from _examples(("",))
     for operation in OPERATIONS:
         yield values_and_gradient(operation)
+    yield from _examples(PRODUCTS)
     for operation in OPERATIONS:
         if operation in DISCRETE:
             continue
@@ -62,6 +60,13 @@ def subjects() -> Iterator[Subject]:
             yield Subject(
                 f"{operation.name} {product}", lambda o=operation, p=product: _product(o, p)
             )
+
+
+def _examples(products: Sequence[str]) -> Iterator[Subject]:
+    for path in MODELS:
+        for product in products:
+            name = f"{path.parent.name} {product}".strip()
+            yield Subject(name, lambda path=path, p=product: _example(path, p))
 
 
 def _example(path: Path, product: str) -> Built:
@@ -117,6 +122,8 @@ class Sweep:
                         self.failures[f"{subject.name} {name} {capability}"] = str(error)
                     else:
                         self.reports.append((subject.name, report))
+                        if report.spilled:
+                            print(f"{subject.name}: {report}", flush=True)
 
     def _kernels(self, module: ModuleType, text: str) -> Iterator[tuple[str, str]]:
         """Names and signatures of the kernels whose text was not met before."""
