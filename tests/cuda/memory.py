@@ -207,7 +207,7 @@ def check_dlpack() -> None:
         _expect_device_result(
             module, python, arguments, given, "from_cuda_array_interface", from_interface
         )
-    assert seen == [(name, -1) for name in given]
+    assert seen == [(name, 1) for name in given]  # DLPack's name of the default stream
 
 
 def check_results_are_of_the_arguments_library() -> None:
@@ -220,6 +220,10 @@ def check_results_are_of_the_arguments_library() -> None:
         made.append(device)
         return ("tensor", array)
 
+    current = SimpleNamespace(cuda_stream=0)
+    torch = SimpleNamespace(
+        as_tensor=as_tensor, cuda=SimpleNamespace(current_stream=lambda device: current)
+    )
     tensor = type("Tensor", (), {"__module__": "torch", "device": "cuda:0"})
     given = {}
     for name in held:
@@ -228,7 +232,7 @@ def check_results_are_of_the_arguments_library() -> None:
         given[name].__cuda_array_interface__ = {"version": 3}
     with (
         patch.object(cuda, "as_cuda_array", lambda v, sync: held[v.name], create=True),
-        patch.dict(sys.modules, {"torch": SimpleNamespace(as_tensor=as_tensor)}),
+        patch.dict(sys.modules, {"torch": torch}),
     ):
         value, gradients = python.f_value_and_grad(**given)
     assert value[0] == "tensor" and all(kind == "tensor" for kind, _ in gradients)

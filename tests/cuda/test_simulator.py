@@ -88,6 +88,12 @@ def test_second_order() -> None:
 
 
 @pytest.mark.slow
+def test_misuse() -> None:
+    """Wrong devices, types and streams, `out` that shares memory, several modules and threads."""
+    assert_good(simulate("misuse"), 12)
+
+
+@pytest.mark.slow
 def test_linear_algebra() -> None:
     """Copies to the host and back: streams, memory, out=, float32, errors; CuPy by a stand-in."""
     assert_good(simulate("matrices"), 9)
