@@ -39,6 +39,9 @@ __all__ = [
 # Rows of a block where the innermost loops run over rows: shorter ones cost more than they do.
 _LEAST_ROWS = 64
 
+# Blocks begin at whole vectors of rows, so that loops over rows end with one in all but the last.
+_VECTOR = 8
+
 _DIVIDE = {"divide": Spelling("np.divide({0}, {1})", 8, (0, 0))}
 
 
@@ -277,6 +280,9 @@ class _HostPrinter:
             "        for block in range(begin, end):",
             f"            first = block * {sample} // blocks",
             f"            last = (block + 1) * {sample} // blocks",
+            f"            if {sample} >= {4 * _VECTOR} * blocks:",
+            f"                first = first // {_VECTOR} * {_VECTOR}",
+            f"                last = last // {_VECTOR} * {_VECTOR} if last < {sample} else last",
             "            for start in range(first, last, tile):",
             "                rows = min(tile, last - start)",
             *(

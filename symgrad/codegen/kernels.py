@@ -199,10 +199,8 @@ class KernelPrinter:
         start = self._limit(loop.lower, loop.tile, "0", "max")
         stop = self._limit(loop.upper, loop.tile, extent, "min")
         count = _grouped(stop) if start == "0" else f"({stop} - {_grouped(start)})"
-        if loop.step > 1:
-            header = f"range({start}, {stop} - {count} % {loop.step}, {loop.step})"
-        elif loop.start_after > 1:
-            header = f"range({stop} - {count} % {loop.start_after}, {stop})"
+        if loop.step > 1 or loop.start_after > 1:
+            header = _unrolled_range(loop, start, stop, count)
         elif loop.reverse:
             header = f"range({stop} - 1, {start} - 1, -1)"
         elif start == "0":
@@ -337,6 +335,24 @@ class KernelPrinter:
             if isinstance(subscript, Affine) and subscript.single_index in self.tile_indices:
                 return view
         return next((v for v in views if v.tile_axis is None), views[0])
+
+
+def _unrolled_range(loop: Loop, start: str, stop: str, count: str) -> str:
+    """The runs of a loop by steps, or those that such a loop left over."""
+    factor = max(loop.step, loop.start_after)
+    whole = count.isdigit() and int(count) % factor == 0
+    left = f"{count} % {factor}"
+    if loop.rest_first:
+        middle = left if start == "0" else f"{start} + {left}"
+    else:
+        middle = stop if whole else f"{stop} - {left}"
+    if loop.rest_first == (loop.step > 1):
+        first, last = middle, stop
+    else:
+        first, last = start, middle
+    if loop.step > 1:
+        return f"range({first}, {last}, {loop.step})"
+    return f"range({last})" if first == "0" else f"range({first}, {last})"
 
 
 def _grouped(text: str) -> str:

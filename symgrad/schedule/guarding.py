@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +17,7 @@ from symgrad.schedule.frozen import (
     indices_of,
 )
 from symgrad.schedule.loops import Bind, Bound, Loop, Node, When
-from symgrad.schedule.terms import as_bound, guard_indices, guard_solution, is_integer
+from symgrad.schedule.terms import as_bound, guard_indices, guard_solution
 
 __all__ = ["GuardedLoops", "NestContext"]
 
@@ -135,13 +134,13 @@ class GuardedLoops:
                 break
         return bound
 
-    def _is_certain(self, limit: Affine, axis: FrozenAxis, low: float, high: float) -> bool:
-        """Whether a limit k + c lies in the loop's range since k is an index of the same extent."""
-        if len(limit.terms) != 1 or limit.terms[0][1] != 1 or not is_integer(limit.rest):
+    def _is_certain(self, limit: Affine, axis: FrozenAxis) -> bool:
+        """Whether a limit is in [0, extent]: k or k + 1, and k is an index of the same extent."""
+        if len(limit.terms) != 1 or limit.terms[0][1] != 1:
             return False
         axes = [*self.definition.axes, *(a for t in self.definition.terms for a in t.axes)]
         same = any(a.index == limit.terms[0][0] and a.extent == axis.extent for a in axes)
-        return same and low <= int(limit.rest) <= high
+        return same and limit.rest in ("0", "1")
 
     def _restricted_loop(
         self, axis: FrozenAxis, guards: list[FrozenGuard], later: set[str]
@@ -157,8 +156,8 @@ class GuardedLoops:
             if limit is None:
                 pending.append(guard)
             elif limit[0] == "lower":
-                lower.append(Bound(limit[1], self._is_certain(limit[1], axis, 0, math.inf)))
+                lower.append(Bound(limit[1], self._is_certain(limit[1], axis)))
             else:
-                upper.append(Bound(limit[1], self._is_certain(limit[1], axis, -math.inf, 1)))
+                upper.append(Bound(limit[1], self._is_certain(limit[1], axis)))
         tile = axis.index == self.tile_index
         return Loop(axis.index, axis.extent, (), tuple(lower), tuple(upper), tile), pending

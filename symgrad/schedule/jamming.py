@@ -5,11 +5,13 @@
 An element that does not depend on j is then loaded once for four uses, and sums over j need one
 store for four additions. What is left over runs in a plain loop behind.
 
-A triangle is cut into pairs of rows: what both have in common is jammed, the one element that the
-longer row has beside it follows.
+A triangle is cut into groups of rows: what all rows of a group have in common is jammed, the few
+elements that the longer rows have beside it follow.
 
     for k: for l < k: c[k] += a[k,l]·b[l]
     ->  for k by 2:  for l < k: c[k..k+1] += a[k..k+1,l]·b[l];  c[k+1] += a[k+1,k]·b[k]
+
+The rows that make no group are the shortest ones: the first where rows grow, else the last.
 """
 
 from __future__ import annotations
@@ -34,11 +36,17 @@ from symgrad.schedule.pool import OperationPool, shift_operation, shift_subscrip
 
 __all__ = ["hoist_invariants", "jam"]
 
+# How far each loop index is moved in one of several runs that are done as one.
+Shifts = dict[str, int]
 
-def jam(nodes: tuple[Node, ...], factors: Sequence[tuple[str, int]]) -> tuple[Node, ...]:
+
+def jam(
+    nodes: tuple[Node, ...], factors: Sequence[tuple[str, int]], rows: int = 2
+) -> tuple[Node, ...]:
     """The nest with each of the named loops, outermost first, unrolled and jammed by its factor.
 
-    A loop on whose index an inner condition depends is left as it is.
+    A loop on whose index an inner condition depends is left as it is, unless it is that over the
+    rows of a triangle, which are taken in groups of `rows`.
     """
     result: list[Node] = []
     for node in nodes:
@@ -49,17 +57,17 @@ def jam(nodes: tuple[Node, ...], factors: Sequence[tuple[str, int]]) -> tuple[No
         factor = _fitting(wanted, node.extent)
         rest = [(index, f) for index, f in factors if index != node.index]
         if factor > 1 and _can_jam(node):
-            body = jam(_copies(node.body, node.index, factor, _declared(node.body)), rest)
+            body = jam(_copies(node.body, _runs(node.index, factor)), rest, rows)
             result.append(replace(node, body=body, step=factor))
             bounded = bool(node.lower or node.upper)
             if bounded or not node.extent.isdigit() or int(node.extent) % factor:
                 result.append(replace(node, start_after=factor))
             continue
-        pair = _paired_rows(node, rest) if factor > 1 else None
-        if pair is not None:
-            result += [replace(node, body=pair, step=2), replace(node, start_after=2)]
+        grouped = _grouped_rows(node, rows, rest) if wanted > 1 else None
+        if grouped is not None:
+            result += grouped
         else:
-            result.append(replace(node, body=jam(node.body, rest)))
+            result.append(replace(node, body=jam(node.body, rest, rows)))
     return tuple(result)
 
 
@@ -81,49 +89,45 @@ def _can_jam(loop: Loop) -> bool:
     return not _bounds_depend(loop.body, loop.index)
 
 
-def _paired_rows(loop: Loop, factors: Sequence[tuple[str, int]]) -> tuple[Node, ...] | None:
-    """The body of a loop over pairs of rows of a triangle; None if the loop holds no triangle."""
+def _grouped_rows(
+    loop: Loop, factor: int, factors: Sequence[tuple[str, int]]
+) -> tuple[Node, ...] | None:
+    """The loop over groups of rows of a triangle, and the one over what is left; else None."""
     if loop.lower or loop.upper or loop.reverse or loop.step != 1 or len(loop.body) != 1:
         return None
     (inner,) = loop.body
     if not isinstance(inner, Loop) or inner.tile or inner.reverse:
         return None
     bounds = (*inner.lower, *inner.upper)
-    if len(bounds) != 1 or not bounds[0].certain or bounds[0].value.coefficient(loop.index) != 1:
+    if len(bounds) != 1 or not _is_diagonal(bounds[0], loop.index):
         return None
     if _bounds_depend(inner.body, loop.index) or _bounds_depend(inner.body, inner.index):
         return None
     value, grows = bounds[0].value, bool(inner.upper)
-    next_value = shift_subscript(value, {loop.index: 1})
-    assert isinstance(next_value, Affine)
+    end = shift_subscript(value, {loop.index: factor - 1})
+    assert isinstance(end, Affine)
     common = replace(
         inner,
-        lower=() if grows else (Bound(next_value, certain=True),),
-        body=_copies(inner.body, loop.index, 2, _declared(inner.body)),
+        lower=() if grows else (Bound(end, certain=True),),
+        body=_copies(inner.body, _runs(loop.index, factor)),
     )
-    body = _moved(inner.body, loop.index) if grows else inner.body
-    return (*jam((common,), factors), Bind(inner.index, value, inner.extent, True, body))
+    corner = [
+        {loop.index: row, inner.index: column}
+        for row in range(factor)
+        for column in range(factor - 1)
+        if (column < row if grows else column >= row)
+    ]
+    beside = Bind(inner.index, value, inner.extent, True, _copies(inner.body, corner))
+    group = (*jam((common,), factors), beside)
+    groups = replace(loop, body=group, step=factor, rest_first=grows)
+    rest = replace(loop, start_after=factor, rest_first=grows)
+    return (rest, groups) if grows else (groups, rest)
 
 
-def _moved(nodes: tuple[Node, ...], index: str) -> tuple[Node, ...]:
-    """One run of the loop over `index`, the next one."""
-    result: list[Node] = []
-    for node in nodes:
-        if isinstance(node, Loop):
-            result.append(replace(node, body=_moved(node.body, index)))
-        elif isinstance(node, Block):
-            operations = tuple(shift_operation(op, {index: 1}) for op in node.operations)
-            effects = tuple(_moved_effect(effect, index) for effect in node.effects)
-            result.append(Block(operations, effects))
-        else:
-            result.append(node)
-    return tuple(result)
-
-
-def _moved_effect(effect: Store | Fold, index: str) -> Store | Fold:
-    if isinstance(effect, Fold):
-        return replace(effect, local=_copied_target(effect.local, index, 1, set()))
-    return replace(effect, target=_copied_target(effect.target, index, 1, set()))
+def _is_diagonal(bound: Bound, index: str) -> bool:
+    """Whether a bound is the row's own number or the next, so that all of a group are inside."""
+    value = bound.value
+    return bound.certain and value.terms == ((index, 1),) and value.rest in ("0", "1")
 
 
 def _bounds_depend(nodes: tuple[Node, ...], index: str) -> bool:
@@ -150,44 +154,59 @@ def _declared(nodes: tuple[Node, ...]) -> set[str]:
     return found
 
 
-def _copies(nodes: tuple[Node, ...], index: str, factor: int, own: set[str]) -> tuple[Node, ...]:
+def _runs(index: str, count: int) -> list[Shifts]:
+    return [{index: shift} for shift in range(count)]
+
+
+def _copies(nodes: tuple[Node, ...], runs: Sequence[Shifts]) -> tuple[Node, ...]:
+    """Several runs of the loops around some nodes as one."""
+    return _copied_nodes(nodes, runs, _declared(nodes))
+
+
+def _copied_nodes(
+    nodes: tuple[Node, ...], runs: Sequence[Shifts], own: set[str]
+) -> tuple[Node, ...]:
     result: list[Node] = []
     for node in nodes:
         if isinstance(node, Loop):
-            result.append(replace(node, body=_copies(node.body, index, factor, own)))
+            result.append(replace(node, body=_copied_nodes(node.body, runs, own)))
         elif isinstance(node, Declare):
-            for shift in range(factor):
-                result.append(replace(node, local=_local_copy(node.local, index, shift, own)))
+            for shifts in runs:
+                result.append(replace(node, local=_local_copy(node.local, shifts, own)))
         elif isinstance(node, Block):
-            result.append(_jammed_block(node, index, factor, own))
+            result.append(_jammed_block(node, runs, own))
     return tuple(result)
 
 
-def _local_copy(local: Local, index: str, shift: int, own: set[str]) -> Local:
-    if shift == 0 or local.name not in own:
+def _suffix(shifts: Shifts) -> str:
+    return "".join(f"_{index}{shift}" for index, shift in shifts.items() if shift)
+
+
+def _local_copy(local: Local, shifts: Shifts, own: set[str]) -> Local:
+    if local.name not in own:
         return local
-    return Local(f"{local.name}_{index}{shift}", local.dtype)
+    return replace(local, name=f"{local.name}{_suffix(shifts)}")
 
 
-def _jammed_block(block: Block, index: str, factor: int, own: set[str]) -> Block:
+def _jammed_block(block: Block, runs: Sequence[Shifts], own: set[str]) -> Block:
     """All copies of a block in one, equal loads shared, additions to one place joined."""
     pool = OperationPool()
     effects: list[Store | Fold] = []
     sums: dict[Element | Local, int] = {}
-    for shift in range(factor):
+    for shifts in runs:
         numbers: list[int] = []
         for operation in block.operations:
-            moved = _copied_operation(operation, index, shift, own)
+            moved = _copied_operation(operation, shifts, own)
             operands = tuple(numbers[k] for k in moved.operands)
             numbers.append(pool.number(replace(moved, operands=operands)))
         for effect in block.effects:
             value = numbers[effect.value]
             if isinstance(effect, Fold):
-                position = effect.position and _local_copy(effect.position, index, shift, own)
-                local = _copied_target(effect.local, index, shift, own)
+                position = effect.position and _local_copy(effect.position, shifts, own)
+                local = _copied_target(effect.local, shifts, own)
                 effects.append(replace(effect, local=local, position=position, value=value))
                 continue
-            target = _copied_target(effect.target, index, shift, own)
+            target = _copied_target(effect.target, shifts, own)
             if not effect.add or target not in sums:
                 sums[target] = len(effects)
                 effects.append(replace(effect, target=target, value=value))
@@ -199,18 +218,16 @@ def _jammed_block(block: Block, index: str, factor: int, own: set[str]) -> Block
     return Block(tuple(pool.operations), tuple(effects))
 
 
-def _copied_operation(operation: Operation, index: str, shift: int, own: set[str]) -> Operation:
-    if operation.name == "local" and shift and operation.value in own:
-        return replace(operation, value=f"{operation.value}_{index}{shift}")
-    return shift_operation(operation, {index: shift})
+def _copied_operation(operation: Operation, shifts: Shifts, own: set[str]) -> Operation:
+    if operation.name == "local" and operation.value in own:
+        return replace(operation, value=f"{operation.value}{_suffix(shifts)}")
+    return shift_operation(operation, shifts)
 
 
-def _copied_target(
-    target: Element | Local, index: str, shift: int, own: set[str]
-) -> Element | Local:
+def _copied_target(target: Element | Local, shifts: Shifts, own: set[str]) -> Element | Local:
     if isinstance(target, Local):
-        return _local_copy(target, index, shift, own)
-    moved = shift_subscript(target, {index: shift})
+        return _local_copy(target, shifts, own)
+    moved = shift_subscript(target, shifts)
     assert isinstance(moved, Element)
     return moved
 

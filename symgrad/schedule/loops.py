@@ -48,7 +48,8 @@ class Loop:
 
     A `tile` loop runs over the rows of the tile, so its index is relative to the tile's start. With
     a `step` above 1 it stops where fewer than `step` runs are left; a loop with `start_after` runs
-    what such a loop left. A loop with `lanes` is divided among the threads of a CUDA block.
+    what such a loop left. With `rest_first` what is left are the first runs, not the last. A loop
+    with `lanes` is divided among the threads of a CUDA block.
     """
 
     index: str
@@ -60,6 +61,7 @@ class Loop:
     reverse: bool = False
     step: int = 1
     start_after: int = 1
+    rest_first: bool = False
     lanes: bool = False
 
 

@@ -46,10 +46,13 @@ def is_pointwise(definition: FrozenDefinition) -> bool:
 
 def reuses_elements(term: FrozenTerm) -> bool:
     """Whether a sum of products reads several arrays, so that blocking its loops saves loads."""
-    loads = [op for op in term.operations if op.name == "load"]
+    return _is_short_sum(term) and sum(op.name == "load" for op in term.operations) > 1
+
+
+def _is_short_sum(term: FrozenTerm) -> bool:
     short = len(term.operations) <= LONGEST_JAMMED
     plain = all(op.name in ARITHMETIC for op in term.operations)
-    return bool(term.axes) and term.reduction == "sum" and len(loads) > 1 and short and plain
+    return bool(term.axes) and term.reduction == "sum" and short and plain
 
 
 def partial_type(definition: FrozenDefinition) -> DType:
@@ -159,7 +162,7 @@ class NestBuilder(GuardedLoops):
         self.tile_index = self.context.tile_index(self.definition, None)
         axes = _batch_first(self.definition.axes, sums)
         nest = self.loops(axes, outer, tuple(inner))
-        return jam(nest, self._dot_factors(sums)) if len(sums) == 1 else nest
+        return jam(nest, self._dot_factors(sums), rows=4) if len(sums) == 1 else nest
 
     def _outer_guards(
         self, plain: list[FrozenTerm], sums: list[FrozenTerm]
@@ -195,17 +198,14 @@ class NestBuilder(GuardedLoops):
         axes += [a for a in term.axes if a.index != vector]
         axes += [a for a in (*self.definition.axes, *term.axes) if a.index == vector]
         nest = self.loops(tuple(axes), term.guards, (block,))
-        if not reuses_elements(term):
+        if not _is_short_sum(term):
             return nest
         return hoist_invariants(jam(nest, self._axpy_factors(term, vector)))
 
     def _axpy_factors(self, term: FrozenTerm, vector: str) -> list[tuple[str, int]]:
-        """One output loop by 4, and the summed loop inside it by 4."""
-        outer = [
-            a.index
-            for a in self.definition.axes
-            if a.index != vector and _leaves_unchanged(term, a.index)
-        ]
+        """One output loop by 4 if that saves loads, and the summed loop inside it by 4."""
+        reused = self.definition.axes if reuses_elements(term) else ()
+        outer = [a.index for a in reused if a.index != vector and _leaves_unchanged(term, a.index)]
         summed = [a.index for a in term.axes if a.index != vector]
         return [(index, 4) for index in outer[-1:]] + [(index, 4) for index in summed[-1:]]
 

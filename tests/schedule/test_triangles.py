@@ -23,6 +23,14 @@ def upper(L, X):
     return np.sum(np.einsum("mkl,nml->nmk", np.triu(L), X) ** 2)
 
 
+def below(L, X):
+    return np.sum(np.einsum("mkl,nml->nmk", np.tril(L, -3), X) ** 2)
+
+
+def above(L, X):
+    return np.sum(np.einsum("mkl,nml->nmk", np.triu(L, 2), X) ** 2)
+
+
 def shifted(L, X):
     return np.sum(np.einsum("mkl,nml->nmk", np.tril(L, 2), X) ** 2)
 
@@ -34,7 +42,7 @@ SHAPES = {"L": "f64[m, d, d]", "X": "f64[n, m, d]"}
 def compiled() -> dict[Callable[..., Any], Built]:
     return {
         f: build(f, SHAPES, wrt=("L",)).in_small_tiles()
-        for f in (strict, with_diagonal, upper, shifted)
+        for f in (strict, with_diagonal, upper, shifted, below, above)
     }
 
 
@@ -44,9 +52,10 @@ def test_rows_of_a_triangle_are_computed_in_pairs(
     source = compiled[strict].source()
     assert ", 2):" in source, "a loop over pairs of rows"
     assert " % 4, 4):" in source, "the summed axis by four inside it"
+    assert "range(d % 4, d, 4)" in source, "the adjoint by four rows, the shortest rows apart"
 
 
-@pytest.mark.parametrize("function", [strict, with_diagonal, upper, shifted])
+@pytest.mark.parametrize("function", [strict, with_diagonal, upper, shifted, below, above])
 @pytest.mark.parametrize("d", [0, 1, 2, 3, 5, 8, 11])
 def test_values_at_every_size(
     function: Callable[..., Any],
