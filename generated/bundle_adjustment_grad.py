@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a54e661ac863b8eb"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_08ca5bef91a50977"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -374,20 +374,22 @@ def _residuals_1(
                 + cameras[index1[k], l + 3]
                 + points[index2[k], l]
             )
-    # radius2[k] = Σ_q image[k,q]^2
-    for k in range(rows):
-        radius2[k] = 0.0
     # image[k,q] = -in_camera[k,q]/in_camera[k,2]
     for q in range(2):
         for k in range(rows):
             image[q, k] = -(in_camera[k, q] / in_camera[k, 2])
+    # radius2[k] = Σ_q image[k,q]^2
+    for k in range(rows):
+        radius2[k] = 0.0
+    for q in range(0, 2, 2):
         for k in range(rows):
             v31 = image[q, k]
-            radius2[k] += v31 * v31
+            v32 = image[q + 1, k]
+            radius2[k] += v31 * v31 + v32 * v32
     # t79[k] = (1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k])·cameras[index1[k],6]
     for k in range(rows):
-        v32 = radius2[k]
-        t79[k] = (1.0 + (v32 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v32) * cameras[
+        v33 = radius2[k]
+        t79[k] = (1.0 + (v33 * cameras[index1[k], 8] + cameras[index1[k], 7]) * v33) * cameras[
             index1[k], 6
         ]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
@@ -434,6 +436,9 @@ def _residuals_1_blocks(
         for block in range(begin, end):
             first = block * m // blocks
             last = (block + 1) * m // blocks
+            if m >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < m else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 _call_kernel(
@@ -540,28 +545,30 @@ def _residuals_grad_1(
     # theta2[k] = Σ_l cameras[index1[k],l]^2
     for k in range(rows):
         theta2[k] = 0.0
-    for l in range(3):
+    for l in range(0, 3, 3):
         for k in range(rows):
             v = cameras_at_index1[l, k]
-            theta2[k] += v * v
+            v2 = cameras_at_index1[l + 1, k]
+            v3 = cameras_at_index1[l + 2, k]
+            theta2[k] += v * v + v2 * v2 + v3 * v3
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
     # half[k] = sinc(theta[k]/2)/2
     far = 0
     for k in range(rows):
-        v2 = theta2[k]
-        far += 70368744177664.0 < abs(math.sqrt(1.0 if v2 < 1e-06 else v2) / 2.0)
+        v4 = theta2[k]
+        far += 70368744177664.0 < abs(math.sqrt(1.0 if v4 < 1e-06 else v4) / 2.0)
     if far:
-        for k in range(rows):
-            v3 = theta2[k]
-            v4 = math.sqrt(1.0 if v3 < 1e-06 else v3)
-            theta[k] = v4
-            half[k] = (math.sin((v4 / 2.0)) / (v4 / 2.0) if (v4 / 2.0) else 1.0) / 2.0
-    else:
         for k in range(rows):
             v5 = theta2[k]
             v6 = math.sqrt(1.0 if v5 < 1e-06 else v5)
             theta[k] = v6
-            half[k] = _sinc(v6 / 2.0) / 2.0
+            half[k] = (math.sin((v6 / 2.0)) / (v6 / 2.0) if (v6 / 2.0) else 1.0) / 2.0
+    else:
+        for k in range(rows):
+            v7 = theta2[k]
+            v8 = math.sqrt(1.0 if v7 < 1e-06 else v7)
+            theta[k] = v8
+            half[k] = _sinc(v8 / 2.0) / 2.0
     # first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sinc(theta[k]))
     # second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·half[k]^2)
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
@@ -572,42 +579,42 @@ def _residuals_grad_1(
         far2 += 70368744177664.0 < abs(theta[k])
     if far2:
         for k in range(rows):
-            v7 = theta2[k]
-            v8 = v7 < 1e-06
-            v9 = v7 * v7
-            v10 = half[k]
-            v11 = cameras_at_index1[1, k]
-            v12 = points_at_index2[2, k]
-            v13 = cameras_at_index1[2, k]
-            v14 = points_at_index2[1, k]
-            v15 = points_at_index2[0, k]
-            v16 = cameras_at_index1[0, k]
+            v9 = theta2[k]
+            v10 = v9 < 1e-06
+            v11 = v9 * v9
+            v12 = half[k]
+            v13 = cameras_at_index1[1, k]
+            v14 = points_at_index2[2, k]
+            v15 = cameras_at_index1[2, k]
+            v16 = points_at_index2[1, k]
+            v17 = points_at_index2[0, k]
+            v18 = cameras_at_index1[0, k]
             first_[k] = (
-                1.0 + v9 / 120.0 - v7 / 6.0
-                if v8
+                1.0 + v11 / 120.0 - v9 / 6.0
+                if v10
                 else (math.sin(theta[k]) / theta[k] if theta[k] else 1.0)
             )
-            second[k] = 0.5 + v9 / 720.0 - v7 / 24.0 if v8 else 2.0 * v10 * v10
-            t27[k] = v11 * v12 - v13 * v14
-            t34[k] = v13 * v15 - v16 * v12
-            t41[k] = v16 * v14 - v11 * v15
+            second[k] = 0.5 + v11 / 720.0 - v9 / 24.0 if v10 else 2.0 * v12 * v12
+            t27[k] = v13 * v14 - v15 * v16
+            t34[k] = v15 * v17 - v18 * v14
+            t41[k] = v18 * v16 - v13 * v17
     else:
         for k in range(rows):
-            v17 = theta2[k]
-            v18 = v17 < 1e-06
-            v19 = v17 * v17
-            v20 = half[k]
-            v21 = cameras_at_index1[1, k]
-            v22 = points_at_index2[2, k]
-            v23 = cameras_at_index1[2, k]
-            v24 = points_at_index2[1, k]
-            v25 = points_at_index2[0, k]
-            v26 = cameras_at_index1[0, k]
-            first_[k] = 1.0 + v19 / 120.0 - v17 / 6.0 if v18 else _sinc(theta[k])
-            second[k] = 0.5 + v19 / 720.0 - v17 / 24.0 if v18 else 2.0 * v20 * v20
-            t27[k] = v21 * v22 - v23 * v24
-            t34[k] = v23 * v25 - v26 * v22
-            t41[k] = v26 * v24 - v21 * v25
+            v19 = theta2[k]
+            v20 = v19 < 1e-06
+            v21 = v19 * v19
+            v22 = half[k]
+            v23 = cameras_at_index1[1, k]
+            v24 = points_at_index2[2, k]
+            v25 = cameras_at_index1[2, k]
+            v26 = points_at_index2[1, k]
+            v27 = points_at_index2[0, k]
+            v28 = cameras_at_index1[0, k]
+            first_[k] = 1.0 + v21 / 120.0 - v19 / 6.0 if v20 else _sinc(theta[k])
+            second[k] = 0.5 + v21 / 720.0 - v19 / 24.0 if v20 else 2.0 * v22 * v22
+            t27[k] = v23 * v24 - v25 * v26
+            t34[k] = v25 * v27 - v28 * v24
+            t41[k] = v28 * v26 - v23 * v27
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
     l = 0
     if 0 <= l < 3:
@@ -625,15 +632,15 @@ def _residuals_grad_1(
     # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
     # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
     for k in range(rows):
-        v27 = cameras_at_index1[1, k]
-        v28 = rx[2, k]
-        v29 = cameras_at_index1[2, k]
-        v30 = rx[1, k]
-        v31 = rx[0, k]
-        v32 = cameras_at_index1[0, k]
-        t50[k] = v27 * v28 - v29 * v30
-        t57[k] = v29 * v31 - v32 * v28
-        t64[k] = v32 * v30 - v27 * v31
+        v29 = cameras_at_index1[1, k]
+        v30 = rx[2, k]
+        v31 = cameras_at_index1[2, k]
+        v32 = rx[1, k]
+        v33 = rx[0, k]
+        v34 = cameras_at_index1[0, k]
+        t50[k] = v29 * v30 - v31 * v32
+        t57[k] = v31 * v33 - v34 * v30
+        t64[k] = v34 * v32 - v29 * v33
     # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
     l = 0
     if 0 <= l < 3:
@@ -656,23 +663,25 @@ def _residuals_grad_1(
                 + cameras_at_index1[l + 3, k]
                 + points_at_index2[l, k]
             )
-    # radius2[k] = Σ_q image[k,q]^2
-    for k in range(rows):
-        radius2[k] = 0.0
     # image[k,q] = -in_camera[k,q]/in_camera[k,2]
     for q in range(2):
         for k in range(rows):
             image[q, k] = -(in_camera[q, k] / in_camera[2, k])
+    # radius2[k] = Σ_q image[k,q]^2
+    for k in range(rows):
+        radius2[k] = 0.0
+    for q in range(0, 2, 2):
         for k in range(rows):
-            v33 = image[q, k]
-            radius2[k] += v33 * v33
+            v35 = image[q, k]
+            v36 = image[q + 1, k]
+            radius2[k] += v35 * v35 + v36 * v36
     # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
     # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
-        v34 = radius2[k]
-        v35 = 1.0 + (v34 * cameras_at_index1[8, k] + cameras_at_index1[7, k]) * v34
-        t78[k] = v35
-        t79[k] = v35 * cameras_at_index1[6, k]
+        v37 = radius2[k]
+        v38 = 1.0 + (v37 * cameras_at_index1[8, k] + cameras_at_index1[7, k]) * v37
+        t78[k] = v38
+        t79[k] = v38 * cameras_at_index1[6, k]
     # observed_packed[j,i] = observed[i,j]
     # residuals_cotangent_packed[j,i] = residuals_cotangent[i,j]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
@@ -689,7 +698,7 @@ def _residuals_grad_1(
     # scale_bar[k] = Σ_q image[k,q]·residuals_cotangent[k,q]
     for k in range(rows):
         scale_bar[k] = 0.0
-    for q in range(0, 2 - 2 % 2, 2):
+    for q in range(0, 2, 2):
         for k in range(rows):
             scale_bar[k] += (
                 image[q, k] * residuals_cotangent_packed[q, k]
@@ -700,15 +709,15 @@ def _residuals_grad_1(
     # k2_bar[k] = radius2[k]·t75_bar[k]
     # t72_bar[k] = scale_bar[k]·t78[k]
     for k in range(rows):
-        v36 = radius2[k]
-        v37 = scale_bar[k]
-        v38 = cameras_at_index1[6, k]
-        v39 = v36 * v37 * v38
-        v40 = cameras_at_index1[8, k]
-        t75_bar[k] = v39
-        radius2_bar[k] = v39 * v40 + (v36 * v40 + cameras_at_index1[7, k]) * v37 * v38
-        k2_bar[k] = v36 * v39
-        t72_bar[k] = v37 * t78[k]
+        v39 = radius2[k]
+        v40 = scale_bar[k]
+        v41 = cameras_at_index1[6, k]
+        v42 = v39 * v40 * v41
+        v43 = cameras_at_index1[8, k]
+        t75_bar[k] = v42
+        radius2_bar[k] = v42 * v43 + (v39 * v43 + cameras_at_index1[7, k]) * v40 * v41
+        k2_bar[k] = v39 * v42
+        t72_bar[k] = v40 * t78[k]
     # image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]
     for q in range(2):
         for k in range(rows):
@@ -718,11 +727,11 @@ def _residuals_grad_1(
     # t71_bar[k] = -Σ_q image[k,q]·image_bar[k,q]/in_camera[k,2]
     for k in range(rows):
         t71_bar[k] = 0.0
-    for q in range(0, 2 - 2 % 2, 2):
+    for q in range(0, 2, 2):
         for k in range(rows):
-            v41 = in_camera[2, k]
-            t71_bar[k] += -(image[q, k] * image_bar[q, k] / v41) + -(
-                image[q + 1, k] * image_bar[q + 1, k] / v41
+            v44 = in_camera[2, k]
+            t71_bar[k] += -(image[q, k] * image_bar[q, k] / v44) + -(
+                image[q + 1, k] * image_bar[q + 1, k] / v44
             )
     # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
     l = 2
@@ -736,16 +745,16 @@ def _residuals_grad_1(
     # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]
     # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k]
     for k in range(rows):
-        v42 = cameras_at_index1[2, k]
-        v43 = in_camera_bar[1, k]
-        v44 = cameras_at_index1[1, k]
-        v45 = in_camera_bar[2, k]
-        v46 = second[k]
-        v47 = cameras_at_index1[0, k]
-        v48 = in_camera_bar[0, k]
-        t52_bar[k] = (v42 * v43 - v44 * v45) * v46
-        t48_bar[k] = (v47 * v45 - v42 * v48) * v46
-        t45_bar[k] = (v44 * v48 - v47 * v43) * v46
+        v45 = cameras_at_index1[2, k]
+        v46 = in_camera_bar[1, k]
+        v47 = cameras_at_index1[1, k]
+        v48 = in_camera_bar[2, k]
+        v49 = second[k]
+        v50 = cameras_at_index1[0, k]
+        v51 = in_camera_bar[0, k]
+        t52_bar[k] = (v45 * v46 - v47 * v48) * v49
+        t48_bar[k] = (v50 * v48 - v45 * v51) * v49
+        t45_bar[k] = (v47 * v51 - v50 * v46) * v49
     # rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k]·in_camera_bar[k,l]
     # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
     for l in range(3):
@@ -771,31 +780,31 @@ def _residuals_grad_1(
     # t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + second[k]·in_camera_bar[k,1]·rx[k,0] - points[index2[k],1]·rx_bar[k,0] - second[k]·in_camera_bar[k,0]·rx[k,1]
     # t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]
     for k in range(rows):
-        v49 = points_at_index2[1, k]
-        v50 = rx_bar[2, k]
-        v51 = second[k]
-        v52 = rx[1, k]
-        v53 = rx_bar[1, k]
-        v54 = v51 * in_camera_bar[1, k]
-        v55 = cameras_at_index1[2, k]
-        v56 = cameras_at_index1[1, k]
-        v57 = cameras_at_index1[0, k]
-        v58 = rx_bar[0, k]
+        v52 = points_at_index2[1, k]
+        v53 = rx_bar[2, k]
+        v54 = second[k]
+        v55 = rx[1, k]
+        v56 = rx_bar[1, k]
+        v57 = v54 * in_camera_bar[1, k]
+        v58 = cameras_at_index1[2, k]
+        v59 = cameras_at_index1[1, k]
+        v60 = cameras_at_index1[0, k]
+        v61 = rx_bar[0, k]
         t31_bar[k] = (
-            v49 * v50
-            + v51 * in_camera_bar[2, k] * v52
-            - points_at_index2[2, k] * v53
-            - v54 * rx[2, k]
+            v52 * v53
+            + v54 * in_camera_bar[2, k] * v55
+            - points_at_index2[2, k] * v56
+            - v57 * rx[2, k]
         )
-        t29_bar[k] = v55 * v53 - v56 * v50
-        t25_bar[k] = v57 * v50 - v55 * v58
+        t29_bar[k] = v58 * v56 - v59 * v53
+        t25_bar[k] = v60 * v53 - v58 * v61
         t24_bar[k] = (
-            points_at_index2[0, k] * v53
-            + v54 * rx[0, k]
-            - v49 * v58
-            - v51 * in_camera_bar[0, k] * v52
+            points_at_index2[0, k] * v56
+            + v57 * rx[0, k]
+            - v52 * v61
+            - v54 * in_camera_bar[0, k] * v55
         )
-        t22_bar[k] = v56 * v58 - v57 * v53
+        t22_bar[k] = v59 * v61 - v60 * v56
     # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]
     # theta_bar_spherical_bessel[k] = spherical_bessel(theta[k])
     far3 = 0
@@ -803,12 +812,12 @@ def _residuals_grad_1(
         far3 += 70368744177664.0 < abs(theta[k])
     if far3:
         for k in range(rows):
-            v59 = second[k]
+            v62 = second[k]
             t21_bar[k] = (
                 points_at_index2[2, k] * rx_bar[0, k]
-                + v59 * in_camera_bar[0, k] * rx[2, k]
+                + v62 * in_camera_bar[0, k] * rx[2, k]
                 - points_at_index2[0, k] * rx_bar[2, k]
-                - v59 * in_camera_bar[2, k] * rx[0, k]
+                - v62 * in_camera_bar[2, k] * rx[0, k]
             )
             theta_bar_spherical_bessel[k] = (
                 _spherical_bessel_1(theta[k])
@@ -817,18 +826,18 @@ def _residuals_grad_1(
             )
     else:
         for k in range(rows):
-            v60 = second[k]
+            v63 = second[k]
             t21_bar[k] = (
                 points_at_index2[2, k] * rx_bar[0, k]
-                + v60 * in_camera_bar[0, k] * rx[2, k]
+                + v63 * in_camera_bar[0, k] * rx[2, k]
                 - points_at_index2[0, k] * rx_bar[2, k]
-                - v60 * in_camera_bar[2, k] * rx[0, k]
+                - v63 * in_camera_bar[2, k] * rx[0, k]
             )
             theta_bar_spherical_bessel[k] = _spherical_bessel_1(theta[k])
     # second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]
     for k in range(rows):
         second_bar[k] = 0.0
-    for l in range(0, 3 - 3 % 3, 3):
+    for l in range(0, 3, 3):
         for k in range(rows):
             second_bar[k] += (
                 in_camera_bar[l, k] * t65[l, k]
@@ -838,7 +847,7 @@ def _residuals_grad_1(
     # first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]
     for k in range(rows):
         first_bar[k] = 0.0
-    for l in range(0, 3 - 3 % 3, 3):
+    for l in range(0, 3, 3):
         for k in range(rows):
             first_bar[k] += (
                 in_camera_bar[l, k] * rx[l, k]
@@ -852,45 +861,45 @@ def _residuals_grad_1(
         far4 += 70368744177664.0 < abs(theta[k] / 2.0)
     if far4:
         for k in range(rows):
-            v61 = theta2[k]
-            v62 = v61 < 1e-06
-            v63 = first_bar[k]
-            v64 = theta[k]
-            v65 = second_bar[k]
-            v66 = (
+            v64 = theta2[k]
+            v65 = v64 < 1e-06
+            v66 = first_bar[k]
+            v67 = theta[k]
+            v68 = second_bar[k]
+            v69 = (
                 0.0
-                if v62
-                else -(v63 * theta_bar_spherical_bessel[k])
+                if v65
+                else -(v66 * theta_bar_spherical_bessel[k])
                 - half[k]
-                * v65
+                * v68
                 * (
-                    _spherical_bessel_1((v64 / 2.0))
-                    if abs((v64 / 2.0)) < 2.0
-                    else (math.sin((v64 / 2.0)) / (v64 / 2.0) - math.cos((v64 / 2.0))) / (v64 / 2.0)
+                    _spherical_bessel_1((v67 / 2.0))
+                    if abs((v67 / 2.0)) < 2.0
+                    else (math.sin((v67 / 2.0)) / (v67 / 2.0) - math.cos((v67 / 2.0))) / (v67 / 2.0)
                 )
             )
             theta2_bar[k] = 2.0 * (
-                (v63 if v62 else 0.0) / 120.0 + (v65 if v62 else 0.0) / 720.0
-            ) * v61 + (
-                -(v63 / 6.0) - v65 / 24.0 if v62 else (0.0 if v66 == 0.0 else v66 / v64) / 2.0
+                (v66 if v65 else 0.0) / 120.0 + (v68 if v65 else 0.0) / 720.0
+            ) * v64 + (
+                -(v66 / 6.0) - v68 / 24.0 if v65 else (0.0 if v69 == 0.0 else v69 / v67) / 2.0
             )
     else:
         for k in range(rows):
-            v67 = theta2[k]
-            v68 = v67 < 1e-06
-            v69 = first_bar[k]
-            v70 = theta[k]
-            v71 = second_bar[k]
-            v72 = (
+            v70 = theta2[k]
+            v71 = v70 < 1e-06
+            v72 = first_bar[k]
+            v73 = theta[k]
+            v74 = second_bar[k]
+            v75 = (
                 0.0
-                if v68
-                else -(v69 * theta_bar_spherical_bessel[k])
-                - half[k] * v71 * _spherical_bessel_1(v70 / 2.0)
+                if v71
+                else -(v72 * theta_bar_spherical_bessel[k])
+                - half[k] * v74 * _spherical_bessel_1(v73 / 2.0)
             )
             theta2_bar[k] = 2.0 * (
-                (v69 if v68 else 0.0) / 120.0 + (v71 if v68 else 0.0) / 720.0
-            ) * v67 + (
-                -(v69 / 6.0) - v71 / 24.0 if v68 else (0.0 if v72 == 0.0 else v72 / v70) / 2.0
+                (v72 if v71 else 0.0) / 120.0 + (v74 if v71 else 0.0) / 720.0
+            ) * v70 + (
+                -(v72 / 6.0) - v74 / 24.0 if v71 else (0.0 if v75 == 0.0 else v75 / v73) / 2.0
             )
     l = 0
     if 0 <= l < 3:
@@ -1025,6 +1034,9 @@ def _residuals_grad_1_blocks(
         for block in range(begin, end):
             first = block * m // blocks
             last = (block + 1) * m // blocks
+            if m >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < m else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)

@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_daac41447c388347"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_f057fd306310eaa7"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -369,6 +369,9 @@ def _loss_2_blocks(address, workers, blocks, tile, n, d, X_rows, X, t5, log_vari
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 _call_kernel(
@@ -408,6 +411,9 @@ def _loss_3_blocks(address, workers, blocks, tile, sums, n, alpha, y, loss_total
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)
@@ -562,6 +568,9 @@ def _loss_grad_2_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 _call_kernel(
@@ -660,6 +669,9 @@ def _loss_grad_3_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)
@@ -871,6 +883,9 @@ def _loss_hessian_2_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 _call_kernel(
@@ -1342,6 +1357,9 @@ def _loss_hessian_3_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)
@@ -1642,6 +1660,9 @@ def _loss_hessian_5_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)

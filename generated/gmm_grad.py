@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_9400a2c0dabb75bc"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_04df86130f7fabfb"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -295,7 +295,12 @@ def _log_posterior_2(
         for k in range(d):
             for j in range(rows):
                 whitened[k, j] = t3[i, k] * centred[k, j]
-        for k in range(0, d - d % 2, 2):
+        for k in range(d % 2):
+            for l in range(k):
+                lower_here = lower[i, k, l]
+                for j in range(rows):
+                    whitened[k, j] += centred[l, j] * lower_here
+        for k in range(d % 2, d, 2):
             for l in range(0, k - k % 4, 4):
                 lower_here = lower[i, k, l]
                 lower_here1 = lower[i, k + 1, l]
@@ -327,21 +332,25 @@ def _log_posterior_2(
             lower_here = lower[i, k + 1, l]
             for j in range(rows):
                 whitened[k + 1, j] += centred[l, j] * lower_here
-        for k in range(d - d % 2, d):
-            for l in range(k):
-                lower_here = lower[i, k, l]
-                for j in range(rows):
-                    whitened[k, j] += centred[l, j] * lower_here
         for j in range(rows):
             t9[i, j] = t6[i]
-        for k in range(d):
+        for k in range(0, d - d % 4, 4):
             for j in range(rows):
                 v6 = whitened[k, j]
-                t9[i, j] += v6 * v6 * (-0.5)
+                v7 = whitened[k + 1, j]
+                v8 = whitened[k + 2, j]
+                v9 = whitened[k + 3, j]
+                t9[i, j] += (
+                    v6 * v6 * (-0.5) + v7 * v7 * (-0.5) + v8 * v8 * (-0.5) + v9 * v9 * (-0.5)
+                )
+        for k in range(d - d % 4, d):
+            for j in range(rows):
+                v10 = whitened[k, j]
+                t9[i, j] += v10 * v10 * (-0.5)
         for j in range(rows):
-            v7 = t9[i, j]
+            v11 = t9[i, j]
             logsumexp2_largest[j] = (
-                v7 if v7 > logsumexp2_largest[j] or v7 != v7 else logsumexp2_largest[j]
+                v11 if v11 > logsumexp2_largest[j] or v11 != v11 else logsumexp2_largest[j]
             )
     # logsumexp2_total[j] = Σ_i exp(t9[j,i] - logsumexp2_largest[j])
     for j in range(rows):
@@ -390,6 +399,9 @@ def _log_posterior_2_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)
@@ -536,7 +548,12 @@ def _log_posterior_grad_2(
         for k in range(d):
             for j in range(rows):
                 whitened[i, k, j] = t3[i, k] * centred[k, j]
-        for k in range(0, d - d % 2, 2):
+        for k in range(d % 2):
+            for l in range(k):
+                lower_here = lower[i, k, l]
+                for j in range(rows):
+                    whitened[i, k, j] += centred[l, j] * lower_here
+        for k in range(d % 2, d, 2):
             for l in range(0, k - k % 4, 4):
                 lower_here = lower[i, k, l]
                 lower_here1 = lower[i, k + 1, l]
@@ -568,20 +585,26 @@ def _log_posterior_grad_2(
             lower_here = lower[i, k + 1, l]
             for j in range(rows):
                 whitened[i, k + 1, j] += centred[l, j] * lower_here
-        for k in range(d - d % 2, d):
-            for l in range(k):
-                lower_here = lower[i, k, l]
-                for j in range(rows):
-                    whitened[i, k, j] += centred[l, j] * lower_here
         for j in range(rows):
             t9[i, j] = t6[i]
-        for k in range(d):
+        for k in range(0, d - d % 4, 4):
             for j in range(rows):
                 v6 = whitened[i, k, j]
-                t9[i, j] += v6 * v6 * (-0.5)
+                v7 = whitened[i, k + 1, j]
+                v8 = whitened[i, k + 2, j]
+                v9 = whitened[i, k + 3, j]
+                t9[i, j] += (
+                    v6 * v6 * (-0.5) + v7 * v7 * (-0.5) + v8 * v8 * (-0.5) + v9 * v9 * (-0.5)
+                )
+        for k in range(d - d % 4, d):
+            for j in range(rows):
+                v10 = whitened[i, k, j]
+                t9[i, j] += v10 * v10 * (-0.5)
         for j in range(rows):
-            v7 = t9[i, j]
-            logsumexp2_peak[j] = v7 if v7 > logsumexp2_peak[j] or v7 != v7 else logsumexp2_peak[j]
+            v11 = t9[i, j]
+            logsumexp2_peak[j] = (
+                v11 if v11 > logsumexp2_peak[j] or v11 != v11 else logsumexp2_peak[j]
+            )
     for j in range(rows):
         logsumexp2_peak[j] = _finite_or_zero(logsumexp2_peak[j])
     # for logsumexp2[j] = logsumexp_i (t9[j,i]): Σ exp(element − largest)
@@ -595,9 +618,9 @@ def _log_posterior_grad_2(
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior_total_sum = 0.0
     for j in range(rows):
-        v8 = _log(logsumexp2_total[j])
-        logsumexp2_rest[j] = v8
-        log_posterior_total_sum += logsumexp2_peak[j] + v8
+        v12 = _log(logsumexp2_total[j])
+        logsumexp2_rest[j] = v12
+        log_posterior_total_sum += logsumexp2_peak[j] + v12
     log_posterior_total[0] += log_posterior_total_sum
     # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
@@ -611,23 +634,29 @@ def _log_posterior_grad_2(
                 centred[k, j] = X_packed[k, j] - mu[i, k]
         log_normaliser_bar_sum = 0.0
         for j in range(rows):
-            v9 = _exp(_subtract_both(t9[i, j], logsumexp2_peak[j], logsumexp2_rest[j]))
-            t9_bar[j] = v9
-            log_normaliser_bar_sum += v9
+            v13 = _exp(_subtract_both(t9[i, j], logsumexp2_peak[j], logsumexp2_rest[j]))
+            t9_bar[j] = v13
+            log_normaliser_bar_sum += v13
         log_normaliser_bar[i] += log_normaliser_bar_sum
         for k in range(d):
             mu_bar_sum_sum = 0.0
             for j in range(rows):
-                v10 = -(t9_bar[j] * whitened[i, k, j])
-                t4_bar[k, j] = v10
-                mu_bar_sum_sum += v10
+                v14 = -(t9_bar[j] * whitened[i, k, j])
+                t4_bar[k, j] = v14
+                mu_bar_sum_sum += v14
             mu_bar_sum[i, k] += mu_bar_sum_sum
         for k in range(d):
             total = 0.0
             for j in range(rows):
                 total += centred[k, j] * t4_bar[k, j]
             t3_bar_total[i, k] += total
-        for k in range(0, d - d % 2, 2):
+        for k in range(d % 4):
+            for l in range(k):
+                total = 0.0
+                for j in range(rows):
+                    total += centred[l, j] * t4_bar[k, j]
+                lower_bar_total[i, k, l] += total
+        for k in range(d % 4, d, 4):
             for l in range(0, k - k % 4, 4):
                 total = 0.0
                 total_l1 = 0.0
@@ -637,49 +666,94 @@ def _log_posterior_grad_2(
                 total_k1_l1 = 0.0
                 total_k1_l2 = 0.0
                 total_k1_l3 = 0.0
+                total_k2 = 0.0
+                total_k2_l1 = 0.0
+                total_k2_l2 = 0.0
+                total_k2_l3 = 0.0
+                total_k3 = 0.0
+                total_k3_l1 = 0.0
+                total_k3_l2 = 0.0
+                total_k3_l3 = 0.0
                 for j in range(rows):
-                    v11 = centred[l, j]
-                    v12 = t4_bar[k, j]
-                    v13 = t4_bar[k + 1, j]
-                    v14 = centred[l + 1, j]
-                    v15 = centred[l + 2, j]
-                    v16 = centred[l + 3, j]
-                    total += v11 * v12
-                    total_k1 += v11 * v13
-                    total_l1 += v14 * v12
-                    total_k1_l1 += v14 * v13
-                    total_l2 += v15 * v12
-                    total_k1_l2 += v15 * v13
-                    total_l3 += v16 * v12
-                    total_k1_l3 += v16 * v13
+                    v15 = centred[l, j]
+                    v16 = t4_bar[k, j]
+                    v17 = t4_bar[k + 1, j]
+                    v18 = t4_bar[k + 2, j]
+                    v19 = t4_bar[k + 3, j]
+                    v20 = centred[l + 1, j]
+                    v21 = centred[l + 2, j]
+                    v22 = centred[l + 3, j]
+                    total += v15 * v16
+                    total_k1 += v15 * v17
+                    total_k2 += v15 * v18
+                    total_k3 += v15 * v19
+                    total_l1 += v20 * v16
+                    total_k1_l1 += v20 * v17
+                    total_k2_l1 += v20 * v18
+                    total_k3_l1 += v20 * v19
+                    total_l2 += v21 * v16
+                    total_k1_l2 += v21 * v17
+                    total_k2_l2 += v21 * v18
+                    total_k3_l2 += v21 * v19
+                    total_l3 += v22 * v16
+                    total_k1_l3 += v22 * v17
+                    total_k2_l3 += v22 * v18
+                    total_k3_l3 += v22 * v19
                 lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
+                lower_bar_total[i, k + 2, l] += total_k2
+                lower_bar_total[i, k + 3, l] += total_k3
                 lower_bar_total[i, k, l + 1] += total_l1
                 lower_bar_total[i, k + 1, l + 1] += total_k1_l1
+                lower_bar_total[i, k + 2, l + 1] += total_k2_l1
+                lower_bar_total[i, k + 3, l + 1] += total_k3_l1
                 lower_bar_total[i, k, l + 2] += total_l2
                 lower_bar_total[i, k + 1, l + 2] += total_k1_l2
+                lower_bar_total[i, k + 2, l + 2] += total_k2_l2
+                lower_bar_total[i, k + 3, l + 2] += total_k3_l2
                 lower_bar_total[i, k, l + 3] += total_l3
                 lower_bar_total[i, k + 1, l + 3] += total_k1_l3
+                lower_bar_total[i, k + 2, l + 3] += total_k2_l3
+                lower_bar_total[i, k + 3, l + 3] += total_k3_l3
             for l in range(k - k % 4, k):
                 total = 0.0
                 total_k1 = 0.0
+                total_k2 = 0.0
+                total_k3 = 0.0
                 for j in range(rows):
-                    v17 = centred[l, j]
-                    total += v17 * t4_bar[k, j]
-                    total_k1 += v17 * t4_bar[k + 1, j]
+                    v23 = centred[l, j]
+                    total += v23 * t4_bar[k, j]
+                    total_k1 += v23 * t4_bar[k + 1, j]
+                    total_k2 += v23 * t4_bar[k + 2, j]
+                    total_k3 += v23 * t4_bar[k + 3, j]
                 lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
+                lower_bar_total[i, k + 2, l] += total_k2
+                lower_bar_total[i, k + 3, l] += total_k3
             l = k
-            total = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k2_l1 = 0.0
+            total_k3 = 0.0
+            total_k3_l1 = 0.0
+            total_k3_l2 = 0.0
             for j in range(rows):
-                total += centred[l, j] * t4_bar[k + 1, j]
-            lower_bar_total[i, k + 1, l] += total
-        for k in range(d - d % 2, d):
-            for l in range(k):
-                total = 0.0
-                for j in range(rows):
-                    total += centred[l, j] * t4_bar[k, j]
-                lower_bar_total[i, k, l] += total
+                v24 = centred[l, j]
+                v25 = t4_bar[k + 2, j]
+                v26 = centred[l + 1, j]
+                v27 = t4_bar[k + 3, j]
+                total_k1 += v24 * t4_bar[k + 1, j]
+                total_k2 += v24 * v25
+                total_k2_l1 += v26 * v25
+                total_k3 += v24 * v27
+                total_k3_l1 += v26 * v27
+                total_k3_l2 += centred[l + 2, j] * v27
+            lower_bar_total[i, k + 1, l] += total_k1
+            lower_bar_total[i, k + 2, l] += total_k2
+            lower_bar_total[i, k + 2, l + 1] += total_k2_l1
+            lower_bar_total[i, k + 3, l] += total_k3
+            lower_bar_total[i, k + 3, l + 1] += total_k3_l1
+            lower_bar_total[i, k + 3, l + 2] += total_k3_l2
 
 
 @_kernel(
@@ -720,6 +794,9 @@ def _log_posterior_grad_2_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)
@@ -807,7 +884,11 @@ def _log_posterior_grad_3(
         for k in range(d):
             mu_bar[i, k] = -(mu_bar_sum[i, k] * t3[i, k])
     for i in range(K):
-        for l in range(0, d - d % 2, 2):
+        for l in range(d % 2):
+            mu_bar_sum_here = mu_bar_sum[i, l]
+            for k in range(l):
+                mu_bar[i, k] += -(mu_bar_sum_here * lower[i, l, k])
+        for l in range(d % 2, d, 2):
             mu_bar_sum_here = mu_bar_sum[i, l]
             mu_bar_sum_here1 = mu_bar_sum[i, l + 1]
             for k in range(l):
@@ -816,10 +897,6 @@ def _log_posterior_grad_3(
                 )
             k = l
             mu_bar[i, k] += -(mu_bar_sum[i, l + 1] * lower[i, l + 1, k])
-        for l in range(d - d % 2, d):
-            mu_bar_sum_here = mu_bar_sum[i, l]
-            for k in range(l):
-                mu_bar[i, k] += -(mu_bar_sum_here * lower[i, l, k])
     # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
     for i in range(K):
         for k in range(d):

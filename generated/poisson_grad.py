@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_c02e447809d50313"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_002d9d761bbca8a0"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -310,6 +310,9 @@ def _loss_1_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)
@@ -412,6 +415,9 @@ def _loss_grad_1_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)
@@ -544,6 +550,9 @@ def _loss_hessian_1_blocks(
         for block in range(begin, end):
             first = block * n // blocks
             last = (block + 1) * n // blocks
+            if n >= 32 * blocks:
+                first = first // 8 * 8
+                last = last // 8 * 8 if last < n else last
             for start in range(first, last, tile):
                 rows = min(tile, last - start)
                 place = block * sums + (start - first) * sums // (last - first)
