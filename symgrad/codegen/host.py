@@ -192,10 +192,11 @@ class _HostPrinter:
         if any(len(b.shape) > 1 and b.shape[-1] == step.sample for b in step.scratch):
             counted.append(str(_LEAST_ROWS))
         alone = len(step.kernel.nests) == 1 and not step.scratch and not _has_sums(step)
+        # Rows need no tiles where nothing of them is read again and no sum is to be divided.
+        rows = f"_count_rows({step.row_elements}, {sample}, {blocks})"
         self.body += [
-            # Rows need no tiles where nothing of them is read again and no sum is to be divided.
-            f"{tile} = max({sample}, 1)" if alone else f"{tile} = _count_rows({step.row_elements})",
             f"{blocks} = _count_blocks({', '.join(counted)})",
+            f"{tile} = max({sample}, 1)" if alone else f"{tile} = {rows}",
             f"{workers} = min({blocks}, numba.get_num_threads()) if {blocks} > 1 else 1",
         ]
         for buffer in step.outputs:
@@ -305,8 +306,8 @@ class _HostPrinter:
 
     def _combination(self, accumulator: Accumulator, parts: str) -> str:
         if accumulator.reduction != "sum":
-            extreme = "min" if accumulator.reduction == "min" else "max"
-            several = f"{parts}[0] if len({parts}) == 1 else np.{extreme}({parts}, axis=0)"
+            extreme = "minimum" if accumulator.reduction == "min" else "maximum"
+            several = f"{parts}[0] if len({parts}) == 1 else np.{extreme}.reduce({parts})"
             return f"{accumulator.buffer.name} = {several}"
         text = f"_combine({parts})"
         if accumulator.scale:

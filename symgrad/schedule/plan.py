@@ -48,7 +48,7 @@ class ScheduleOptions:
     least_tile: int = 72
     most_tile: int = 1032
     most_blocks: int = 16
-    work_per_block: int = 200_000
+    work_per_block: int = 65_536
     block_elements: int = 2_000_000
     rows_per_sum: int = 1024
     recycled_bytes: int = 268_435_456
