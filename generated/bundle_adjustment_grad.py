@@ -1160,8 +1160,8 @@ def _check_residuals(cameras, points, camera_index, point_index, observed):
 def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed):
     index1 = _check_index("residuals", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals", point_index, p, "point_index", "points", 0)
-    tile = _count_rows(3 * 3 + 2 + 12)
     blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, 0, 64)
+    tile = _count_rows(3 * 3 + 2 + 12, m, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
     theta2_tile = np.empty((workers2, tile), np.float64)
@@ -1251,8 +1251,8 @@ def _run_residuals_grad(
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
-    tile = _count_rows(4 * 2 + 2 * 9 + 8 * 3 + 34)
     blocks2 = _count_blocks(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
+    tile = _count_rows(4 * 2 + 2 * 9 + 8 * 3 + 34, m, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
     sums2 = _count_sums(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
@@ -1662,15 +1662,19 @@ def _check_index(function, index, extent, name, array, axis):
     return np.ascontiguousarray(index).reshape(index.shape or (1,))
 
 
-def _count_rows(row_elements):
+def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
     8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    No more than a block has.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:
-        return 1032
-    return max(72, fitting)
+        fitting = 1032
+    elif fitting < 72:
+        fitting = 72
+    own = -(-samples // blocks)
+    return fitting if fitting < own else own or 1
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):
@@ -1678,7 +1682,7 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
 
     A power of two, which threads share evenly.
     """
-    by_work = samples * work // 200000
+    by_work = samples * work // 65536
     if by_work < 2:
         return 1
     by_memory = 2000000 // max(block_elements, 1)
@@ -1705,7 +1709,7 @@ def _combine(partial):
         half = (len(partial) + 1) // 2
         following, partial = partial[half:], partial[:half]
         partial[: len(following)] += following
-    return np.sum(partial, axis=0)
+    return np.add.reduce(partial)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -1763,8 +1763,8 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     t7 = np.empty((1,), np.float64)
     t10 = np.empty((1,), np.float64)
     _loss_1.call(log_length, t7, log_noise, t10)
-    tile = _count_rows(n)
     blocks2 = _count_blocks(n, n * d + 2 * n, 0, 64)
+    tile = _count_rows(n, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     K = _empty((n, n), np.float64)
     t5_tile = np.empty((workers2, tile, n), np.float64)
@@ -1802,8 +1802,8 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
             )
     alpha = _attempt("loss: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
-    tile2 = _count_rows(0)
     blocks3 = _count_blocks(n, 1, 1)
+    tile2 = _count_rows(0, n, blocks3)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     sums2 = _count_sums(n, 1, 1, blocks3)
     loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
@@ -1831,8 +1831,8 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     t7 = np.empty((1,), np.float64)
     t10 = np.empty((1,), np.float64)
     _loss_grad_1.call(log_length, t7, log_noise, t10)
-    tile = _count_rows(0)
     blocks2 = _count_blocks(n, n * d + 3 * n, 0)
+    tile = _count_rows(0, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     t5 = _empty((n, n), np.float64)
     kernel = _empty((n, n), np.float64)
@@ -1874,8 +1874,8 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     alpha = _attempt("loss_grad: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
     K_inverse = _attempt("loss_grad: inverse of 'K', line 22 of the model", np.linalg.inv, K)
-    tile2 = _count_rows(n)
     blocks3 = _count_blocks(n, 3 * n + 2, 1 + 1 + 1 + 1, 64)
+    tile2 = _count_rows(n, n, blocks3)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     sums2 = _count_sums(n, 3 * n + 2, 1 + 1 + 1 + 1, blocks3)
     loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
@@ -2051,8 +2051,8 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     t7 = np.empty((1,), np.float64)
     t10 = np.empty((1,), np.float64)
     _loss_hessian_1.call(log_length, t7, log_noise, t10)
-    tile = _count_rows(0)
     blocks2 = _count_blocks(n, n * d + 4 * n, 0)
+    tile = _count_rows(0, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     distance = _empty((n, n), np.float64)
     kernel = _empty((n, n), np.float64)
@@ -2099,8 +2099,8 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         "loss_hessian: solve of 'K', line 21 of the model", np.linalg.solve, K, alpha
     )
     K_inverse = _attempt("loss_hessian: inverse of 'K', line 22 of the model", np.linalg.inv, K)
-    tile2 = _count_rows(n)
     blocks3 = _count_blocks(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1, 64)
+    tile2 = _count_rows(n, n, blocks3)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     alpha_right_by_log_variance = _empty((n,), np.float64)
     alpha_right2_by_log_length = _empty((n,), np.float64)
@@ -2221,8 +2221,8 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         t10_bar,
         hessian_log_noise_log_noise,
     )
-    tile3 = _count_rows(3 * n)
     blocks4 = _count_blocks(n, 2 * n * n + 6 * n, 1 + 1 + 1, 64)
+    tile3 = _count_rows(3 * n, n, blocks4)
     workers4 = min(blocks4, numba.get_num_threads()) if blocks4 > 1 else 1
     sums3 = _count_sums(n, 2 * n * n + 6 * n, 1 + 1 + 1, blocks4)
     t7_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
@@ -2672,15 +2672,19 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
-def _count_rows(row_elements):
+def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
     8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    No more than a block has.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:
-        return 1032
-    return max(72, fitting)
+        fitting = 1032
+    elif fitting < 72:
+        fitting = 72
+    own = -(-samples // blocks)
+    return fitting if fitting < own else own or 1
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):
@@ -2688,7 +2692,7 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
 
     A power of two, which threads share evenly.
     """
-    by_work = samples * work // 200000
+    by_work = samples * work // 65536
     if by_work < 2:
         return 1
     by_memory = 2000000 // max(block_elements, 1)
@@ -2715,7 +2719,7 @@ def _combine(partial):
         half = (len(partial) + 1) // 2
         following, partial = partial[half:], partial[:half]
         partial[: len(following)] += following
-    return np.sum(partial, axis=0)
+    return np.add.reduce(partial)
 
 
 # --- self-check ----------------------------------------------------------------------------------

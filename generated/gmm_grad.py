@@ -998,8 +998,8 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         frobenius,
         sum5,
     )
-    tile = _count_rows(3 * d + K + 2)
     blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, 64)
+    tile = _count_rows(3 * d + K + 2, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, blocks2)
     log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -1084,10 +1084,10 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
         gamma,
         sum4_bar,
     )
-    tile = _count_rows(3 * d + K * d + K + 4)
     blocks2 = _count_blocks(
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
+    tile = _count_rows(3 * d + K * d + K + 4, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
@@ -1500,15 +1500,19 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
-def _count_rows(row_elements):
+def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
     8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    No more than a block has.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:
-        return 1032
-    return max(72, fitting)
+        fitting = 1032
+    elif fitting < 72:
+        fitting = 72
+    own = -(-samples // blocks)
+    return fitting if fitting < own else own or 1
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):
@@ -1516,7 +1520,7 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
 
     A power of two, which threads share evenly.
     """
-    by_work = samples * work // 200000
+    by_work = samples * work // 65536
     if by_work < 2:
         return 1
     by_memory = 2000000 // max(block_elements, 1)
@@ -1543,7 +1547,7 @@ def _combine(partial):
         half = (len(partial) + 1) // 2
         following, partial = partial[half:], partial[:half]
         partial[: len(following)] += following
-    return np.sum(partial, axis=0)
+    return np.add.reduce(partial)
 
 
 # --- self-check ----------------------------------------------------------------------------------

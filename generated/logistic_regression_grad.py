@@ -373,8 +373,8 @@ def _check_loss(w, b, X, y):
 
 
 def _run_loss(d, n, w, b, X, y):
-    tile = _count_rows(1)
     blocks2 = _count_blocks(n, d + 2, 1)
+    tile = _count_rows(1, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + 2, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -402,8 +402,8 @@ def _run_loss(d, n, w, b, X, y):
 
 
 def _run_loss_grad(d, n, w, b, X, y, *, targets=()):
-    tile = _count_rows(2)
     blocks2 = _count_blocks(n, 2 * d + 4, 1 + d + 1)
+    tile = _count_rows(2, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * d + 4, 1 + d + 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -705,15 +705,19 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
-def _count_rows(row_elements):
+def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
     8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    No more than a block has.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:
-        return 1032
-    return max(72, fitting)
+        fitting = 1032
+    elif fitting < 72:
+        fitting = 72
+    own = -(-samples // blocks)
+    return fitting if fitting < own else own or 1
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):
@@ -721,7 +725,7 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
 
     A power of two, which threads share evenly.
     """
-    by_work = samples * work // 200000
+    by_work = samples * work // 65536
     if by_work < 2:
         return 1
     by_memory = 2000000 // max(block_elements, 1)
@@ -748,7 +752,7 @@ def _combine(partial):
         half = (len(partial) + 1) // 2
         following, partial = partial[half:], partial[:half]
         partial[: len(following)] += following
-    return np.sum(partial, axis=0)
+    return np.add.reduce(partial)
 
 
 # --- self-check ----------------------------------------------------------------------------------

@@ -680,8 +680,8 @@ def _check_loss(U, V, b, Y, observed, penalty):
 
 
 def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
-    tile = _count_rows(p)
     blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
+    tile = _count_rows(p, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, p * r + 2 * p + r, 1 + 1, blocks2)
     t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -732,8 +732,8 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
 
 
 def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
-    tile = _count_rows(r + 3 * p + 1)
     blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, 64)
+    tile = _count_rows(r + 3 * p + 1, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     U_bar = _place(targets, 0, (n, r), np.float64)
     sums2 = _count_sums(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, blocks2)
@@ -1089,15 +1089,19 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
-def _count_rows(row_elements):
+def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
     8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    No more than a block has.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:
-        return 1032
-    return max(72, fitting)
+        fitting = 1032
+    elif fitting < 72:
+        fitting = 72
+    own = -(-samples // blocks)
+    return fitting if fitting < own else own or 1
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):
@@ -1105,7 +1109,7 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
 
     A power of two, which threads share evenly.
     """
-    by_work = samples * work // 200000
+    by_work = samples * work // 65536
     if by_work < 2:
         return 1
     by_memory = 2000000 // max(block_elements, 1)
@@ -1132,7 +1136,7 @@ def _combine(partial):
         half = (len(partial) + 1) // 2
         following, partial = partial[half:], partial[:half]
         partial[: len(following)] += following
-    return np.sum(partial, axis=0)
+    return np.add.reduce(partial)
 
 
 # --- self-check ----------------------------------------------------------------------------------

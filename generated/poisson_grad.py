@@ -616,8 +616,8 @@ def _check_loss(beta, X, offset, y):
 
 
 def _run_loss(p, n, beta, X, offset, y):
-    tile = _count_rows(2)
     blocks2 = _count_blocks(n, p + 3, 1)
+    tile = _count_rows(2, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, p + 3, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -660,8 +660,8 @@ def _run_loss(p, n, beta, X, offset, y):
 
 
 def _run_loss_grad(p, n, beta, X, offset, y, *, targets=()):
-    tile = _count_rows(3)
     blocks2 = _count_blocks(n, 2 * p + 4, 1 + p)
+    tile = _count_rows(3, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * p + 4, 1 + p, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -790,8 +790,8 @@ def loss_vjp(
 
 
 def _run_loss_hessian(p, n, beta, X, offset, y):
-    tile = _count_rows(p + 2)
     blocks2 = _count_blocks(n, 2 * p + p * p + 2, p * p)
+    tile = _count_rows(p + 2, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * p + p * p + 2, p * p, blocks2)
     hessian_blocks = _zeros((blocks2 * sums2, p, p), np.float64)
@@ -1117,15 +1117,19 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
-def _count_rows(row_elements):
+def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
     8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    No more than a block has.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:
-        return 1032
-    return max(72, fitting)
+        fitting = 1032
+    elif fitting < 72:
+        fitting = 72
+    own = -(-samples // blocks)
+    return fitting if fitting < own else own or 1
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):
@@ -1133,7 +1137,7 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
 
     A power of two, which threads share evenly.
     """
-    by_work = samples * work // 200000
+    by_work = samples * work // 65536
     if by_work < 2:
         return 1
     by_memory = 2000000 // max(block_elements, 1)
@@ -1160,7 +1164,7 @@ def _combine(partial):
         half = (len(partial) + 1) // 2
         following, partial = partial[half:], partial[:half]
         partial[: len(following)] += following
-    return np.sum(partial, axis=0)
+    return np.add.reduce(partial)
 
 
 # --- self-check ----------------------------------------------------------------------------------
