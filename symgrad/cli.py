@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from symgrad.ahead import KernelReport, compile_ahead, format_reports, parse_capabilities
@@ -19,7 +20,6 @@ from symgrad.compilation import (
     check_module,
     compile_file,
     derive_file,
-    warm,
 )
 from symgrad.derivatives import PRODUCTS
 from symgrad.driver import Timings
@@ -27,6 +27,7 @@ from symgrad.errors import ModelError, SymgradError
 from symgrad.explain.command import register_explain, register_report
 from symgrad.simplify import PASS_NAMES
 from symgrad.version import __version__
+from symgrad.warming import warm
 
 __all__ = ["main"]
 
@@ -228,8 +229,7 @@ def _compile(options: argparse.Namespace) -> int:
         compiled = compile_file(request)
     kernels = compiled.text.count("@_kernel(")
     if kernels and not options.no_warm:
-        with console.status(f"compiling {kernels} kernels …"), compiled.timings.stage("compile"):
-            warm(compiled.path)
+        _warm(compiled, kernels, console)
     reports: tuple[KernelReport, ...] = ()
     if capabilities:
         with console.status("compiling ahead …"), compiled.timings.stage("compile"):
@@ -240,6 +240,12 @@ def _compile(options: argparse.Namespace) -> int:
         if reports:
             print(format_reports(reports), end="")
     return 0
+
+
+def _warm(compiled: CompiledFile, kernels: int, console: Console) -> None:
+    with Progress(console=console, transient=True) as bar, compiled.timings.stage("compile"):
+        task = bar.add_task(f"compiling {kernels} kernels", total=kernels)
+        warm(compiled.path, lambda name: bar.advance(task))
 
 
 def _print_summary(compiled: CompiledFile, kernels: int, timings: bool) -> None:

@@ -38,7 +38,7 @@ def test_every_program_is_built_checked_and_put_into_the_table(tmp_path: Path) -
     done = run("--tiny", "--save", str(tmp_path / "gpu.json"), "--budget", "120")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "a copy moves" in done.stdout and "WRONG" not in done.stdout
-    rows = [text.split()[0] for text in done.stdout.splitlines() if re.search(r"e-\d+$", text)]
+    rows = [text.split()[0] for text in done.stdout.splitlines() if re.search(r"e[-+]\d+$", text)]
     assert rows == NAMES == [program.name for program in PROGRAMS]
     saved = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))
     for row in saved["programs"]:

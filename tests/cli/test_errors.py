@@ -649,15 +649,14 @@ def test_an_interrupted_write_leaves_the_old_module(workshop, monkeypatch):
 
 
 def test_kernels_that_do_not_compile_are_a_defect_of_symgrad(workshop, monkeypatch):
-    workshop.model(GOOD)
-
-    def broken(path):
-        raise TypeError("no such overload")
-
-    monkeypatch.setattr("symgrad.compilation.import_file", broken)
+    path = workshop.model(GOOD)
+    broken = path.with_name("broken.py")
+    broken.write_text("raise TypeError('no such overload')")
+    monkeypatch.setattr("symgrad.warming._WORKER", broken)
     done = workshop.run("compile", "model.py", "-o", "out.py")
     assert done.status == 1
-    assert "'out.py' was written, but its kernels do not compile" in done.err
+    assert "'out.py' was written, but its kernel '_" in done.err
+    assert "does not compile" in done.err
     assert "TypeError: no such overload" in done.err
     assert issubclass(CompileError, Exception)
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from symgrad.compilation import warm
 from symgrad.driver import Timings, emit
+from symgrad.errors import CompileError
 from symgrad.modules import import_file, load
+from symgrad.warming import kernel_names, warm
 from tests.support import build
 
 
@@ -42,17 +44,37 @@ def test_who_wants_a_value_does_not_wait_for_the_gradient() -> None:
 
 
 def test_warming_compiles_every_kernel(tmp_path: Path) -> None:
-    path = tmp_path / "fake.py"
+    derived = build(lambda x: np.sum(np.cosh(x) * x), {"x": "f64[n]"}).derived
+    text = emit((derived,), source="", digest="0" * 64, target="cpu", options="", timings=Timings())
+    path = tmp_path / "warm.py"
+    path.write_text(text)
+    done: list[str] = []
+    warm(path, done.append)
+    expected = ["_f_1", "_f_1_blocks", "_f_grad_1", "_f_grad_1_blocks"]
+    assert sorted(done) == expected == sorted(kernel_names(text))
+    module = import_file(path)
+    for kernel in module._KERNELS:
+        assert kernel.compiled().stats.cache_hits, "loaded, not compiled again"
+
+
+@pytest.mark.parametrize("line", ["raise SystemExit(3)", "raise ValueError('odd')"])
+def test_a_kernel_that_does_not_compile_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "broken.py"
     path.write_text(
         "class Kernel:\n"
-        "    done = False\n"
+        "    def __init__(self, function):\n"
+        "        self.function = function\n"
         "    def compiled(self):\n"
-        "        self.done = True\n"
-        "_KERNELS = (Kernel(), Kernel())\n"
+        f"        {line}\n"
+        "def _kernel(signature):\n"
+        "    return Kernel\n"
+        '@_kernel("void(int64)")\n'
+        "def _f_1(n):\n"
+        "    pass\n"
+        "_KERNELS = (_f_1,)\n"
     )
-    warm(path)
-    (module,) = [m for n, m in sys.modules.items() if n.startswith("_symgrad_fake_")]
-    assert all(kernel.done for kernel in module._KERNELS)
+    with pytest.raises(CompileError, match="its kernel '_f_1' does not compile"):
+        warm(path)
 
 
 def test_copies_of_a_module_in_one_process_run_alone_later(tmp_path: Path) -> None:
