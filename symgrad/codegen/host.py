@@ -23,6 +23,7 @@ from symgrad.schedule.plan import (
     RunTiled,
     RunWhole,
     Schedule,
+    TransposeMatrix,
 )
 
 __all__ = [
@@ -136,6 +137,8 @@ class _HostPrinter:
         self.body: list[str] = extent_checks(self.program)
         taken = {*RESERVED, *self.program.sizes, *(s.name for s in self.program.statements)}
         taken.update(a.name for a in (*self.program.arguments, *self.program.constants))
+        turns = [step for step in schedule.steps if isinstance(step, TransposeMatrix)]
+        taken.update(name for step in turns for name in (step.name, step.source))
         self.allocate = NameAllocator(taken)
 
     def run(self) -> PrintedProgram:
@@ -146,6 +149,8 @@ class _HostPrinter:
                 self._whole(step)
             elif isinstance(step, ReshapeArray):
                 self.body.append(reshape_line(self.program, step))
+            elif isinstance(step, TransposeMatrix):
+                self.body.append(f"{step.name} = np.ascontiguousarray({step.source}.T)")
             elif isinstance(step, OperateOnMatrices):
                 name, ranks = self.program.name, ranks_of(self.program)
                 self.body.append(matrix_line(step.statement, name, ranks, self.helpers))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from symgrad.schedule.arrays import arrays_of
 from symgrad.schedule.cuda_apart import (
     index_arrays,
     scatters,
@@ -39,7 +40,7 @@ from symgrad.schedule.frozen import (
     FrozenProgram,
     FrozenReshape,
 )
-from symgrad.schedule.fusion import FusedNest, Group, fuse
+from symgrad.schedule.fusion import FusedNest, Group, formulas, fuse
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.loops import Declare, Node, Parameter, View
 from symgrad.schedule.nests import is_pointwise
@@ -50,7 +51,7 @@ from symgrad.schedule.plan import (
     ReshapeArray,
     ScheduleOptions,
 )
-from symgrad.schedule.scheduler import Scheduler, arrays_of, formulas
+from symgrad.schedule.scheduler import Scheduler
 from symgrad.schedule.terms import take_scale
 
 __all__ = ["schedule_cuda"]

@@ -81,7 +81,10 @@ def explain_layout(layout: Layout, sample: str) -> Iterator[str]:
     held = [name for name in layout.shapes if name not in layout.dtypes]
     if held:
         yield f"{', '.join(held)}: held with {sample} last, so that loops over rows are contiguous"
-    for name in layout.dtypes:
+    turned = layout.turned.values()
+    for name in turned:
+        yield f"{name}: transposed as a whole, so that loops are contiguous without copies of rows"
+    for name in (n for n in layout.dtypes if n not in turned):
         yield f"{name}: rows copied with {sample} last, since they are used several times"
 
 

@@ -22,7 +22,7 @@ from symgrad.schedule.nests import build_nests, is_pointwise, reuses_elements
 from symgrad.schedule.pool import OperationPool
 from symgrad.schedule.terms import vector_axis
 
-__all__ = ["FusedNest", "Group", "cut", "fuse", "group_nests", "simple_loops"]
+__all__ = ["FusedNest", "Group", "cut", "formulas", "fuse", "group_nests", "simple_loops"]
 
 # The loops of a definition that can share a nest, given whether it accumulates, and the sample.
 LoopsOf = Callable[[FrozenDefinition, bool, str | None], tuple[FrozenAxis, ...] | None]
@@ -41,6 +41,11 @@ class Group:
 
     def names(self) -> set[str]:
         return {definition.name for definition, _ in self.members}
+
+
+def formulas(group: Group) -> str:
+    """What a group computes, a line for each definition."""
+    return "\n".join(definition.formula for definition, _ in group.members)
 
 
 def simple_loops(

@@ -7,6 +7,11 @@ out:
 
     h[i,k] = Σ_j X[i,j]·W[j,k]     ->     X_packed[j,i] = X[i,j],  h[k,i] = Σ_j X_packed[j,i]·W[j,k]
 
+Matrices that have no samples are read and summed transposed where that makes contiguous loops
+without copies of the data:
+
+    h[i,k] = Σ_j X[i,j]·W[k,j]     ->     W_turned[j,k] = W[k,j],  h[i,k] = Σ_j X[i,j]·W_turned[j,k]
+
 The choice minimises an estimate of the work in a tile, in which sizes that are not literal count
 as `LayoutModel` says. It reads no clock and no machine, so that the text stays the same.
 """
@@ -14,7 +19,7 @@ as `LayoutModel` says. It reads no clock and no machine, so that the text stays 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from math import prod
 
@@ -38,6 +43,7 @@ from symgrad.schedule.layout_model import (
     row_last,
     row_of,
 )
+from symgrad.schedule.nests import reuses_elements
 
 __all__ = ["Layout", "choose_layout"]
 
@@ -49,11 +55,13 @@ class Layout:
     """The definitions of a tile as they are to be computed, and the shapes of what they keep.
 
     `shapes` holds the arrays whose axes were reordered and the copies, `dtypes` the copies.
+    `turned` are the names that transposed matrices have in the tile.
     """
 
     members: tuple[Member, ...]
     shapes: Mapping[str, tuple[str, ...]]
     dtypes: Mapping[str, DType]
+    turned: Mapping[str, str] = field(default_factory=dict)
 
 
 def choose_layout(
@@ -104,16 +112,29 @@ class _Chooser:
             for name in (*(c for c in computed if c not in fixed), *rows)
             if _can_move(shapes[name], sample)
         ]
+        self.matrices = _matrices(members, sample, shapes)
         self.copied = [c for c in self.candidates if c in kept or c not in self.produced]
+        self.copied += self.matrices
+        terms = [term for d, _ in members for term in d.terms if reuses_elements(term)]
+        self.reused = {element.array for term in terms for element in elements_of(term)}
         self.nests = [
             NestCost.of(d, t, sums, sample, shapes) for d, sums in members for t in d.terms
         ]
 
     def choose(self) -> frozenset[str]:
-        """The arrays that get the sample axis last."""
+        """The arrays that get the sample axis last; or matrices to transpose, see `_streams`."""
         best = self._descend(frozenset())
         other = self._descend(frozenset(self.candidates))
-        return other if self._cost(other) < self._cost(best) else best
+        best = other if self._cost(other) < self._cost(best) else best
+        matrices = frozenset(self.matrices)
+        if not matrices or not self._streams(best):
+            return best
+        self.model = self.model.of_streams()
+        return matrices if self._cost(matrices) < self._cost(best) else best
+
+    def _streams(self, moved: frozenset[str]) -> bool:
+        """Whether data would be copied that no contraction reads again."""
+        return any(c in moved and c not in self.reused for c in self.copied)
 
     def _descend(self, moved: frozenset[str]) -> frozenset[str]:
         """Moves one array after the other as long as the estimate falls."""
@@ -139,7 +160,8 @@ class _Chooser:
         for name in self.copied:
             if name in moved:
                 extents = [self._extent(e) for e in self.shapes[name]]
-                total += self.model.copy * prod(extents)
+                again = name in self.reused or name in self.produced
+                total += (self.model.copy if again else self.model.stream) * prod(extents)
         return total
 
     def prefers_rows(self, nest: NestCost, moved: frozenset[str]) -> bool:
@@ -153,6 +175,22 @@ class _Chooser:
 
 def _can_move(shape: tuple[str, ...], sample: str) -> bool:
     return len(shape) > 1 and shape.count(sample) == 1 and shape[-1] != sample
+
+
+def _matrices(
+    members: tuple[Member, ...], sample: str, shapes: Mapping[str, tuple[str, ...]]
+) -> list[str]:
+    """Matrices without samples that contractions read from outside or sum over the samples."""
+    produced = {definition.name for definition, _ in members}
+    found: dict[str, None] = {}
+    for definition, sums in members:
+        terms = [term for term in definition.terms if reuses_elements(term)]
+        read = [e.array for term in terms for e in elements_of(term) if e.array not in produced]
+        summed = [definition.name] if sums and len(terms) == len(definition.terms) else []
+        for name in (*read, *summed):
+            if len(shapes[name]) == 2 and sample not in shapes[name]:
+                found.setdefault(name)
+    return list(found)
 
 
 def _read_elsewhere(
@@ -212,10 +250,15 @@ class _Rewriter:
         self.taken = {*shapes, *(extent for shape in shapes.values() for extent in shape)}
         self.copies: dict[str, str] = {}
         self.results: dict[str, str] = {}
+        self.turned: dict[str, str] = {}
 
     def run(self, members: tuple[Member, ...]) -> Layout:
         """Copies of rows first, each result copied out after it is computed."""
-        self.own = self.moved & {definition.name for definition, _ in members}
+        totals = {definition.name for definition, sums in members if sums}
+        self.own = self.moved & {definition.name for definition, _ in members} - totals
+        for name in sorted(self.moved):
+            if self.sample not in self.shapes[name] and self._is_copied(name, members):
+                self.turned[name] = _fresh(f"{name}_turned", self.taken)
         for name in _rows_read(members, self.sample, self.shapes):
             if name in self.moved and self._is_copied(name, members):
                 self.copies[name] = _fresh(f"{name}_packed", self.taken)
@@ -228,13 +271,15 @@ class _Rewriter:
             if definition.name in self.results:
                 result.append((self._copied_out(definition), False))
         shapes = {d.name: d.shape for d, _ in result if d.name in inside - self.results.keys()}
-        renamed = {**self.copies, **self.results}
-        return Layout(
-            tuple(result), shapes, {copy: self.dtypes[name] for name, copy in renamed.items()}
-        )
+        shapes |= {turned: self.shapes[name][::-1] for name, turned in self.turned.items()}
+        renamed = {**self.copies, **self.results, **self.turned}
+        dtypes = {copy: self.dtypes[name] for name, copy in renamed.items()}
+        return Layout(tuple(result), shapes, dtypes, self.turned)
 
     def _is_copied(self, name: str, members: tuple[Member, ...]) -> bool:
-        """Whether some nest reads the copy rather than the rows themselves."""
+        """Whether some nest reads the copy rather than the array itself, or sums into it."""
+        if any(sums and definition.name == name for definition, sums in members):
+            return True
         terms = (term for definition, _ in members for term in definition.terms)
         return any(
             term not in self.direct and any(e.array == name for e in elements_of(term))
@@ -277,7 +322,7 @@ class _Rewriter:
         terms = []
         for term in definition.terms:
             row = row_of(definition, term, sums, self.sample)
-            copies = {} if term in self.direct else self.copies
+            copies = {} if term in self.direct else {**self.copies, **self.turned}
             operations = tuple(
                 replace(o, value=self._element(o.value, row, copies))
                 if isinstance(o.value, Element)
@@ -293,6 +338,9 @@ class _Rewriter:
                 for g in term.guards
             )
             terms.append(replace(term, operations=operations, guards=guards))
+        if definition.name in self.turned:
+            name, axes = self.turned[definition.name], definition.axes[::-1]
+            return replace(definition, name=name, axes=axes, terms=tuple(terms))
         if definition.name not in self.own:
             return replace(definition, terms=tuple(terms))
         axes = _sample_last(definition.axes, self.sample)
@@ -309,6 +357,8 @@ class _Rewriter:
     def _element(self, element: Element, row: str | None, copies: Mapping[str, str]) -> Element:
         inner = tuple(self._subscript(s, row, copies) for s in element.subscripts)
         element = Element(element.array, inner)
+        if element.array in self.turned and element.array in copies:
+            return replace(row_last(element, 0), array=copies[element.array])
         if element.array in copies and reads_row(element, row, 0):
             return replace(row_last(element, 0), array=copies[element.array])
         if element.array not in self.own:

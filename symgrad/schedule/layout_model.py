@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from symgrad.schedule.frozen import (
@@ -24,25 +24,40 @@ __all__ = ["LayoutModel", "NestCost", "nominal", "reads_row", "row_last", "row_o
 class LayoutModel:
     """What the estimate assumes of a processor and of sizes that are not literal.
 
-    A loop of `extent` runs takes `extent / lanes` vector steps and `startup / lanes` more, and
-    `fold` steps to add up the lanes if it is a sum. A function such as exp costs `call`
-    operations, a copied element `copy`.
+    A loop takes a vector step for `lanes` runs and `startup / lanes` more, `rest` steps for what
+    is less than a vector unless it runs over the rows of a tile, and `fold` steps to add up the
+    lanes if it is a sum. A function such as exp costs `call` operations, a copied element `copy`,
+    and `stream` if no contraction reads it again. `data` are extents that data have.
     """
 
     rows: int = 128
     extent: int = 24
+    data_extent: int = 24
     lanes: int = 8
     startup: int = 4
+    rest: int = 0
     fold: int = 4
     call: int = 12
     copy: int = 2
+    stream: int = 2
+    data: frozenset[str] = frozenset()
+
+    def of_streams(self) -> LayoutModel:
+        """What is assumed where data would be copied that are read once: they come from memory.
+
+        Extents that data have are taken to be longer than those that only parameters have, which
+        somebody chose: a rank, a number of components.
+        """
+        return replace(self, extent=16, data_extent=32, rest=2, stream=8)
 
 
 def nominal(extent: str, model: LayoutModel, sample: str) -> int:
     """What an extent counts in the estimate."""
     if extent.isdigit():
         return int(extent)
-    return model.rows if extent == sample else model.extent
+    if extent == sample:
+        return model.rows
+    return model.data_extent if extent in model.data else model.extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +104,37 @@ class NestCost:
         runs = prod(extents.values())
         arithmetic = self.operations + model.call * self.calls
         costs = [
-            runs * _step_cost(elements, index, extent, arithmetic, index in self.summed, model)
-            for index, extent in extents.items()
-            if index not in self.scattering
+            runs * self._step_cost(elements, axis, extents[axis.index], arithmetic, model, sample)
+            for axis in self.axes
+            if axis.index not in self.scattering
         ]
         return min(costs, default=float(runs * (arithmetic + len(elements))))
+
+    def _step_cost(
+        self,
+        elements: list[Element],
+        axis: FrozenAxis,
+        extent: int,
+        arithmetic: int,
+        model: LayoutModel,
+        sample: str,
+    ) -> float:
+        """Cost of one run of the innermost loop over an axis."""
+        strides = [stride_cost(element, axis.index) for element in elements]
+        touched = sum(stride > 0 for stride in strides)
+        if any(stride > 1 for stride in strides):
+            return arithmetic + touched
+        steps = -(-extent // model.lanes) + model.startup / model.lanes
+        if axis.extent != sample and not axis.extent.isdigit():
+            steps += model.rest
+        folded = model.fold * (axis.index in self.summed)
+        return ((arithmetic + touched) * steps + folded) / extent
 
 
 def _scattering(term: FrozenTerm) -> frozenset[str]:
     """Indices along which the place of a sum jumps, so that no loop over them is vectorised."""
     sides = (side for g in term.guards if g.relation == "==" for side in (g.left, g.right))
     return frozenset(i for side in sides if isinstance(side, Element) for i in indices_of(side))
-
-
-def _step_cost(
-    elements: list[Element],
-    index: str,
-    extent: int,
-    arithmetic: int,
-    summed: bool,
-    model: LayoutModel,
-) -> float:
-    """Cost of one run of the innermost loop over `index`."""
-    strides = [stride_cost(element, index) for element in elements]
-    touched = sum(stride > 0 for stride in strides)
-    if any(stride > 1 for stride in strides):
-        return arithmetic + touched
-    steps = -(-extent // model.lanes) + model.startup / model.lanes
-    return ((arithmetic + touched) * steps + model.fold * summed) / extent
 
 
 def row_of(definition: FrozenDefinition, term: FrozenTerm, sums: bool, sample: str) -> str | None:
@@ -134,7 +152,12 @@ def reads_row(element: Element, row: str | None, position: int) -> bool:
 def _with_row_last(
     element: Element, row: str | None, shape: tuple[str, ...], sample: str
 ) -> Element:
-    """The element after the sample axis has moved to the end; unchanged if it is not the row."""
+    """The element after the sample axis has moved to the end; unchanged if it is not the row.
+
+    Matrices without the sample axis are transposed.
+    """
+    if sample not in shape and len(shape) == 2:
+        return row_last(element, 0)
     if sample not in shape or not reads_row(element, row, shape.index(sample)):
         return element
     return row_last(element, shape.index(sample))

@@ -25,6 +25,7 @@ __all__ = [
     "Schedule",
     "ScheduleOptions",
     "Step",
+    "TransposeMatrix",
 ]
 
 
@@ -109,6 +110,14 @@ class ReshapeArray:
 
 
 @dataclass(frozen=True, slots=True)
+class TransposeMatrix:
+    """`name[j,i] = source[i,j]`."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckIndex:
     """Wraps negative entries of an index array and checks its range."""
 
@@ -122,7 +131,7 @@ class OperateOnMatrices:
     statement: FrozenMatrixOperation
 
 
-Step = RunTiled | RunWhole | ReshapeArray | CheckIndex | OperateOnMatrices
+Step = RunTiled | RunWhole | ReshapeArray | TransposeMatrix | CheckIndex | OperateOnMatrices
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from symgrad.program.definitions import DType
+from symgrad.schedule.arrays import arrays_of, index_ranges
 from symgrad.schedule.counting import count_elements, count_work
 from symgrad.schedule.decisions import (
     explain_cut,
@@ -27,11 +29,12 @@ from symgrad.schedule.frozen import (
     elements_of,
     sources_of,
 )
-from symgrad.schedule.fusion import MOST_FUNCTIONS, Group, cut, fuse, group_nests
+from symgrad.schedule.fusion import MOST_FUNCTIONS, Group, cut, formulas, fuse, group_nests
 from symgrad.schedule.gathers import pack_gathers
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.invariants import split_invariants
 from symgrad.schedule.layout import choose_layout
+from symgrad.schedule.layout_model import LayoutModel
 from symgrad.schedule.loops import Kernel, Parameter, View
 from symgrad.schedule.nests import partial_type
 from symgrad.schedule.norms import split_norms
@@ -48,12 +51,13 @@ from symgrad.schedule.plan import (
     Schedule,
     ScheduleOptions,
     Step,
+    TransposeMatrix,
 )
 from symgrad.schedule.shifts import split_logsumexp
 from symgrad.schedule.splitting import split_wide
 from symgrad.schedule.terms import align_sums, take_scale
 
-__all__ = ["Scheduler", "arrays_of", "formulas", "schedule"]
+__all__ = ["Scheduler", "schedule"]
 
 Role = Literal["full", "rows", "scratch", "accumulator"]
 
@@ -89,7 +93,7 @@ class Scheduler:
         self.shapes.update((s.name, s.shape) for s in self.program.statements)
         self.dtypes.update((s.name, s.dtype) for s in self.program.statements)
         self.by_value = {a.name for a in program.arguments if not a.shape}
-        self.ranges = _index_ranges(self.program)
+        self.ranges = index_ranges(self.program)
         self.steps: list[Step] = []
         self.partial_types: dict[str, DType] = {}
         self.kernel_count = 0
@@ -184,7 +188,10 @@ class Scheduler:
                 buffer = self._buffer(definition.name)
                 accumulators.append(Accumulator(buffer, scale, partial, kind))
             members.extend(self._cut(definition, item.kind == "accumulated"))
-        members = self._laid_out(self._gathered(members))
+        members, turned = self._laid_out(self._gathered(members))
+        totals = [a.buffer.name for a in accumulators if a.buffer.name in turned]
+        self.partial_types.update((turned[n], self.partial_types[n]) for n in totals)
+        self.steps += [TransposeMatrix(turned[n], n) for n in turned if n not in totals]
         groups = fuse(members, self.sample, most_functions=MOST_FUNCTIONS)
         stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
         groups = split_wide(groups, {*stored, *self._scratch(groups, members)})
@@ -210,11 +217,15 @@ class Scheduler:
                 self.sample,
                 tuple(self._buffer(name) for name in stored),
                 tuple(self._buffer(name) for name in scratch),
-                tuple(accumulators),
+                tuple(
+                    replace(a, buffer=self._buffer(turned.get(a.buffer.name, a.buffer.name)))
+                    for a in accumulators
+                ),
                 count_work(definitions, self.sample),
                 self._row_elements(scratch),
             )
         )
+        self.steps += [TransposeMatrix(n, turned[n]) for n in totals]
 
     def _cut(
         self, definition: FrozenDefinition, accumulates: bool
@@ -245,11 +256,16 @@ class Scheduler:
 
     def _laid_out(
         self, members: list[tuple[FrozenDefinition, bool]]
-    ) -> list[tuple[FrozenDefinition, bool]]:
-        """The definitions of a tile in the layouts that suit it, what they keep recorded."""
+    ) -> tuple[list[tuple[FrozenDefinition, bool]], Mapping[str, str]]:
+        """The definitions of a tile in the layouts that suit it, what they keep recorded.
+
+        Also the names of matrices that are transposed there.
+        """
         assert self.sample is not None
+        data = (a for a in self.program.arguments if a.name not in self.program.wrt)
+        model = LayoutModel(data=frozenset(extent for a in data for extent in a.shape))
         layout = choose_layout(
-            tuple(members), self.sample, self.shapes, self.dtypes, self.phases.stored
+            tuple(members), self.sample, self.shapes, self.dtypes, self.phases.stored, model
         )
         self.decisions += explain_layout(layout, self.sample)
         self.shapes.update(layout.shapes)
@@ -260,7 +276,7 @@ class Scheduler:
             earlier = [d for d, accumulates in result if not accumulates]
             parts = (definition,) if sums else self._split(definition, row, earlier)
             result.extend((part, sums) for part in parts)
-        return result
+        return result, layout.turned
 
     def _split(
         self, definition: FrozenDefinition, row: str | None, earlier: list[FrozenDefinition]
@@ -380,31 +396,3 @@ class Scheduler:
 
 def _runs_before(placed: Placed, phase: int) -> bool:
     return placed.kind == "whole" and placed.phase == phase
-
-
-def formulas(group: Group) -> str:
-    return "\n".join(definition.formula for definition, _ in group.members)
-
-
-def arrays_of(definitions: Iterable[FrozenDefinition]) -> list[str]:
-    """Arrays in order of first use, read or written."""
-    found: dict[str, None] = {}
-    for definition in definitions:
-        for term in definition.terms:
-            for element in elements_of(term):
-                found.setdefault(element.array)
-        found.setdefault(definition.name)
-    return list(found)
-
-
-def _index_ranges(program: FrozenProgram) -> dict[str, str]:
-    """Integer arrays whose values are known to lie in [0, extent)."""
-    ranges: dict[str, str] = {}
-    for statement in program.statements:
-        if isinstance(statement, FrozenIndexCheck):
-            ranges[statement.name] = statement.extent
-        elif isinstance(statement, FrozenDefinition) and len(statement.terms) == 1:
-            (term,) = statement.terms
-            if term.reduction in ("argmax", "argmin"):
-                ranges[statement.name] = term.axes[0].extent
-    return ranges

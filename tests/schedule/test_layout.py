@@ -12,8 +12,8 @@ from scipy import special
 
 from symgrad.schedule import freeze, schedule
 from symgrad.schedule.loops import Kernel, Loop, Node
-from symgrad.schedule.plan import RunTiled
-from tests.support import build
+from symgrad.schedule.plan import RunTiled, TransposeMatrix
+from tests.support import Built, assert_close, build
 
 
 def network(W, V, X, label):
@@ -27,6 +27,13 @@ NETWORK = {"W": "f64[d, h]", "V": "f64[h, c]", "X": "f64[n, d]", "label": "i64[n
 def nearest(C, X):
     gaps = X[:, None, :] - C[None, :, :]
     return np.sum(np.min(np.sum(gaps**2, axis=2), axis=1))
+
+
+def factors(U, V, Y, observed):
+    return np.sum(np.where(observed, Y - U @ V.T, 0.0) ** 2)
+
+
+FACTORS = {"U": "f64[n, r]", "V": "f64[p, r]", "Y": "f64[n, p]", "observed": "bool[n, p]"}
 
 
 def tiled(function: Callable[..., Any], shapes: dict[str, str], wrt: Any = None) -> RunTiled:
@@ -76,6 +83,37 @@ def test_rows_that_are_used_once_are_not_copied() -> None:
     step = tiled(lambda w, X: np.sum(np.tanh(X @ w)), {"w": "f64[d]", "X": "f64[n, d]"})
     assert not [b.name for b in step.scratch if b.name.endswith("_packed")]
     assert {loop.extent for loop in innermost(step.kernel)} >= {"d"}
+
+
+def test_matrices_are_transposed_rather_than_data_that_are_read_once() -> None:
+    program = freeze(build(factors, FACTORS, wrt=("U", "V")).derived.gradient.program, ("U", "V"))
+    steps = schedule(program).steps
+    (step,) = [s for s in steps if isinstance(s, RunTiled)]
+    assert not [b.name for b in step.scratch if b.name.endswith("_packed")]
+    assert all(shape[-1] == "p" for shape in (b.shape for b in step.scratch))
+    turned = {(s.name, s.source) for s in steps if isinstance(s, TransposeMatrix)}
+    assert turned == {("V_turned", "V"), ("V_bar", "V_bar_turned")}
+    assert {loop.extent for loop in innermost(step.kernel)} == {"p"}
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "r"), [(0, 3, 2), (1, 1, 1), (7, 5, 3), (90, 10, 4), (150, 9, 1)]
+)
+def test_values_with_transposed_matrices(
+    n: int, p: int, r: int, factorisation: Built, rng: np.random.Generator
+) -> None:
+    arguments = {"U": rng.normal(size=(n, r)), "V": rng.normal(size=(p, r))}
+    arguments |= {"Y": rng.normal(size=(n, p)), "observed": rng.random((n, p)) < 0.5}
+    seeds = [np.float64(rng.normal())]
+    values, products = factorisation.vjp("cpu", arguments, seeds)
+    expected, wanted = factorisation.reference_vjp(arguments, seeds)
+    for found, reference in zip((*values, *products), (*expected, *wanted), strict=True):
+        assert_close(found, reference, 1e-12, atol=1e-15)
+
+
+@pytest.fixture(scope="module")
+def factorisation() -> Built:
+    return build(factors, FACTORS, wrt=("U", "V")).in_small_tiles()
 
 
 def test_a_copy_has_indices_that_are_no_sizes() -> None:
