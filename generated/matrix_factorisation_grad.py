@@ -44,7 +44,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_c0fa7822d5731e66"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_0b0b50b537c314ea"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -275,266 +275,238 @@ def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], boolean[:, ::1], boolean[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])"
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])"
 )
 def _loss_grad_1(
     rows,
     r,
     p,
     U,
-    U_packed,
+    V_turned,
     Y,
-    Y_packed,
-    observed,
-    observed_packed,
-    V,
     b,
     t3,
     t9_total,
+    observed,
     loss_total,
     matmul1_bar,
     penalty,
     U_bar,
-    V_bar_total,
+    V_bar_total_turned,
     b_bar,
 ):
-    # U_packed[j,i] = U[i,j]
-    for j in range(r):
-        for i in range(rows):
-            U_packed[j, i] = U[i, j]
-    # Y_packed[j,i] = Y[i,j]
-    # observed_packed[j,i] = observed[i,j]
     # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
-    for j in range(p):
-        for i in range(rows):
-            Y_packed[i] = Y[i, j]
-            observed_packed[j, i] = observed[i, j]
-        for i in range(rows):
-            t3[j, i] = Y_packed[i] - b[j]
-    for k in range(0, p - p % 4, 4):
+    for i in range(rows):
+        for k in range(p):
+            t3[i, k] = Y[i, k] - b[k]
+    for i in range(0, rows - rows % 4, 4):
         for j in range(0, r - r % 4, 4):
-            V_here = V[k, j]
-            V_here1 = V[k + 1, j]
-            V_here2 = V[k + 2, j]
-            V_here3 = V[k + 3, j]
-            V_here4 = V[k, j + 1]
-            V_here5 = V[k + 1, j + 1]
-            V_here6 = V[k + 2, j + 1]
-            V_here7 = V[k + 3, j + 1]
-            V_here8 = V[k, j + 2]
-            V_here9 = V[k + 1, j + 2]
-            V_here10 = V[k + 2, j + 2]
-            V_here11 = V[k + 3, j + 2]
-            V_here12 = V[k, j + 3]
-            V_here13 = V[k + 1, j + 3]
-            V_here14 = V[k + 2, j + 3]
-            V_here15 = V[k + 3, j + 3]
-            for i in range(rows):
-                v = U_packed[j, i]
-                v2 = U_packed[j + 1, i]
-                v3 = U_packed[j + 2, i]
-                v4 = U_packed[j + 3, i]
-                t3[k, i] += -(v * V_here) + -(v2 * V_here4) + -(v3 * V_here8) + -(v4 * V_here12)
-                t3[k + 1, i] += (
-                    -(v * V_here1) + -(v2 * V_here5) + -(v3 * V_here9) + -(v4 * V_here13)
+            U_here = U[i, j]
+            U_here1 = U[i + 1, j]
+            U_here2 = U[i + 2, j]
+            U_here3 = U[i + 3, j]
+            U_here4 = U[i, j + 1]
+            U_here5 = U[i + 1, j + 1]
+            U_here6 = U[i + 2, j + 1]
+            U_here7 = U[i + 3, j + 1]
+            U_here8 = U[i, j + 2]
+            U_here9 = U[i + 1, j + 2]
+            U_here10 = U[i + 2, j + 2]
+            U_here11 = U[i + 3, j + 2]
+            U_here12 = U[i, j + 3]
+            U_here13 = U[i + 1, j + 3]
+            U_here14 = U[i + 2, j + 3]
+            U_here15 = U[i + 3, j + 3]
+            for k in range(p):
+                v = V_turned[j, k]
+                v2 = V_turned[j + 1, k]
+                v3 = V_turned[j + 2, k]
+                v4 = V_turned[j + 3, k]
+                t3[i, k] += -(U_here * v) + -(U_here4 * v2) + -(U_here8 * v3) + -(U_here12 * v4)
+                t3[i + 1, k] += (
+                    -(U_here1 * v) + -(U_here5 * v2) + -(U_here9 * v3) + -(U_here13 * v4)
                 )
-                t3[k + 2, i] += (
-                    -(v * V_here2) + -(v2 * V_here6) + -(v3 * V_here10) + -(v4 * V_here14)
+                t3[i + 2, k] += (
+                    -(U_here2 * v) + -(U_here6 * v2) + -(U_here10 * v3) + -(U_here14 * v4)
                 )
-                t3[k + 3, i] += (
-                    -(v * V_here3) + -(v2 * V_here7) + -(v3 * V_here11) + -(v4 * V_here15)
+                t3[i + 3, k] += (
+                    -(U_here3 * v) + -(U_here7 * v2) + -(U_here11 * v3) + -(U_here15 * v4)
                 )
         for j in range(r - r % 4, r):
-            V_here = V[k, j]
-            V_here1 = V[k + 1, j]
-            V_here2 = V[k + 2, j]
-            V_here3 = V[k + 3, j]
-            for i in range(rows):
-                v5 = U_packed[j, i]
-                t3[k, i] += -(v5 * V_here)
-                t3[k + 1, i] += -(v5 * V_here1)
-                t3[k + 2, i] += -(v5 * V_here2)
-                t3[k + 3, i] += -(v5 * V_here3)
-    for k in range(p - p % 4, p):
+            U_here = U[i, j]
+            U_here1 = U[i + 1, j]
+            U_here2 = U[i + 2, j]
+            U_here3 = U[i + 3, j]
+            for k in range(p):
+                v5 = V_turned[j, k]
+                t3[i, k] += -(U_here * v5)
+                t3[i + 1, k] += -(U_here1 * v5)
+                t3[i + 2, k] += -(U_here2 * v5)
+                t3[i + 3, k] += -(U_here3 * v5)
+    for i in range(rows - rows % 4, rows):
         for j in range(r):
-            V_here = V[k, j]
-            for i in range(rows):
-                t3[k, i] += -(U_packed[j, i] * V_here)
+            U_here = U[i, j]
+            for k in range(p):
+                t3[i, k] += -(U_here * V_turned[j, k])
     # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
     total = 0.0
-    for j in range(r):
-        for i in range(rows):
-            v6 = U_packed[j, i]
+    for i in range(rows):
+        for j in range(r):
+            v6 = U[i, j]
             total += v6 * v6
     t9_total[0] += total
     # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    total2 = 0.0
+    for i in range(rows):
+        for k in range(p):
+            v7 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            total2 += v7 * v7
+    loss_total[0] += total2
     # matmul1_bar[i,k] = select(observed[i,k], -t3[i,k], 0)
     # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
-    total2 = 0.0
-    for k in range(p):
-        for i in range(rows):
-            v7 = t3[k, i] if np.float64(observed_packed[k, i]) else 0.0
-            total2 += v7 * v7
-        b_bar_sum = 0.0
-        for i in range(rows):
-            v8 = np.float64(observed_packed[k, i])
-            v9 = t3[k, i]
-            matmul1_bar[k, i] = -v9 if v8 else 0.0
-            b_bar_sum += v9 if v8 else 0.0
-        b_bar[k] += b_bar_sum
-    loss_total[0] += total2
-    # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
     for i in range(rows):
-        for j in range(r):
-            U_bar[i, j] = penalty * U[i, j]
-    for i in range(0, rows - rows % 4, 4):
-        for k in range(0, p - p % 4, 4):
-            matmul1_bar_here = matmul1_bar[k, i]
-            matmul1_bar_here1 = matmul1_bar[k, i + 1]
-            matmul1_bar_here2 = matmul1_bar[k, i + 2]
-            matmul1_bar_here3 = matmul1_bar[k, i + 3]
-            matmul1_bar_here4 = matmul1_bar[k + 1, i]
-            matmul1_bar_here5 = matmul1_bar[k + 1, i + 1]
-            matmul1_bar_here6 = matmul1_bar[k + 1, i + 2]
-            matmul1_bar_here7 = matmul1_bar[k + 1, i + 3]
-            matmul1_bar_here8 = matmul1_bar[k + 2, i]
-            matmul1_bar_here9 = matmul1_bar[k + 2, i + 1]
-            matmul1_bar_here10 = matmul1_bar[k + 2, i + 2]
-            matmul1_bar_here11 = matmul1_bar[k + 2, i + 3]
-            matmul1_bar_here12 = matmul1_bar[k + 3, i]
-            matmul1_bar_here13 = matmul1_bar[k + 3, i + 1]
-            matmul1_bar_here14 = matmul1_bar[k + 3, i + 2]
-            matmul1_bar_here15 = matmul1_bar[k + 3, i + 3]
-            for j in range(r):
-                v10 = V[k, j]
-                v11 = V[k + 1, j]
-                v12 = V[k + 2, j]
-                v13 = V[k + 3, j]
-                U_bar[i, j] += (
-                    v10 * matmul1_bar_here
-                    + v11 * matmul1_bar_here4
-                    + v12 * matmul1_bar_here8
-                    + v13 * matmul1_bar_here12
-                )
-                U_bar[i + 1, j] += (
-                    v10 * matmul1_bar_here1
-                    + v11 * matmul1_bar_here5
-                    + v12 * matmul1_bar_here9
-                    + v13 * matmul1_bar_here13
-                )
-                U_bar[i + 2, j] += (
-                    v10 * matmul1_bar_here2
-                    + v11 * matmul1_bar_here6
-                    + v12 * matmul1_bar_here10
-                    + v13 * matmul1_bar_here14
-                )
-                U_bar[i + 3, j] += (
-                    v10 * matmul1_bar_here3
-                    + v11 * matmul1_bar_here7
-                    + v12 * matmul1_bar_here11
-                    + v13 * matmul1_bar_here15
-                )
-        for k in range(p - p % 4, p):
-            matmul1_bar_here = matmul1_bar[k, i]
-            matmul1_bar_here1 = matmul1_bar[k, i + 1]
-            matmul1_bar_here2 = matmul1_bar[k, i + 2]
-            matmul1_bar_here3 = matmul1_bar[k, i + 3]
-            for j in range(r):
-                v14 = V[k, j]
-                U_bar[i, j] += v14 * matmul1_bar_here
-                U_bar[i + 1, j] += v14 * matmul1_bar_here1
-                U_bar[i + 2, j] += v14 * matmul1_bar_here2
-                U_bar[i + 3, j] += v14 * matmul1_bar_here3
-    for i in range(rows - rows % 4, rows):
         for k in range(p):
-            matmul1_bar_here = matmul1_bar[k, i]
-            for j in range(r):
-                U_bar[i, j] += V[k, j] * matmul1_bar_here
-    # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
-    for k in range(0, p - p % 4, 4):
+            v8 = np.float64(observed[i, k])
+            v9 = t3[i, k]
+            matmul1_bar[i, k] = -v9 if v8 else 0.0
+            b_bar[k] += v9 if v8 else 0.0
+    # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
+    for i in range(0, rows - rows % 4, 4):
         for j in range(0, r - r % 4, 4):
             total3 = 0.0
             total_j1 = 0.0
             total_j2 = 0.0
             total_j3 = 0.0
-            total_k1 = 0.0
-            total_k1_j1 = 0.0
-            total_k1_j2 = 0.0
-            total_k1_j3 = 0.0
-            total_k2 = 0.0
-            total_k2_j1 = 0.0
-            total_k2_j2 = 0.0
-            total_k2_j3 = 0.0
-            total_k3 = 0.0
-            total_k3_j1 = 0.0
-            total_k3_j2 = 0.0
-            total_k3_j3 = 0.0
-            for i in range(rows):
-                v15 = U_packed[j, i]
-                v16 = matmul1_bar[k, i]
-                v17 = matmul1_bar[k + 1, i]
-                v18 = matmul1_bar[k + 2, i]
-                v19 = matmul1_bar[k + 3, i]
-                v20 = U_packed[j + 1, i]
-                v21 = U_packed[j + 2, i]
-                v22 = U_packed[j + 3, i]
-                total3 += v15 * v16
-                total_k1 += v15 * v17
-                total_k2 += v15 * v18
-                total_k3 += v15 * v19
-                total_j1 += v20 * v16
-                total_k1_j1 += v20 * v17
-                total_k2_j1 += v20 * v18
-                total_k3_j1 += v20 * v19
-                total_j2 += v21 * v16
-                total_k1_j2 += v21 * v17
-                total_k2_j2 += v21 * v18
-                total_k3_j2 += v21 * v19
-                total_j3 += v22 * v16
-                total_k1_j3 += v22 * v17
-                total_k2_j3 += v22 * v18
-                total_k3_j3 += v22 * v19
-            V_bar_total[k, j] += total3
-            V_bar_total[k + 1, j] += total_k1
-            V_bar_total[k + 2, j] += total_k2
-            V_bar_total[k + 3, j] += total_k3
-            V_bar_total[k, j + 1] += total_j1
-            V_bar_total[k + 1, j + 1] += total_k1_j1
-            V_bar_total[k + 2, j + 1] += total_k2_j1
-            V_bar_total[k + 3, j + 1] += total_k3_j1
-            V_bar_total[k, j + 2] += total_j2
-            V_bar_total[k + 1, j + 2] += total_k1_j2
-            V_bar_total[k + 2, j + 2] += total_k2_j2
-            V_bar_total[k + 3, j + 2] += total_k3_j2
-            V_bar_total[k, j + 3] += total_j3
-            V_bar_total[k + 1, j + 3] += total_k1_j3
-            V_bar_total[k + 2, j + 3] += total_k2_j3
-            V_bar_total[k + 3, j + 3] += total_k3_j3
+            total_i1 = 0.0
+            total_i1_j1 = 0.0
+            total_i1_j2 = 0.0
+            total_i1_j3 = 0.0
+            total_i2 = 0.0
+            total_i2_j1 = 0.0
+            total_i2_j2 = 0.0
+            total_i2_j3 = 0.0
+            total_i3 = 0.0
+            total_i3_j1 = 0.0
+            total_i3_j2 = 0.0
+            total_i3_j3 = 0.0
+            for k in range(p):
+                v10 = V_turned[j, k]
+                v11 = matmul1_bar[i, k]
+                v12 = matmul1_bar[i + 1, k]
+                v13 = matmul1_bar[i + 2, k]
+                v14 = matmul1_bar[i + 3, k]
+                v15 = V_turned[j + 1, k]
+                v16 = V_turned[j + 2, k]
+                v17 = V_turned[j + 3, k]
+                total3 += v10 * v11
+                total_i1 += v10 * v12
+                total_i2 += v10 * v13
+                total_i3 += v10 * v14
+                total_j1 += v15 * v11
+                total_i1_j1 += v15 * v12
+                total_i2_j1 += v15 * v13
+                total_i3_j1 += v15 * v14
+                total_j2 += v16 * v11
+                total_i1_j2 += v16 * v12
+                total_i2_j2 += v16 * v13
+                total_i3_j2 += v16 * v14
+                total_j3 += v17 * v11
+                total_i1_j3 += v17 * v12
+                total_i2_j3 += v17 * v13
+                total_i3_j3 += v17 * v14
+            U_bar[i, j] = penalty * U[i, j] + total3
+            U_bar[i + 1, j] = penalty * U[i + 1, j] + total_i1
+            U_bar[i + 2, j] = penalty * U[i + 2, j] + total_i2
+            U_bar[i + 3, j] = penalty * U[i + 3, j] + total_i3
+            U_bar[i, j + 1] = penalty * U[i, j + 1] + total_j1
+            U_bar[i + 1, j + 1] = penalty * U[i + 1, j + 1] + total_i1_j1
+            U_bar[i + 2, j + 1] = penalty * U[i + 2, j + 1] + total_i2_j1
+            U_bar[i + 3, j + 1] = penalty * U[i + 3, j + 1] + total_i3_j1
+            U_bar[i, j + 2] = penalty * U[i, j + 2] + total_j2
+            U_bar[i + 1, j + 2] = penalty * U[i + 1, j + 2] + total_i1_j2
+            U_bar[i + 2, j + 2] = penalty * U[i + 2, j + 2] + total_i2_j2
+            U_bar[i + 3, j + 2] = penalty * U[i + 3, j + 2] + total_i3_j2
+            U_bar[i, j + 3] = penalty * U[i, j + 3] + total_j3
+            U_bar[i + 1, j + 3] = penalty * U[i + 1, j + 3] + total_i1_j3
+            U_bar[i + 2, j + 3] = penalty * U[i + 2, j + 3] + total_i2_j3
+            U_bar[i + 3, j + 3] = penalty * U[i + 3, j + 3] + total_i3_j3
         for j in range(r - r % 4, r):
             total3 = 0.0
-            total_k1 = 0.0
-            total_k2 = 0.0
-            total_k3 = 0.0
-            for i in range(rows):
-                v23 = U_packed[j, i]
-                total3 += v23 * matmul1_bar[k, i]
-                total_k1 += v23 * matmul1_bar[k + 1, i]
-                total_k2 += v23 * matmul1_bar[k + 2, i]
-                total_k3 += v23 * matmul1_bar[k + 3, i]
-            V_bar_total[k, j] += total3
-            V_bar_total[k + 1, j] += total_k1
-            V_bar_total[k + 2, j] += total_k2
-            V_bar_total[k + 3, j] += total_k3
-    for k in range(p - p % 4, p):
+            total_i1 = 0.0
+            total_i2 = 0.0
+            total_i3 = 0.0
+            for k in range(p):
+                v18 = V_turned[j, k]
+                total3 += v18 * matmul1_bar[i, k]
+                total_i1 += v18 * matmul1_bar[i + 1, k]
+                total_i2 += v18 * matmul1_bar[i + 2, k]
+                total_i3 += v18 * matmul1_bar[i + 3, k]
+            U_bar[i, j] = penalty * U[i, j] + total3
+            U_bar[i + 1, j] = penalty * U[i + 1, j] + total_i1
+            U_bar[i + 2, j] = penalty * U[i + 2, j] + total_i2
+            U_bar[i + 3, j] = penalty * U[i + 3, j] + total_i3
+    for i in range(rows - rows % 4, rows):
         for j in range(r):
             total3 = 0.0
-            for i in range(rows):
-                total3 += U_packed[j, i] * matmul1_bar[k, i]
-            V_bar_total[k, j] += total3
+            for k in range(p):
+                total3 += V_turned[j, k] * matmul1_bar[i, k]
+            U_bar[i, j] = penalty * U[i, j] + total3
+    # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
+    for j in range(0, r - r % 4, 4):
+        for i in range(0, rows - rows % 4, 4):
+            U_here16 = U[i, j]
+            U_here17 = U[i, j + 1]
+            U_here22 = U[i, j + 2]
+            U_here32 = U[i, j + 3]
+            U_here42 = U[i + 1, j]
+            U_here52 = U[i + 1, j + 1]
+            U_here62 = U[i + 1, j + 2]
+            U_here72 = U[i + 1, j + 3]
+            U_here82 = U[i + 2, j]
+            U_here92 = U[i + 2, j + 1]
+            U_here102 = U[i + 2, j + 2]
+            U_here112 = U[i + 2, j + 3]
+            U_here122 = U[i + 3, j]
+            U_here132 = U[i + 3, j + 1]
+            U_here142 = U[i + 3, j + 2]
+            U_here152 = U[i + 3, j + 3]
+            for k in range(p):
+                v19 = matmul1_bar[i, k]
+                v20 = matmul1_bar[i + 1, k]
+                v21 = matmul1_bar[i + 2, k]
+                v22 = matmul1_bar[i + 3, k]
+                V_bar_total_turned[j, k] += (
+                    U_here16 * v19 + U_here42 * v20 + U_here82 * v21 + U_here122 * v22
+                )
+                V_bar_total_turned[j + 1, k] += (
+                    U_here17 * v19 + U_here52 * v20 + U_here92 * v21 + U_here132 * v22
+                )
+                V_bar_total_turned[j + 2, k] += (
+                    U_here22 * v19 + U_here62 * v20 + U_here102 * v21 + U_here142 * v22
+                )
+                V_bar_total_turned[j + 3, k] += (
+                    U_here32 * v19 + U_here72 * v20 + U_here112 * v21 + U_here152 * v22
+                )
+        for i in range(rows - rows % 4, rows):
+            U_here16 = U[i, j]
+            U_here17 = U[i, j + 1]
+            U_here22 = U[i, j + 2]
+            U_here32 = U[i, j + 3]
+            for k in range(p):
+                v23 = matmul1_bar[i, k]
+                V_bar_total_turned[j, k] += U_here16 * v23
+                V_bar_total_turned[j + 1, k] += U_here17 * v23
+                V_bar_total_turned[j + 2, k] += U_here22 * v23
+                V_bar_total_turned[j + 3, k] += U_here32 * v23
+    for j in range(r - r % 4, r):
+        for i in range(rows):
+            U_here16 = U[i, j]
+            for k in range(p):
+                V_bar_total_turned[j, k] += U_here16 * matmul1_bar[i, k]
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], boolean[:, ::1], boolean[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_grad_1_blocks(
@@ -547,20 +519,17 @@ def _loss_grad_1_blocks(
     r,
     p,
     U,
-    U_packed,
+    V_turned,
     Y,
-    Y_packed,
-    observed,
-    observed_packed,
-    V,
     b,
     t3,
     t9_total,
+    observed,
     loss_total,
     matmul1_bar,
     penalty,
     U_bar,
-    V_bar_total,
+    V_bar_total_turned,
     b_bar,
 ):
     for worker in prange(workers):
@@ -581,20 +550,17 @@ def _loss_grad_1_blocks(
                         r,
                         p,
                         U[start : start + rows],
-                        U_packed[worker],
+                        V_turned,
                         Y[start : start + rows],
-                        Y_packed[worker],
-                        observed[start : start + rows],
-                        observed_packed[worker],
-                        V,
                         b,
                         t3[worker],
                         t9_total[place],
+                        observed[start : start + rows],
                         loss_total[place],
                         matmul1_bar[worker],
                         penalty,
                         U_bar[start : start + rows],
-                        V_bar_total[place],
+                        V_bar_total_turned[place],
                         b_bar[place],
                     ),
                 )
@@ -732,20 +698,18 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
 
 
 def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
-    blocks2 = _count_blocks(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, 64)
-    tile = _count_rows(r + 3 * p + 1, n, blocks2)
+    V_turned = np.ascontiguousarray(V.T)
+    blocks2 = _count_blocks(n, p * r + 4 * p + 2 * r + 2 * r * p, 1 + 1 + r * p + p)
+    tile = _count_rows(2 * p, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     U_bar = _place(targets, 0, (n, r), np.float64)
-    sums2 = _count_sums(n, 3 * r + 6 * p + 2 * p * r + r * p, 1 + 1 + p * r + p, blocks2)
+    sums2 = _count_sums(n, p * r + 4 * p + 2 * r + 2 * r * p, 1 + 1 + r * p + p, blocks2)
     t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    V_bar_total_blocks = _zeros((blocks2 * sums2, p, r), np.float64)
+    V_bar_total_turned_blocks = _zeros((blocks2 * sums2, r, p), np.float64)
     b_bar_blocks = _zeros((blocks2 * sums2, p), np.float64)
-    U_packed_tile = np.empty((workers2, r, tile), np.float64)
-    Y_packed_tile = np.empty((workers2, tile), np.float64)
-    observed_packed_tile = np.empty((workers2, p, tile), np.bool_)
-    t3_tile = np.empty((workers2, p, tile), np.float64)
-    matmul1_bar_tile = np.empty((workers2, p, tile), np.float64)
+    t3_tile = np.empty((workers2, tile, p), np.float64)
+    matmul1_bar_tile = np.empty((workers2, tile, p), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks.call(
             _loss_grad_1.address(),
@@ -757,20 +721,17 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
             r,
             p,
             U,
-            U_packed_tile,
+            V_turned,
             Y,
-            Y_packed_tile,
-            observed,
-            observed_packed_tile,
-            V,
             b,
             t3_tile,
             t9_total_blocks,
+            observed,
             loss_total_blocks,
             matmul1_bar_tile,
             penalty,
             U_bar,
-            V_bar_total_blocks,
+            V_bar_total_turned_blocks,
             b_bar_blocks,
         )
     else:
@@ -782,26 +743,24 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
                 r,
                 p,
                 U[start : start + rows],
-                U_packed_tile[0],
+                V_turned,
                 Y[start : start + rows],
-                Y_packed_tile[0],
-                observed[start : start + rows],
-                observed_packed_tile[0],
-                V,
                 b,
                 t3_tile[0],
                 t9_total_blocks[place2],
+                observed[start : start + rows],
                 loss_total_blocks[place2],
                 matmul1_bar_tile[0],
                 penalty,
                 U_bar[start : start + rows],
-                V_bar_total_blocks[place2],
+                V_bar_total_turned_blocks[place2],
                 b_bar_blocks[place2],
             )
     t9_total = _combine(t9_total_blocks)
     loss_total = _combine(loss_total_blocks) * (0.5)
-    V_bar_total = _combine(V_bar_total_blocks)
+    V_bar_total_turned = _combine(V_bar_total_turned_blocks)
     b_bar = _combine(b_bar_blocks) * (-1.0)
+    V_bar_total = np.ascontiguousarray(V_bar_total_turned.T)
     t9 = np.empty((1,), np.float64)
     loss = np.empty((1,), np.float64)
     V_bar = _place(targets, 1, (p, r), np.float64)
