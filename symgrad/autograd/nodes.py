@@ -256,8 +256,15 @@ class OperationNode(Node):
 
     # --- derivative ------------------------------------------------------------------------------
 
+    def _best(self) -> Operation:
+        """The operation by which the derivative is taken."""
+        accurate, counter = self.operation.accurate, self.counters[0]
+        if accurate is None or counter is None or counter[0] != self.versions[0]:
+            return self.operation
+        return accurate
+
     def backward_arrays(self, cotangents: Sequence[Array | None], release: bool) -> list[Any]:
-        operation, inputs, static = self.operation, self.inputs, self.static
+        operation, inputs, static = self._best(), self.inputs, self.static
         if operation.prepare is not None:
             inputs, static = operation.prepare(inputs, static)
         rule = operation.product(inputs, static, self.wrt, self.result.dtype)
@@ -277,7 +284,7 @@ class OperationNode(Node):
     def backward_tensors(self, cotangents: Sequence[Any], release: bool) -> list[Any]:
         from symgrad.autograd.recording import run_rule, saved_tensor
 
-        operation, inputs, static = self.operation, self.inputs, self.static
+        operation, inputs, static = self._best(), self.inputs, self.static
         if operation.prepare is not None:
             inputs, static = operation.prepare(inputs, static)
         rule = operation.product(inputs, static, self.wrt, self.result.dtype)

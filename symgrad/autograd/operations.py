@@ -44,11 +44,14 @@ class Operation:
         pointwise: whether each element of the result depends on one element of each input.
         selects: for a selection, from inputs and static parameters, the masks of the elements
             that each input gives.
+        accurate: an operation whose derivative reads the inputs and keeps more digits; taken where
+            the inputs are still what they were.
         spelling_ends: the operations that it reads where it ends a naive spelling.
         node_type: the class of its nodes, set by `nodes`.
     """
 
     __slots__ = (
+        "accurate",
         "build",
         "formula",
         "function",
@@ -88,6 +91,7 @@ class Operation:
         self.selects = selects
         self.spelling_ends = ENDS.get(name)
         self.node_type: Any = None
+        self.accurate: Operation | None = None
         self.rules: dict[Any, Rule] = {}
         self.products: dict[Any, Rule] = {}
 

@@ -16,11 +16,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import sympy
 
 from symgrad.autograd.statements import print_rule
 from symgrad.autograd.support import rule_namespace
 from symgrad.differentiate import pull_back
-from symgrad.program import Argument, Program, dependencies
+from symgrad.program import Argument, Definition, Program, Statement, dependencies
+from symgrad.program import functions as f
 from symgrad.schedule import freeze
 from symgrad.schedule.freeze_sizes import SizeRule, freeze_sizes
 from symgrad.settling import rename_reserved
@@ -105,6 +107,8 @@ class Rule:
             for name in base.outputs
         ]
         definitions = program.definitions
+        if isinstance(base.definitions[-1], Definition) and _is_tanh(base.definitions[-1]):
+            definitions = tuple(_with_tanh_slope(s, self.keeps_result) for s in definitions)
         if self.keeps_result:
             known = {result.name for result in results}
             definitions = tuple(s for s in definitions if s.name not in known)
@@ -129,6 +133,24 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"Rule({self.program.name}: {', '.join(a.name for a in self.program.arguments)})"
+
+
+def _is_tanh(definition: Definition) -> bool:
+    return isinstance(definition.terms[0].body, sympy.tanh)
+
+
+def _with_tanh_slope(statement: Statement, keeps_result: bool) -> Statement:
+    """The derivative of y = tanh(x) from y alone, as torch has it, or from x alone."""
+    if not isinstance(statement, Definition):
+        return statement
+    found: dict[sympy.Basic, sympy.Basic] = {}
+    for term in statement.terms:
+        for slope in term.body.atoms(f.sech_squared):
+            x, y = slope.args
+            found[slope] = 1 - y**2 if keeps_result else f.sech_squared(x)
+    if not found:
+        return statement
+    return replace(statement, terms=tuple(term.xreplace(found) for term in statement.terms))
 
 
 def _read_positions(program: Program) -> frozenset[int]:

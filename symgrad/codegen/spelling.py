@@ -82,7 +82,7 @@ _SHARED_HELPERS: dict[str, Spelling] = {
 _VECTORISED = """
     exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh
     arccosh arctanh cbrt sigmoid softplus logit erf erfc erfcx ndtr log_ndtr gammaln digamma
-    versine sinc
+    versine sinc double_decay
 """
 
 NUMBA: dict[str, Spelling] = {
@@ -158,6 +158,7 @@ NUMPY: dict[str, Spelling] = {
     "logaddexp": _call("np.logaddexp", 2),
     "softplus": Spelling("np.logaddexp({0}, 0.0)", _ATOM, (_TERNARY,)),
     "versine": _helper("versine"),
+    "double_decay": Spelling("np.exp(-2.0 * np.abs({0}))", _ATOM, (_TERNARY,)),
     "subtract_both": Spelling("{0} - {1} - {2}", _SUM, (_SUM, _PRODUCT, _PRODUCT)),
     "sinc": Spelling("_spherical_bessel(0, {0})", _ATOM, (_TERNARY,), "spherical_bessel"),
     "norm_root": _call("np.sqrt"),
@@ -188,6 +189,7 @@ CUDA: dict[str, Spelling] = {
         for name, _, spelled in (pair.partition(":") for pair in _LIBDEVICE.split())
     },
     "hypot": _call("math.hypot", 2),
+    "double_decay": Spelling("math.exp(-abs({0} + {0}))", _ATOM, (_SUM,)),
     "power": _call("math.pow", 2),
     "arctan2": _call("math.atan2", 2),
     "subtract_both": Spelling("{0} - {1} - {2}", _SUM, (_SUM, _PRODUCT, _PRODUCT)),
@@ -210,7 +212,9 @@ _CALLS: dict[str, str] = {
     "log2": "log_parts",
     "log10": "log_parts",
     "log1p": "exact",
-    "tanh": "power_of_two",
+    "tanh_parts": "power_of_two",
+    "tanh": "tanh_parts",
+    "double_decay": "tanh_parts",
     "sigmoid": "exp",
     "log1p_unit": "exact",
     "softplus": "exp log1p_unit",

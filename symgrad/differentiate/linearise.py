@@ -82,7 +82,8 @@ def linearise(
         if not found:
             continue
         outer, guards, helpers = _reduction_weight(definition, term, fresh)
-        auxiliary.extend(helpers)
+        slope = _tanh_slope(definition, term, dtypes, fresh)
+        auxiliary.extend((*helpers, *slope))
         for access in found:
             inner = differentiate_scalar(term.body, access)
             total, vanishing = is_total(outer * inner), may_vanish(outer * inner)
@@ -90,9 +91,23 @@ def linearise(
                 quotient = differentiate_quotient(term.body, access, definition.access)
                 inner = inner if quotient is None else quotient
                 inner = reuse_value(inner, term.body, definition.access)
+                if slope:
+                    inner = inner.xreplace({slope[0].terms[0].body: slope[0].access})
             if inner != 0:
                 partials.append(Partial(access, outer * inner, term.axes, guards, total, vanishing))
     return Linearisation(tuple(partials), tuple(auxiliary))
+
+
+def _tanh_slope(
+    definition: Definition, term: Term, dtypes: dict[str, DType], fresh: Callable[[str], str]
+) -> tuple[Definition, ...]:
+    """sech²(u) behind y = tanh(u): in one loop they share an exponential."""
+    if not isinstance(term.body, sympy.tanh) or not _stores_its_body(definition, term, dtypes):
+        return ()
+    body = f.sech_squared(term.body.args[0], definition.access)
+    name = fresh(f"{definition.name}_slope")
+    terms = (Term(body),)
+    return (Definition(name, definition.axes, definition.dtype, terms, definition.origin),)
 
 
 def _stores_its_body(definition: Definition, term: Term, dtypes: dict[str, DType]) -> bool:

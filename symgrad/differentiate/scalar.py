@@ -28,6 +28,7 @@ _TOTAL_FUNCTIONS = (
     sympy.erf,
     sympy.erfc,
     f.sigmoid,
+    f.sech_squared,
     f.softplus,
     f.ndtr,
     f.versine,
@@ -57,6 +58,7 @@ _BOUNDED_FUNCTIONS = (
     sympy.erf,
     sympy.erfc,
     f.sigmoid,
+    f.sech_squared,
     f.ndtr,
     f.sinc,
     f.spherical_bessel,
@@ -71,6 +73,7 @@ _VANISHING_FUNCTIONS = (
     f.expm1,
     f.ndtr,
     f.power,
+    f.sech_squared,
     f.sigmoid,
     f.softplus,
 )
@@ -117,6 +120,8 @@ def differentiate_scalar(body: sympy.Expr, access: Access) -> sympy.Expr:
 def _slope(body: sympy.Expr, position: int) -> sympy.Expr:
     """∂body/∂argument; 1 − x² as (1 − x)(1 + x), which keeps its digits next to ±1."""
     x = body.args[position - 1]
+    if isinstance(body, sympy.tanh):
+        return f.sech_squared(x)
     if isinstance(body, sympy.atanh):
         return 1 / ((1 - x) * (1 + x))
     if isinstance(body, (sympy.asin, sympy.acos)):
@@ -176,6 +181,8 @@ def reuse_value(expression: sympy.Expr, body: sympy.Expr, value: Access) -> symp
     if isinstance(body, Access) or body.is_number or not accesses(body):
         return expression
     mapping: dict[sympy.Basic, sympy.Basic] = {body: value}
+    if isinstance(body, sympy.tanh):
+        mapping[f.sech_squared(body.args[0])] = f.sech_squared(body.args[0], value)
     if body.is_Pow and not (body.exp.is_Integer and body.exp > 0):
         for node in sorted(expression.atoms(sympy.Pow), key=sympy.default_sort_key):
             ratio = node.exp / body.exp

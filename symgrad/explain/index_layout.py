@@ -64,6 +64,7 @@ _FUNCTION_NAMES = {
     "sigmoid": "σ",
     "ndtr": "Φ",
     "log_ndtr": "log Φ",
+    "sech_squared": "sech²",
     "asin": "arcsin",
     "acos": "arccos",
     "atan": "arctan",
@@ -110,6 +111,8 @@ def _layout(expression: sympy.Expr) -> tuple[Layout, int]:
         return _power(expression)
     if isinstance(expression, f.absorbing_product):
         return _layout(sympy.Mul(*expression.args))
+    if isinstance(expression, f.sech_squared) and len(expression.args) == 2:
+        return _layout(f.sech_squared(expression.args[0]))
     return _call(expression)
 
 

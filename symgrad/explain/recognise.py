@@ -78,11 +78,17 @@ class Form:
 
 
 def _with_plain_products(statement: Statement) -> Statement:
-    """The statement with a·b where it has 0 for a = 0 and an infinite b."""
+    """The statement as formulas show it: absorbing products as products, slopes by one argument."""
     if not isinstance(statement, Definition):
         return statement
     terms = (
-        replace(t, body=t.body.replace(f.absorbing_product, sympy.Mul)) for t in statement.terms
+        replace(
+            t,
+            body=t.body.replace(f.absorbing_product, sympy.Mul).replace(
+                f.sech_squared, lambda x, *_: f.sech_squared(x)
+            ),
+        )
+        for t in statement.terms
     )
     return replace(statement, terms=tuple(terms))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import mpmath
@@ -173,7 +174,7 @@ EXACT_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Number]] = {
     f.floor_mod: lambda x, y: x - y * mpmath.floor(x / y),
     f.power: _power,
     f.cbrt: lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
-    f.hypot: mpmath.hypot,
+    f.hypot: lambda *x: reduce(mpmath.hypot, x),
     f.norm_root: _sqrt,
     f.exp2: lambda x: mpmath.power(2, x),
     f.expm1: lambda x: mpmath.expm1(x) if abs(x) < 1 else _exp(x) - 1,
@@ -191,6 +192,7 @@ EXACT_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Number]] = {
     f.erfcx: _erfcx,
     f.ndtr: lambda x: mpmath.erfc(-x / mpmath.sqrt(2)) / 2,
     f.log_ndtr: _log_ndtr,
+    f.sech_squared: lambda x, *_: 4 * _sigmoid(2 * x) * _sigmoid(-2 * x),
     f.versine: lambda x: 2 * mpmath.sin(x / 2) ** 2,
     f.sinc: lambda x: _spherical_bessel(mp.mpf(0), x),
     f.spherical_bessel: _spherical_bessel,

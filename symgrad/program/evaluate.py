@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ SCALAR_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Any]] = {
     f.floor_mod: np.mod,
     f.power: _exponential_power,
     f.cbrt: np.cbrt,
-    f.hypot: np.hypot,
+    f.hypot: lambda *x: reduce(np.hypot, x),
     f.norm_root: np.sqrt,
     f.exp2: np.exp2,
     f.expm1: np.expm1,
@@ -123,6 +124,7 @@ SCALAR_FUNCTIONS: dict[type[sympy.Basic], Callable[..., Any]] = {
     f.logit: special.logit,
     f.xlogy: special.xlogy,
     f.xlog1py: special.xlog1py,
+    f.sech_squared: lambda x, *_: np.exp(-2 * np.abs(x)) * (1 + np.abs(np.tanh(x))) ** 2,
     f.versine: lambda x: 2 * np.sin(0.5 * x) ** 2,
     f.sinc: lambda x: _spherical_bessel(0, x),
     f.spherical_bessel: lambda n, x: _spherical_bessel(int(n), x),

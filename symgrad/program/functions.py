@@ -81,6 +81,7 @@ __all__ = [
     "polygamma",
     "power",
     "rint",
+    "sech_squared",
     "select",
     "sigmoid",
     "signum",
@@ -154,9 +155,7 @@ class cbrt(ScalarFunction):
 
 
 class hypot(ScalarFunction):
-    """sqrt(x² + y²) without overflow; the gradient at (0, 0) is 0."""
-
-    nargs = 2
+    """sqrt(x² + y² + …) without overflow, of two numbers or more; the gradient at 0 is 0."""
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         root = hypot(*self.args)
@@ -285,6 +284,20 @@ class xlog1py(ScalarFunction):
         if argindex == 1:
             return select(conjunction(equal(x, 0), equal(y, -1)), sympy.S.Zero, log1p(y))
         return select(equal(x, 0), sympy.S.Zero, x / (1 + y))
+
+
+class sech_squared(ScalarFunction):
+    """sech(x)² = 1 − tanh(x)², with all digits where tanh is saturated.
+
+    Where y = tanh(x) is known, `sech_squared(x, y)` = exp(−2|x|)·(1 + |y|)² costs no division.
+    """
+
+    nargs = (1, 2)
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        if argindex == 2:
+            return sympy.S.Zero
+        return -2 * (self.args[1] if len(self.args) == 2 else sympy.tanh(self.args[0])) * self
 
 
 # --- trigonometric functions -------------------------------------------------------------------

@@ -81,6 +81,8 @@ def _format(expression: sympy.Expr) -> tuple[str, int]:
         return _format_power(expression)
     if isinstance(expression, f.absorbing_product):
         return _format(sympy.Mul(*expression.args))
+    if isinstance(expression, f.sech_squared) and len(expression.args) == 2:
+        return _format(f.sech_squared(expression.args[0]))
     return _format_call(expression)
 
 

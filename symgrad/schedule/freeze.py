@@ -378,6 +378,13 @@ class _Freezer:
         vanishes = self.emit("equal", (self.visit_number(a), zero), "bool")
         return self.emit("select", (vanishes, zero, self.visit_number(a * b)))
 
+    def _sech_squared(self, x: sympy.Expr, y: sympy.Expr | None = None) -> int:
+        """e·(1 + |y|)² with e = exp(−2|x|) and y = tanh(x)."""
+        decay = self.emit("double_decay", (self.visit_number(x),))
+        value = sympy.tanh(x) if y is None else y
+        square = self.visit_number((1 + f.absolute(value)) ** 2)
+        return self.emit("multiply", (decay, square))
+
     def _call(self, node: sympy.Expr) -> int:
         if isinstance(node, (sympy.Mod, sympy.Min, sympy.Max, sympy.floor, sympy.ceiling)):
             return self.emit("size", (), self.number_type, size_text(node))
@@ -389,6 +396,13 @@ class _Freezer:
             return self.emit("spherical_bessel", (self.visit_number(x),), value=int(order))
         if isinstance(node, f.absorbing_product):
             return self._absorbing_product(*node.args)
+        if isinstance(node, f.hypot):
+            first, *others = map(self.visit_number, node.args)
+            for other in others:
+                first = self.emit("hypot", (first, other))
+            return first
+        if isinstance(node, f.sech_squared):
+            return self._sech_squared(*node.args)
         name = _SYMPY_NAMES.get(type(node))
         if name is None and isinstance(node, f.ScalarFunction):
             name = type(node).__name__

@@ -102,6 +102,8 @@ def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DTyp
     if not uses or len(definition.terms) != 1:
         return False
     (term,) = definition.terms
+    if isinstance(term.body, f.sech_squared):
+        return False  # stays beside the tanh, with which it shares an exponential
     if not all(_keeps_subscripts(definition, term, use) for use in uses):
         return False
     exact = not accesses(term.body)

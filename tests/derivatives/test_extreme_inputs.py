@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
+import symgrad
 from symgrad.autograd.rules import Rule
 from symgrad.differentiate import pull_back
 from symgrad.precision import evaluate_exactly
@@ -52,3 +54,53 @@ def test_the_gradient_of_a_slope(name: str) -> None:
         )
         told += scale > 1e-300
     assert told >= 4
+
+
+@pytest.mark.parametrize("target", ["numpy", "cpu"])
+def test_slopes_of_saturated_functions(target: str) -> None:
+    """tanh' = sech² and its derivative have all digits where tanh is ±1 by rounding."""
+    x = np.array([0.0, 1e-300, 1e-5, -0.3, 1.0, -5.0, 19.0, 25.0, -100.0, 340.0])
+    exact = [mpmath.sech(v) ** 2 for v in x]
+
+    def total(x):
+        return np.sum(np.tanh(x))
+
+    slope = symgrad.grad(total, target=target)(x)
+    np.testing.assert_allclose(slope, np.array(exact, float), rtol=2e-15)
+    second = symgrad.hvp(total, target=target)(x, np.ones_like(x))
+    wanted = np.array([-2 * mpmath.tanh(v) * s for v, s in zip(x, exact, strict=True)], float)
+    np.testing.assert_allclose(second, wanted, rtol=4e-15)
+
+
+SQUARES: dict[str, Callable[..., Any]] = {
+    "three": lambda x, y, z: np.sqrt(x**2 + y**2 + z**2),
+    "over lines": lambda x, y, z: np.sqrt((x * x + 4 * y**2) + (z**2 + 0.25 * x * x)),
+    "below a fraction": lambda x, y, z: 1 / np.sqrt(x**2 + y * y + 2 * z**2),
+    "with a number": lambda x, y, z: np.sqrt(x**2 + y**2 + z**2 + 9.0),
+}
+
+
+@pytest.mark.parametrize("name", SQUARES)
+def test_roots_of_several_squares(name: str) -> None:
+    """Value and gradients of a root of written squares over the whole exponent range."""
+    built = build(SQUARES[name], dict.fromkeys("xyz", "f64[n]"))
+    gradient, raw = built.derived.gradient, pull_back(built.model.program, ("x", "z"))
+    told = 0
+    for size in (1.0, 1e100, 1e154, 1e200, 1e300, 1e-100, 1e-160, 1e-200, 1e-290):
+        given = dict(zip("xyz", size * np.array([[1, -2], [3, 1], [0.5, 0.25]]), strict=True))
+        seeds = dict.fromkeys(gradient.cotangents, np.array([0.7, -1.1]))
+        exact = evaluate_exactly(
+            raw.program, {**given, **dict.fromkeys(raw.cotangents, seeds[gradient.cotangents[0]])}
+        )
+        with np.errstate(all="ignore"):
+            found = Rule(gradient.program).run(
+                [{**given, **seeds}[a.name] for a in gradient.program.arguments]
+            )
+        values = dict(zip(("value", *"xyz"), found, strict=True))
+        for key, output in zip(("value", "x", "z"), raw.program.outputs, strict=True):
+            wanted = exact[output]
+            if not all(1e-300 < abs(v) < 1.7e308 for v in wanted):
+                continue
+            told += 1
+            np.testing.assert_allclose(values[key], wanted.astype(float), rtol=1e-14)
+    assert told >= 9

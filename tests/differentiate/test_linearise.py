@@ -60,10 +60,9 @@ def test_integers_carry_no_derivative() -> None:
 
 
 def test_the_value_of_a_pointwise_definition_is_reused() -> None:
-    program, found = linear(lambda x: np.tanh(x), x="f64[n]")
+    program, found = linear(lambda x: np.exp(x), x="f64[n]")
     (partial,) = found.partials
-    value = program.definitions[-1].access
-    assert partial.coefficient == 1 - value**2
+    assert partial.coefficient == program.definitions[-1].access
 
 
 def test_a_value_rounded_to_another_type_is_not_reused() -> None:

@@ -110,9 +110,9 @@ def test_only_a_gather_gives_a_scatter() -> None:
 
 
 def test_forward_values_are_not_computed_again() -> None:
-    program = captured(lambda x, w: np.sum(np.tanh(x @ w)), x="f64[n, d]", w="f64[d]")
+    program = captured(lambda x, w: np.sum(np.exp(x @ w)), x="f64[n, d]", w="f64[d]")
     gradient = simplify(pull_back(program, ("w",), unit_seed=True).program).program
-    assert sum(line.count("tanh") for line in formulas(gradient)) == 1
+    assert sum(line.count("exp") for line in formulas(gradient)) == 1
 
 
 def test_second_order_of_a_quadratic_is_its_matrix(rng: np.random.Generator) -> None:

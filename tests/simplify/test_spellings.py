@@ -188,6 +188,11 @@ PROOFS = {
         30.0,
     ),
     "1 - tanh": Proof("complement", lambda x: 1 - np.tanh(x), lambda u: 2 * _sigmoid(-2 * u)),
+    "1 - tanh²": Proof(
+        "complement",
+        lambda x: 1 - np.tanh(x) ** 2,
+        lambda u: 4 * _sigmoid(2 * u) * _sigmoid(-2 * u),
+    ),
     "sinh": Proof("hyperbolic", lambda x: (np.exp(x) - np.exp(-x)) / 2, mpmath.sinh),
     "tanh": Proof(
         "tanh", _kept_apart, lambda u: mpmath.tanh(u) if abs(u) < 1e4 else mpmath.sign(u)

@@ -13,7 +13,7 @@ from symgrad.simplify.spellings.views import Views
 __all__ = ["DIFFERENCE_RULES"]
 
 
-def _complement(function: sympy.Expr) -> sympy.Expr | None:
+def _complement(function: sympy.Expr, views: Views) -> sympy.Expr | None:
     """1 − function, for functions whose complement has a name."""
     if not function.args:
         return None
@@ -32,6 +32,8 @@ def _complement(function: sympy.Expr) -> sympy.Expr | None:
         return sympy.erf(x)
     if isinstance(function, sympy.tanh):
         return 2 * f.sigmoid(-2 * x)
+    if function.is_Pow and function.exp == 2 and isinstance(views.see(x), sympy.tanh):
+        return f.sech_squared(views.see(x).args[0])
     return None
 
 
@@ -46,7 +48,7 @@ def _difference_from_constant(node: sympy.Expr, views: Views) -> sympy.Expr | No
         number, function = views.scaled(part)
         others = sympy.Add(*(p for p in parts if p != part))
         if number == -constant:
-            found = _complement(function)
+            found = _complement(function, views)
             if found is not None:
                 return constant * found + others
         if number == constant and isinstance(function, sympy.tanh):
@@ -159,7 +161,8 @@ DIFFERENCE_RULES = (
     Rule(
         "complement",
         "eᵘ − 1 → expm1(u), 1 − cos(u) → versine(u), 1 − sigmoid(u) → sigmoid(−u), "
-        "1 − ndtr(u) → ndtr(−u), 1 − erf(u) → erfc(u), 1 − tanh(u) → 2·sigmoid(−2u)",
+        "1 − ndtr(u) → ndtr(−u), 1 − erf(u) → erfc(u), 1 − tanh(u) → 2·sigmoid(−2u), "
+        "1 − tanh(u)² → sech²(u)",
         "the same literal factor on both",
         _difference_from_constant,
     ),

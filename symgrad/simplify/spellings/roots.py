@@ -13,6 +13,7 @@ __all__ = ["ROOT_RULES"]
 
 HALF = sympy.Rational(1, 2)
 _LONGEST_RADICAND = 6  # terms of a radicand that is worth expanding
+_MOST_SQUARES = 12  # below one root
 
 
 def _root_of_squares(node: sympy.Expr, views: Views) -> sympy.Expr | None:
@@ -31,13 +32,9 @@ def _norm(base: sympy.Expr, views: Views) -> sympy.Expr | None:
         return _axis_norm(*found, views)
     parts = views.flat_addends(base)
     roots = [_root_of(part, views) for part in parts]
-    if any(root is None for root in roots):
+    if len(parts) > _MOST_SQUARES or any(root is None for root in roots):
         return None
-    if len(parts) == 1:
-        return f.absolute(roots[0])
-    if len(parts) == 2:
-        return f.hypot(*roots)
-    return f.norm_root(base) if not any(part.is_Number for part in parts) else None
+    return f.absolute(roots[0]) if len(roots) == 1 else f.hypot(*roots)
 
 
 def _root_of(part: sympy.Expr, views: Views) -> sympy.Expr | None:
@@ -48,8 +45,9 @@ def _root_of(part: sympy.Expr, views: Views) -> sympy.Expr | None:
     number, square = views.scaled(part)
     if number.is_positive and square.is_Pow and square.exp == 2:
         return sympy.sqrt(number) * square.base
-    if seen.is_Mul and all(_is_square(factor) for factor in seen.args):
-        return sympy.Mul(*(sympy.sqrt(x) if x.is_number else x.base for x in seen.args))
+    factors = [views.see(factor) for factor in seen.args] if seen.is_Mul else []
+    if factors and all(map(_is_square, factors)):
+        return sympy.Mul(*(sympy.sqrt(x) if x.is_number else x.base for x in factors))
     return None
 
 
@@ -143,7 +141,8 @@ ROOT_RULES = (
     ),
     Rule(
         "norm",
-        "sqrt(c·Σ u²) → sqrt(c)·norm(u), sqrt(a² + b²) → hypot(a, b); likewise below a fraction",
+        "sqrt(c·Σ u²) → sqrt(c)·norm(u), sqrt(a² + b² + …) → hypot(a, b, …); "
+        "likewise below a fraction",
         "c > 0",
         _root_of_squares,
     ),

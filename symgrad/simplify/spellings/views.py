@@ -29,6 +29,7 @@ _NEVER_NEGATIVE = (
     sympy.cosh,
     f.exp2,
     f.softplus,
+    f.sech_squared,
     f.sigmoid,
     f.ndtr,
     f.erfcx,
