@@ -7,15 +7,16 @@ loss (line 15) and its gradient by W1, b1, W2, b2:
 
     t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]                                        i < n, k < h, j < d
     hidden[i,k] = tanh(t1[i,k])                                                 i < n, k < h
+    hidden_slope[i,k] = sech_squared(t1[i,k])                                   i < n, k < h
     scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]                               i < n, l < c, k < h
     index1 = index(label, c)
     logsumexp1[i] = logsumexp_l (scores[i,l])                                   i < n, l < c
     loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])                        i < n
     scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}    i < n, l < c
     hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]                               i < n, k < h, l < c
-    t1_bar[i,k] = (1 - hidden[i,k]^2)·hidden_bar[i,k]                           i < n, k < h
-    W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]                                        j < d, k < h, i < n
-    b1_bar[k] = Σ_i t1_bar[i,k]                                                 k < h, i < n
+    matmul1_bar[i,k] = hidden_bar[i,k]·hidden_slope[i,k]                        i < n, k < h
+    W1_bar[j,k] = Σ_i X[i,j]·matmul1_bar[i,k]                                   j < d, k < h, i < n
+    b1_bar[k] = Σ_i hidden_bar[i,k]·hidden_slope[i,k]                           k < h, i < n
     W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]                               k < h, l < c, i < n
     b2_bar[l] = Σ_i scores_bar[i,l]                                             l < c, i < n
 
@@ -25,8 +26,8 @@ loss (line 15) and its gradient by W1, b1, W2, b2:
     scores     = hidden·W2 + 1·b2ᵀ
     loss       = 1/n · 1ᵀ(log(exp(scores) 1) − (scores ⊙ onehot(label))1)
     scores_bar = 1/n · (softmax(scores) − onehot(label))
-    W1_bar     = Xᵀ((1 − hidden∘²) ⊙ scores_bar·W2ᵀ)
-    b1_bar     = ((1 − hidden∘²) ⊙ scores_bar·W2ᵀ)ᵀ1
+    W1_bar     = Xᵀ(scores_bar·W2ᵀ ⊙ sech²(X·W1 + 1·b1ᵀ))
+    b1_bar     = (W2·scores_barᵀ ⊙ sech²(X·W1 + 1·b1ᵀ)ᵀ)1
     W2_bar     = hiddenᵀ·scores_bar
     b2_bar     = scores_barᵀ·1
 """
@@ -53,7 +54,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_cf5b83cb336b44af"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_6768f7c822b050ca"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -136,6 +137,34 @@ def _power_of_two(k):
 
 
 @njit(**_EXACT)
+def _tanh_parts(x):
+    """2^k, q and q's rounding error, with e^(-2|x|) = 2^k·(1 + q): what tanh and its slope share."""
+    a = abs(np.float64(x))
+    a = -2.0 * (354.0 if a > 354.0 else a)
+    k = np.rint(a * 1.4426950408889634)
+    near = a - k * 0.6931471805598903
+    r = near - k * 5.497923018708371e-14
+    low = (near - r) - k * 5.497923018708371e-14
+    p = 2.091467944897855e-09
+    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
+    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
+    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
+    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
+    p = (p * r + 0.1666666666666667) * r + 0.5
+    p = low + r * r * p
+    q = r + p
+    return _power_of_two(k), q, p - (q - r)
+
+
+@njit(**_EXACT)
+def _double_decay(x):
+    """e^(-2|x|) from what tanh(x) computes too; 0 from 354 on. Error <= 2 ulp."""
+    u = np.float64(x)
+    power, q, _ = _tanh_parts(u)
+    return type(x)(0.0 if abs(u) > 354.0 else power + power * q)
+
+
+@njit(**_EXACT)
 def _exp(x):
     """e^x = 2^k·e^r, k = round(x/log(2)), |r| <= log(2)/2; e^r a polynomial. Error <= 1 ulp."""
     u = np.float64(x)
@@ -187,31 +216,17 @@ def _subtract_both(x, peak, rest):
 
 @njit(**_EXACT)
 def _tanh(x):
-    """tanh(x) = (e^2x - 1)/(e^2x + 1) = 1 - 2/(e^2x + 1), e^2x = 2^k·e^r. Error <= 2 ulp."""
+    """tanh|x| = (1 - e)/(1 + e) = 1 - 2e/(1 + e), e = e^(-2|x|) = 2^k·(1 + q). Error <= 2 ulp."""
     u = np.float64(x)
-    a = abs(u)
-    a = 2.0 * (20.0 if a > 20.0 else a)
-    k = np.rint(a * 1.4426950408889634)
-    near = a - k * 0.6931471805598903
-    r = near - k * 5.497923018708371e-14
-    low = (near - r) - k * 5.497923018708371e-14
-    p = 2.091467944897855e-09
-    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
-    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
-    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
-    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
-    p = (p * r + 0.1666666666666667) * r + 0.5
-    p = low + r * r * p
-    q = r + p
-    power = _power_of_two(k)
-    above, below = power * q + (power - 1.0), power * q + (power + 1.0)
-    large = k > 1.0
-    y = (-2.0 if large else above) / below
-    # What rounding took from both, divided by the denominator, which is 2/(1 - y).
-    rest = power * (p - (q - r))
-    more = (power * q - (above - (power - 1.0))) + rest
-    less = (power * q - (below - (power + 1.0))) + rest
-    y = 1.0 + y if large else y + (0.5 - 0.5 * y) * (more - y * less)
+    power, q, lost = _tanh_parts(u)
+    above, below = (1.0 - power) - power * q, (1.0 + power) + power * q
+    large = power < 0.5
+    y = (-2.0 * (power + power * q) if large else above) / below
+    # What rounding took from both, divided by the denominator, which is 2/(1 + y).
+    rest = power * lost
+    more = (((1.0 - power) - above) - power * q) - rest
+    less = (power * q - (below - (1.0 + power))) + rest
+    y = 1.0 + y if large else y + (0.5 + 0.5 * y) * (more - y * less)
     return type(x)(math.copysign(y, u))
 
 
@@ -439,7 +454,7 @@ def _loss_1_blocks(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
 )
 def _loss_grad_1(
     rows,
@@ -453,6 +468,7 @@ def _loss_grad_1(
     b1,
     t1,
     hidden,
+    hidden_slope,
     W2,
     b2,
     scores,
@@ -463,7 +479,7 @@ def _loss_grad_1(
     loss,
     scores_bar,
     hidden_bar,
-    t1_bar,
+    matmul1_bar,
     W1_bar,
     b1_bar,
     W2_bar,
@@ -521,9 +537,14 @@ def _loss_grad_1(
             for i in range(rows):
                 t1[k, i] += W1_here * X_packed[j, i]
     # hidden[i,k] = tanh(t1[i,k])
+    # hidden_slope[i,k] = sech_squared(t1[i,k])
     for k in range(h):
         for i in range(rows):
-            hidden[k, i] = _tanh(t1[k, i])
+            v6 = t1[k, i]
+            v7 = _tanh(v6)
+            v8 = 1.0 + abs(v7)
+            hidden[k, i] = v7
+            hidden_slope[k, i] = _double_decay(v6) * v8 * v8
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
     for l in range(c):
         for i in range(rows):
@@ -547,25 +568,31 @@ def _loss_grad_1(
             W2_here14 = W2[k + 3, l + 2]
             W2_here15 = W2[k + 3, l + 3]
             for i in range(rows):
-                v6 = hidden[k, i]
-                v7 = hidden[k + 1, i]
-                v8 = hidden[k + 2, i]
-                v9 = hidden[k + 3, i]
-                scores[l, i] += W2_here * v6 + W2_here4 * v7 + W2_here8 * v8 + W2_here12 * v9
-                scores[l + 1, i] += W2_here1 * v6 + W2_here5 * v7 + W2_here9 * v8 + W2_here13 * v9
-                scores[l + 2, i] += W2_here2 * v6 + W2_here6 * v7 + W2_here10 * v8 + W2_here14 * v9
-                scores[l + 3, i] += W2_here3 * v6 + W2_here7 * v7 + W2_here11 * v8 + W2_here15 * v9
+                v9 = hidden[k, i]
+                v10 = hidden[k + 1, i]
+                v11 = hidden[k + 2, i]
+                v12 = hidden[k + 3, i]
+                scores[l, i] += W2_here * v9 + W2_here4 * v10 + W2_here8 * v11 + W2_here12 * v12
+                scores[l + 1, i] += (
+                    W2_here1 * v9 + W2_here5 * v10 + W2_here9 * v11 + W2_here13 * v12
+                )
+                scores[l + 2, i] += (
+                    W2_here2 * v9 + W2_here6 * v10 + W2_here10 * v11 + W2_here14 * v12
+                )
+                scores[l + 3, i] += (
+                    W2_here3 * v9 + W2_here7 * v10 + W2_here11 * v11 + W2_here15 * v12
+                )
         for k in range(h - h % 4, h):
             W2_here = W2[k, l]
             W2_here1 = W2[k, l + 1]
             W2_here2 = W2[k, l + 2]
             W2_here3 = W2[k, l + 3]
             for i in range(rows):
-                v10 = hidden[k, i]
-                scores[l, i] += W2_here * v10
-                scores[l + 1, i] += W2_here1 * v10
-                scores[l + 2, i] += W2_here2 * v10
-                scores[l + 3, i] += W2_here3 * v10
+                v13 = hidden[k, i]
+                scores[l, i] += W2_here * v13
+                scores[l + 1, i] += W2_here1 * v13
+                scores[l + 2, i] += W2_here2 * v13
+                scores[l + 3, i] += W2_here3 * v13
     for l in range(c - c % 4, c):
         for k in range(h):
             W2_here = W2[k, l]
@@ -576,9 +603,9 @@ def _loss_grad_1(
         logsumexp1_peak[i] = -np.inf
     for l in range(c):
         for i in range(rows):
-            v11 = scores[l, i]
+            v14 = scores[l, i]
             logsumexp1_peak[i] = (
-                v11 if v11 > logsumexp1_peak[i] or v11 != v11 else logsumexp1_peak[i]
+                v14 if v14 > logsumexp1_peak[i] or v14 != v14 else logsumexp1_peak[i]
             )
     for i in range(rows):
         logsumexp1_peak[i] = _finite_or_zero(logsumexp1_peak[i])
@@ -593,9 +620,9 @@ def _loss_grad_1(
     # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
     loss_sum = 0.0
     for i in range(rows):
-        v12 = _log(logsumexp1_total[i])
-        logsumexp1_rest[i] = v12
-        loss_sum += logsumexp1_peak[i] + v12 - scores[index1[i], i]
+        v15 = _log(logsumexp1_total[i])
+        logsumexp1_rest[i] = v15
+        loss_sum += logsumexp1_peak[i] + v15 - scores[index1[i], i]
     loss[0] += loss_sum
     # scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}
     for l in range(c):
@@ -629,21 +656,21 @@ def _loss_grad_1(
             W2_here142 = W2[k + 2, l + 3]
             W2_here152 = W2[k + 3, l + 3]
             for i in range(rows):
-                v13 = scores_bar[l, i]
-                v14 = scores_bar[l + 1, i]
-                v15 = scores_bar[l + 2, i]
-                v16 = scores_bar[l + 3, i]
+                v16 = scores_bar[l, i]
+                v17 = scores_bar[l + 1, i]
+                v18 = scores_bar[l + 2, i]
+                v19 = scores_bar[l + 3, i]
                 hidden_bar[k, i] += (
-                    W2_here16 * v13 + W2_here42 * v14 + W2_here82 * v15 + W2_here122 * v16
+                    W2_here16 * v16 + W2_here42 * v17 + W2_here82 * v18 + W2_here122 * v19
                 )
                 hidden_bar[k + 1, i] += (
-                    W2_here17 * v13 + W2_here52 * v14 + W2_here92 * v15 + W2_here132 * v16
+                    W2_here17 * v16 + W2_here52 * v17 + W2_here92 * v18 + W2_here132 * v19
                 )
                 hidden_bar[k + 2, i] += (
-                    W2_here22 * v13 + W2_here62 * v14 + W2_here102 * v15 + W2_here142 * v16
+                    W2_here22 * v16 + W2_here62 * v17 + W2_here102 * v18 + W2_here142 * v19
                 )
                 hidden_bar[k + 3, i] += (
-                    W2_here32 * v13 + W2_here72 * v14 + W2_here112 * v15 + W2_here152 * v16
+                    W2_here32 * v16 + W2_here72 * v17 + W2_here112 * v18 + W2_here152 * v19
                 )
         for l in range(c - c % 4, c):
             W2_here16 = W2[k, l]
@@ -651,27 +678,21 @@ def _loss_grad_1(
             W2_here22 = W2[k + 2, l]
             W2_here32 = W2[k + 3, l]
             for i in range(rows):
-                v17 = scores_bar[l, i]
-                hidden_bar[k, i] += W2_here16 * v17
-                hidden_bar[k + 1, i] += W2_here17 * v17
-                hidden_bar[k + 2, i] += W2_here22 * v17
-                hidden_bar[k + 3, i] += W2_here32 * v17
+                v20 = scores_bar[l, i]
+                hidden_bar[k, i] += W2_here16 * v20
+                hidden_bar[k + 1, i] += W2_here17 * v20
+                hidden_bar[k + 2, i] += W2_here22 * v20
+                hidden_bar[k + 3, i] += W2_here32 * v20
     for k in range(h - h % 4, h):
         for l in range(c):
             W2_here16 = W2[k, l]
             for i in range(rows):
                 hidden_bar[k, i] += W2_here16 * scores_bar[l, i]
-    # t1_bar[i,k] = (1 - hidden[i,k]^2)·hidden_bar[i,k]
-    # b1_bar[k] = Σ_i t1_bar[i,k]
+    # matmul1_bar[i,k] = hidden_bar[i,k]·hidden_slope[i,k]
     for k in range(h):
-        b1_bar_sum = 0.0
         for i in range(rows):
-            v18 = hidden[k, i]
-            v19 = (1.0 - v18 * v18) * hidden_bar[k, i]
-            t1_bar[k, i] = v19
-            b1_bar_sum += v19
-        b1_bar[k] += b1_bar_sum
-    # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
+            matmul1_bar[k, i] = hidden_bar[k, i] * hidden_slope[k, i]
+    # W1_bar[j,k] = Σ_i X[i,j]·matmul1_bar[i,k]
     for j in range(0, d - d % 4, 4):
         for k in range(0, h - h % 4, 4):
             total = 0.0
@@ -691,30 +712,30 @@ def _loss_grad_1(
             total_j3_k2 = 0.0
             total_j3_k3 = 0.0
             for i in range(rows):
-                v20 = X_packed[j, i]
-                v21 = t1_bar[k, i]
-                v22 = X_packed[j + 1, i]
-                v23 = X_packed[j + 2, i]
-                v24 = X_packed[j + 3, i]
-                v25 = t1_bar[k + 1, i]
-                v26 = t1_bar[k + 2, i]
-                v27 = t1_bar[k + 3, i]
-                total += v20 * v21
-                total_j1 += v22 * v21
-                total_j2 += v23 * v21
-                total_j3 += v24 * v21
-                total_k1 += v20 * v25
-                total_j1_k1 += v22 * v25
-                total_j2_k1 += v23 * v25
-                total_j3_k1 += v24 * v25
-                total_k2 += v20 * v26
-                total_j1_k2 += v22 * v26
-                total_j2_k2 += v23 * v26
-                total_j3_k2 += v24 * v26
-                total_k3 += v20 * v27
-                total_j1_k3 += v22 * v27
-                total_j2_k3 += v23 * v27
-                total_j3_k3 += v24 * v27
+                v21 = X_packed[j, i]
+                v22 = matmul1_bar[k, i]
+                v23 = X_packed[j + 1, i]
+                v24 = X_packed[j + 2, i]
+                v25 = X_packed[j + 3, i]
+                v26 = matmul1_bar[k + 1, i]
+                v27 = matmul1_bar[k + 2, i]
+                v28 = matmul1_bar[k + 3, i]
+                total += v21 * v22
+                total_j1 += v23 * v22
+                total_j2 += v24 * v22
+                total_j3 += v25 * v22
+                total_k1 += v21 * v26
+                total_j1_k1 += v23 * v26
+                total_j2_k1 += v24 * v26
+                total_j3_k1 += v25 * v26
+                total_k2 += v21 * v27
+                total_j1_k2 += v23 * v27
+                total_j2_k2 += v24 * v27
+                total_j3_k2 += v25 * v27
+                total_k3 += v21 * v28
+                total_j1_k3 += v23 * v28
+                total_j2_k3 += v24 * v28
+                total_j3_k3 += v25 * v28
             W1_bar[j, k] += total
             W1_bar[j + 1, k] += total_j1
             W1_bar[j + 2, k] += total_j2
@@ -737,11 +758,11 @@ def _loss_grad_1(
             total_j2 = 0.0
             total_j3 = 0.0
             for i in range(rows):
-                v28 = t1_bar[k, i]
-                total += X_packed[j, i] * v28
-                total_j1 += X_packed[j + 1, i] * v28
-                total_j2 += X_packed[j + 2, i] * v28
-                total_j3 += X_packed[j + 3, i] * v28
+                v29 = matmul1_bar[k, i]
+                total += X_packed[j, i] * v29
+                total_j1 += X_packed[j + 1, i] * v29
+                total_j2 += X_packed[j + 2, i] * v29
+                total_j3 += X_packed[j + 3, i] * v29
             W1_bar[j, k] += total
             W1_bar[j + 1, k] += total_j1
             W1_bar[j + 2, k] += total_j2
@@ -750,12 +771,18 @@ def _loss_grad_1(
         for k in range(h):
             total = 0.0
             for i in range(rows):
-                total += X_packed[j, i] * t1_bar[k, i]
+                total += X_packed[j, i] * matmul1_bar[k, i]
             W1_bar[j, k] += total
+    # b1_bar[k] = Σ_i hidden_bar[i,k]·hidden_slope[i,k]
+    for k in range(h):
+        total2 = 0.0
+        for i in range(rows):
+            total2 += hidden_bar[k, i] * hidden_slope[k, i]
+        b1_bar[k] += total2
     # W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]
     for k in range(0, h - h % 4, 4):
         for l in range(0, c - c % 4, 4):
-            total2 = 0.0
+            total3 = 0.0
             total_l1 = 0.0
             total_l2 = 0.0
             total_l3 = 0.0
@@ -772,31 +799,31 @@ def _loss_grad_1(
             total_k3_l2 = 0.0
             total_k3_l3 = 0.0
             for i in range(rows):
-                v29 = hidden[k, i]
-                v30 = scores_bar[l, i]
-                v31 = hidden[k + 1, i]
-                v32 = hidden[k + 2, i]
-                v33 = hidden[k + 3, i]
-                v34 = scores_bar[l + 1, i]
-                v35 = scores_bar[l + 2, i]
-                v36 = scores_bar[l + 3, i]
-                total2 += v29 * v30
-                total_k12 += v31 * v30
-                total_k22 += v32 * v30
-                total_k32 += v33 * v30
-                total_l1 += v29 * v34
-                total_k1_l1 += v31 * v34
-                total_k2_l1 += v32 * v34
-                total_k3_l1 += v33 * v34
-                total_l2 += v29 * v35
-                total_k1_l2 += v31 * v35
-                total_k2_l2 += v32 * v35
-                total_k3_l2 += v33 * v35
-                total_l3 += v29 * v36
-                total_k1_l3 += v31 * v36
-                total_k2_l3 += v32 * v36
-                total_k3_l3 += v33 * v36
-            W2_bar[k, l] += total2
+                v30 = hidden[k, i]
+                v31 = scores_bar[l, i]
+                v32 = hidden[k + 1, i]
+                v33 = hidden[k + 2, i]
+                v34 = hidden[k + 3, i]
+                v35 = scores_bar[l + 1, i]
+                v36 = scores_bar[l + 2, i]
+                v37 = scores_bar[l + 3, i]
+                total3 += v30 * v31
+                total_k12 += v32 * v31
+                total_k22 += v33 * v31
+                total_k32 += v34 * v31
+                total_l1 += v30 * v35
+                total_k1_l1 += v32 * v35
+                total_k2_l1 += v33 * v35
+                total_k3_l1 += v34 * v35
+                total_l2 += v30 * v36
+                total_k1_l2 += v32 * v36
+                total_k2_l2 += v33 * v36
+                total_k3_l2 += v34 * v36
+                total_l3 += v30 * v37
+                total_k1_l3 += v32 * v37
+                total_k2_l3 += v33 * v37
+                total_k3_l3 += v34 * v37
+            W2_bar[k, l] += total3
             W2_bar[k + 1, l] += total_k12
             W2_bar[k + 2, l] += total_k22
             W2_bar[k + 3, l] += total_k32
@@ -813,26 +840,26 @@ def _loss_grad_1(
             W2_bar[k + 2, l + 3] += total_k2_l3
             W2_bar[k + 3, l + 3] += total_k3_l3
         for l in range(c - c % 4, c):
-            total2 = 0.0
+            total3 = 0.0
             total_k12 = 0.0
             total_k22 = 0.0
             total_k32 = 0.0
             for i in range(rows):
-                v37 = scores_bar[l, i]
-                total2 += hidden[k, i] * v37
-                total_k12 += hidden[k + 1, i] * v37
-                total_k22 += hidden[k + 2, i] * v37
-                total_k32 += hidden[k + 3, i] * v37
-            W2_bar[k, l] += total2
+                v38 = scores_bar[l, i]
+                total3 += hidden[k, i] * v38
+                total_k12 += hidden[k + 1, i] * v38
+                total_k22 += hidden[k + 2, i] * v38
+                total_k32 += hidden[k + 3, i] * v38
+            W2_bar[k, l] += total3
             W2_bar[k + 1, l] += total_k12
             W2_bar[k + 2, l] += total_k22
             W2_bar[k + 3, l] += total_k32
     for k in range(h - h % 4, h):
         for l in range(c):
-            total2 = 0.0
+            total3 = 0.0
             for i in range(rows):
-                total2 += hidden[k, i] * scores_bar[l, i]
-            W2_bar[k, l] += total2
+                total3 += hidden[k, i] * scores_bar[l, i]
+            W2_bar[k, l] += total3
     # b2_bar[l] = Σ_i scores_bar[i,l]
     for l in range(c):
         b2_bar_sum = 0.0
@@ -842,7 +869,7 @@ def _loss_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])",
     parallel=True,
 )
 def _loss_grad_1_blocks(
@@ -861,6 +888,7 @@ def _loss_grad_1_blocks(
     b1,
     t1,
     hidden,
+    hidden_slope,
     W2,
     b2,
     scores,
@@ -871,7 +899,7 @@ def _loss_grad_1_blocks(
     loss,
     scores_bar,
     hidden_bar,
-    t1_bar,
+    matmul1_bar,
     W1_bar,
     b1_bar,
     W2_bar,
@@ -902,6 +930,7 @@ def _loss_grad_1_blocks(
                         b1,
                         t1[worker],
                         hidden[worker],
+                        hidden_slope[worker],
                         W2,
                         b2,
                         scores[worker],
@@ -912,7 +941,7 @@ def _loss_grad_1_blocks(
                         loss[place],
                         scores_bar[worker],
                         hidden_bar[worker],
-                        t1_bar[worker],
+                        matmul1_bar[worker],
                         W1_bar[place],
                         b1_bar[place],
                         W2_bar[place],
@@ -1040,13 +1069,13 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
 def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
     blocks2 = _count_blocks(
-        n, d + h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c, 64
+        n, d + h * d + 5 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c, 64
     )
-    tile = _count_rows(d + 4 * h + 2 * c + 3, n, blocks2)
+    tile = _count_rows(d + 5 * h + 2 * c + 3, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
         n,
-        d + h * d + 4 * h + c * h + 6 * c + 2 * h * c + d * h + 3,
+        d + h * d + 5 * h + c * h + 6 * c + 2 * h * c + d * h + 3,
         1 + d * h + h + h * c + c,
         blocks2,
     )
@@ -1058,12 +1087,13 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     X_packed_tile = np.empty((workers2, d, tile), np.float64)
     t1_tile = np.empty((workers2, h, tile), np.float64)
     hidden_tile = np.empty((workers2, h, tile), np.float64)
+    hidden_slope_tile = np.empty((workers2, h, tile), np.float64)
     scores_tile = np.empty((workers2, c, tile), np.float64)
     logsumexp1_peak_tile = np.empty((workers2, tile), np.float64)
     logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
     logsumexp1_rest_tile = np.empty((workers2, tile), np.float64)
     scores_bar_tile = np.empty((workers2, c, tile), np.float64)
-    t1_bar_tile = np.empty((workers2, h, tile), np.float64)
+    matmul1_bar_tile = np.empty((workers2, h, tile), np.float64)
     if blocks2 > 1:
         _loss_grad_1_blocks.call(
             _loss_grad_1.address(),
@@ -1081,6 +1111,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
             b1,
             t1_tile,
             hidden_tile,
+            hidden_slope_tile,
             W2,
             b2,
             scores_tile,
@@ -1091,7 +1122,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
             loss_blocks,
             scores_bar_tile,
             t1_tile,
-            t1_bar_tile,
+            matmul1_bar_tile,
             W1_bar_blocks,
             b1_bar_blocks,
             W2_bar_blocks,
@@ -1113,6 +1144,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
                 b1,
                 t1_tile[0],
                 hidden_tile[0],
+                hidden_slope_tile[0],
                 W2,
                 b2,
                 scores_tile[0],
@@ -1123,7 +1155,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
                 loss_blocks[place2],
                 scores_bar_tile[0],
                 t1_tile[0],
-                t1_bar_tile[0],
+                matmul1_bar_tile[0],
                 W1_bar_blocks[place2],
                 b1_bar_blocks[place2],
                 W2_bar_blocks[place2],
