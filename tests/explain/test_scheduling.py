@@ -31,7 +31,7 @@ def test_reasons_of_a_mixture() -> None:
     assert "needs d * n in a tile: its outer loop is shared" in text
     loops = {name: nest.loops for nest in nest_summaries(made) for name in nest.computes}
     assert loops["X_packed"] == "d · rows"
-    assert "K · d/2 · d/4 · rows" in loops["L_bar"]
+    assert "K · d/4 · d/4 · rows" in loops["L_bar"]
     assert any("elements of scratch hold" in note for note in step_notes(made))
 
 
