@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,23 @@ def kernel(name, function):
     module = (ROOT / "generated" / f"{name}_grad.py").read_text(encoding="utf-8")
     _, opening, rest = module.partition(f"def {function}(")
     return opening + rest.partition("\n\n\n")[0] + "\n"
+
+
+def summary(name):
+    """The command that compiles an example and what it prints, but for the seconds it took."""
+    output = f"generated/{name}_grad.py"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "module.py"
+        command = ["symgrad", "compile", f"examples/{name}/model.py"]
+        done = subprocess.run(
+            [sys.executable, "-m", *command, "--no-warm", "-o", str(copy)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        lines = done.stdout.decode().replace(str(copy), output).splitlines()
+    return "\n".join([f"$ {' '.join(command)}", *lines[:-1]]) + "\n"
 
 
 def refreshed(text, blocks):
@@ -82,6 +100,7 @@ def with_blocks():
         yield path, refreshed(path.read_text(encoding="utf-8"), blocks)
     path = ROOT / "README.md"
     blocks = {
+        "symgrad compile": summary(SHOWN_IN_README),
         "the model": (EXAMPLES / SHOWN_IN_README / "model.py").read_text(encoding="utf-8"),
         "symgrad show": formulas(SHOWN_IN_README),
         "a kernel": kernel(SHOWN_IN_README, "_loss_grad_1"),
