@@ -47,7 +47,8 @@ class CudaOptions:
     block or there would be less than `least_tiles` tiles, and no more blocks have scratch and
     partial sums of their own than `most_parts` elements hold. As many lanes share a sum as
     bring `least_threads` to work, and `most_lanes` where lanes are neighbours in memory. A sort of
-    indices gives each thread `chunk` of them. All of these are counted from sizes alone, never
+    indices gives each thread `chunk` of them. A kernel has at most `most_nests` nests, lest its
+    registers spill. All of these are counted from sizes alone, never
     from the device, so that the same input has the same bits on every card.
 
     Two options give that up. With `atomics` sums over the values of an index array are added in
@@ -65,6 +66,7 @@ class CudaOptions:
     least_threads: int = 65_536
     chunk: int = 32
     side: int = 16
+    most_nests: int = 30
     atomics: bool = False
     cublas: bool = False
     least_product: int = 16_777_216

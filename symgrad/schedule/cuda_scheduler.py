@@ -13,6 +13,7 @@ from symgrad.schedule.cuda_apart import (
     segment_names,
 )
 from symgrad.schedule.cuda_contractions import in_squares, matrix_product, split_products
+from symgrad.schedule.cuda_division import arrays_in, divide
 from symgrad.schedule.cuda_nests import (
     accumulate_nest,
     atomic_nests,
@@ -39,6 +40,7 @@ from symgrad.schedule.frozen import (
     FrozenIndexCheck,
     FrozenProgram,
     FrozenReshape,
+    Operation,
 )
 from symgrad.schedule.fusion import FusedNest, Group, formulas, fuse
 from symgrad.schedule.guarding import NestContext
@@ -180,9 +182,20 @@ class _CudaScheduler(Scheduler):
             if item.kind == "accumulated":
                 definition, scales[definition.name] = take_scale(definition)
             members.append((definition, item.kind == "accumulated"))
-        groups = fuse(members, self.sample, thread_loops)
-        scratch = self._scratch(groups, members)
-        stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
+        parts = divide(fuse(members, self.sample, thread_loops), self.cuda_options.most_nests)
+        for number, part in enumerate(parts):
+            rest = [group for later in parts[number + 1 :] for group in later]
+            self._tile_kernel(part, scales, arrays_in(rest))
+
+    def _tile_kernel(
+        self, groups: list[Group], scales: dict[str, tuple[Operation, ...]], later: set[str]
+    ) -> None:
+        """One launch over tiles; what later ones read is kept for all samples, not for a tile."""
+        assert self.sample is not None
+        members = [member for group in groups for member in group.members]
+        scratch = [name for name in self._scratch(groups, members) if name not in later]
+        outside = {*self.phases.stored, *later}
+        stored = [d.name for d, sums in members if not sums and d.name in outside]
         kept = frozenset((*stored, *scratch))
         nests: list[Nest] = []
         sums: list[BlockSum] = []
@@ -209,11 +222,16 @@ class _CudaScheduler(Scheduler):
                 tuple(self._buffer(name) for name in scratch),
                 tuple(
                     CudaAccumulator(
-                        self._buffer(name),
-                        scale,
-                        "block" if name in in_registers else "all" if name in shared else "group",
+                        self._buffer(d.name),
+                        scales[d.name],
+                        "block"
+                        if d.name in in_registers
+                        else "all"
+                        if d.name in shared
+                        else "group",
                     )
-                    for name, scale in scales.items()
+                    for d, accumulates in members
+                    if accumulates
                 ),
                 self._row_elements(scratch),
             )

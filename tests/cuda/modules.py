@@ -242,6 +242,7 @@ def main() -> None:
                 "errors": check_errors,
                 "float32": check_float32,
                 "contractions": check_contractions,
+                "divided kernels": partial(check_example, "mlp", replace(SMALL, most_nests=3)),
                 "derivatives": check_derivatives,
                 "self check": check_self_check,
             }
