@@ -7,8 +7,8 @@ what the second reads of the first is then kept for all samples and not for a ti
 
 from __future__ import annotations
 
+from symgrad.schedule.arrays import arrays_of
 from symgrad.schedule.fusion import Group
-from symgrad.schedule.scheduler import arrays_of
 
 __all__ = ["arrays_in", "divide"]
 
