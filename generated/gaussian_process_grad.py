@@ -2676,15 +2676,14 @@ def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
     8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
-    No more than a block has.
+    No more than a block has, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:
         fitting = 1032
     elif fitting < 72:
         fitting = 72
-    own = -(-samples // blocks)
-    return fitting if fitting < own else own or 1
+    return min(fitting, -(-samples // blocks) + 7)
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):
