@@ -31,7 +31,10 @@ RANDOM = int(os.environ.get("SYMGRAD_GATE", "12"))
 EPS = float(np.finfo(np.float64).eps)
 LARGEST, SMALLEST = float(np.finfo(np.float64).max), 1e-300
 # Another order of the same operations moves the last digits; a lost digit is another thing.
-FREE, FACTOR = 32.0, 4.0
+FREE = 8.0
+# hoist: in the tail of the truncated normal a factor that is taken out of a sum of large terms is
+# rounded with their total, and 21 roundings become 53.
+FACTORS = {"hoist": 2.5}
 
 Array = np.ndarray
 Inputs = dict[str, Any]
@@ -121,7 +124,7 @@ def check(function: Callable[..., Any], shapes: Any, wrt: Any, inputs: list[Inpu
                 after = errors(step.after, first, exact)
                 for old, new in zip(before, after, strict=True):
                     told += old < np.inf
-                    assert new <= FREE + FACTOR * old, (
+                    assert new <= FREE + FACTORS.get(step.name, 1.0) * old, (
                         f"{step.name}: {old:.0f} roundings became {new:.0f} at {first}"
                     )
     return told

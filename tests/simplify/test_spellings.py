@@ -193,6 +193,9 @@ PROOFS = {
         lambda x: 1 - np.tanh(x) ** 2,
         lambda u: 4 * _sigmoid(2 * u) * _sigmoid(-2 * u),
     ),
+    "root of sigmoid": Proof(
+        "power of exp", lambda x: np.sqrt(1 / (1 + np.exp(-x))), lambda u: mpmath.sqrt(_sigmoid(u))
+    ),
     "sinh": Proof("hyperbolic", lambda x: (np.exp(x) - np.exp(-x)) / 2, mpmath.sinh),
     "tanh": Proof(
         "tanh", _kept_apart, lambda u: mpmath.tanh(u) if abs(u) < 1e4 else mpmath.sign(u)

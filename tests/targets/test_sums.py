@@ -28,7 +28,7 @@ def test_totals_are_right_to_a_few_roundings(short: str) -> None:
         (value,) = weighted_sum(short).value("cpu", {"x": x, "w": w}, jit=True)
         exact = math.fsum((x.astype(np.float64) * w.astype(np.float64)).tolist())
         error = abs(float(value) - exact) / exact / float(np.finfo(dtype).eps)
-        assert error <= 1 + 0.25 * math.log2(count), f"{error} roundings of {count} {short}"
+        assert error <= 1.5, f"{error} roundings of {count} {short}"
 
 
 @cache
@@ -41,7 +41,7 @@ def columns(short: str) -> Built:
 
 @pytest.mark.parametrize("short", ["f64", "f32"])
 def test_columns_are_as_right_for_many_rows_as_for_few(short: str) -> None:
-    """A run of a thousand rows loses a dozen roundings; two million rows lose no more."""
+    """A run of a thousand rows loses up to a dozen roundings; more rows are added in pairs."""
     dtype = {"f64": np.float64, "f32": np.float32}[short]
     rng = np.random.default_rng(0)
     for count in COUNTS:
@@ -55,6 +55,7 @@ def test_columns_are_as_right_for_many_rows_as_for_few(short: str) -> None:
         for value, right in zip(found, exact, strict=True):
             assert value.dtype == dtype
             error = float(np.max(np.abs(value / np.array(right) - 1))) / float(np.finfo(dtype).eps)
-            assert error <= 12 + 0.25 * math.log2(count), f"{error} roundings of {count} {short}"
+            most = 12 if count <= 1000 else 3
+            assert error <= most, f"{error} roundings of {count} {short}"
         if short == "f32":  # sums of columns are added in float64 throughout
             assert np.max(np.abs(found[0] / np.array(exact[0]) - 1)) < 2 * np.finfo(dtype).eps

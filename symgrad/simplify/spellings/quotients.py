@@ -132,9 +132,15 @@ def _tanh_angle(top: sympy.Expr, bottom: sympy.Expr, views: Views) -> sympy.Expr
 
 
 def _power_of_exp(node: sympy.Expr, views: Views) -> sympy.Expr | None:
-    """1/eᵘ = e⁻ᵘ and sqrt(eᵘ) = exp(u/2), which reach further than the exponential does."""
+    """1/eᵘ = e⁻ᵘ and sqrt(eᵘ) = exp(u/2), which reach further than the exponential does.
+
+    And sqrt(sigmoid(u)) = exp(−softplus(−u)/2), whose slope does not become ∞·0.
+    """
     if not node.is_Pow or not isinstance(node.base, Access) or not node.exp.is_Number:
         return None
+    seen = views.see(node.base)
+    if isinstance(seen, f.sigmoid) and not node.exp.is_Integer:
+        return exp(-node.exp * f.softplus(-seen.args[0]))
     exponent = views.exponent(node.base)
     if exponent is None or (node.exp.is_Integer and node.exp > 0):
         return None
@@ -230,8 +236,8 @@ QUOTIENT_RULES = (
     ),
     Rule(
         "power of exp",
-        "1/eᵘ → e⁻ᵘ, sqrt(eᵘ) → exp(u/2)",
-        "the exponential is a definition, and the exponent a number that is no count",
+        "1/eᵘ → e⁻ᵘ, sqrt(eᵘ) → exp(u/2), sqrt(sigmoid(u)) → exp(−softplus(−u)/2)",
+        "it is a definition, and the exponent a number that is no count",
         _power_of_exp,
     ),
     Rule(
