@@ -139,12 +139,14 @@ class _Meter:
         """Compares one set of arguments; inputs that were asked for with several weights."""
         self.tried += 1
         several = exponents is None and not self.derived.is_scalar
-        for draw in range(_DRAWS if several else 1):
-            self._measure(arguments, exponents, draw)
+        for number in range(_DRAWS if several else 1):
+            self._measure(arguments, exponents, number)
 
-    def _measure(self, arguments: dict[str, Array], exponents: Exponents | None, draw: int) -> None:
+    def _measure(
+        self, arguments: dict[str, Array], exponents: Exponents | None, number: int
+    ) -> None:
         try:
-            cotangents = self._cotangents(arguments, draw)
+            cotangents = self._cotangents(arguments, number)
             computed = self._computed(arguments, cotangents)
         except np.linalg.LinAlgError:
             if exponents is None:
@@ -157,9 +159,9 @@ class _Meter:
         ):
             self._compare(label, name, np.asarray(found), exact[name], arguments, exponents)
 
-    def _cotangents(self, arguments: dict[str, Array], draw: int) -> list[Array]:
+    def _cotangents(self, arguments: dict[str, Array], number: int) -> list[Array]:
         """Weights between 1/2 and 3/2 for each floating output; 1 for a scalar function."""
-        generator = np.random.default_rng(2 + draw)
+        generator = np.random.default_rng(2 + number)
         values = evaluate(self.model_program, arguments)
         seeds = []
         for name in self.exact.values:

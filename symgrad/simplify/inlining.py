@@ -67,6 +67,11 @@ def inline_copies(program: Program) -> Program:
 def _inline(program: Program, copies: bool) -> Program:
     uses = _collect_uses(program)
     dtypes = program.dtypes()
+    norms = frozenset(
+        s.name
+        for s in program.definitions
+        if isinstance(s, Definition) and any(t.reduction == "norm" for t in s.terms)
+    )
     chosen: dict[str, Definition] = {}
     kept: list[Statement] = []
     for statement in program.definitions:
@@ -77,7 +82,11 @@ def _inline(program: Program, copies: bool) -> Program:
         candidate = rewritten.name not in program.outputs and not (
             copies and not _is_copy(rewritten)
         )
-        if candidate and _is_inlined(rewritten, uses[rewritten.name], dtypes):
+        if (
+            candidate
+            and _is_inlined(rewritten, uses[rewritten.name], dtypes)
+            and not _squares_a_norm(rewritten, uses[rewritten.name], norms)
+        ):
             chosen[rewritten.name] = rewritten
         else:
             kept.append(rewritten)
@@ -122,6 +131,22 @@ def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DTyp
     if len(uses) == 1:
         return operations + operations_in(uses[0].term.body) <= LONGEST_BODY
     return functions == 0 and operations <= CHEAP_BODY
+
+
+def _squares_a_norm(definition: Definition, uses: list[_Use], norms: frozenset[str]) -> bool:
+    """Whether a reader would divide by a norm twice: 1/norm² leaves the range of numbers early."""
+    divisors = _norms_below(definition.terms[0].body, norms)
+    return any(divisors & _norms_below(use.term.body, norms) for use in uses)
+
+
+def _norms_below(body: sympy.Expr, norms: frozenset[str]) -> frozenset[str]:
+    return frozenset(
+        access.name
+        for power in body.atoms(sympy.Pow)
+        if power.exp.is_negative
+        for access in accesses(power.base)
+        if access.name in norms
+    )
 
 
 def _is_cheap_delta(term: Term, uses: list[_Use]) -> bool:

@@ -74,7 +74,7 @@ def test_slopes_of_saturated_functions(target: str) -> None:
 
 SQUARES: dict[str, Callable[..., Any]] = {
     "three": lambda x, y, z: np.sqrt(x**2 + y**2 + z**2),
-    "over lines": lambda x, y, z: np.sqrt((x * x + 4 * y**2) + (z**2 + 0.25 * x * x)),
+    "over lines": lambda x, y, z: np.sqrt((x * x + 4 * y**2) + z**2 / 4),
     "below a fraction": lambda x, y, z: 1 / np.sqrt(x**2 + y * y + 2 * z**2),
     "with a number": lambda x, y, z: np.sqrt(x**2 + y**2 + z**2 + 9.0),
 }
@@ -104,3 +104,13 @@ def test_roots_of_several_squares(name: str) -> None:
             told += 1
             np.testing.assert_allclose(values[key], wanted.astype(float), rtol=1e-14)
     assert told >= 9
+
+
+def test_kernels_of_products_with_the_hessian_of_a_norm() -> None:
+    """(v − u·(u·v))/norm in compiled loops, which may reorder: 1/norm² is never formed."""
+    product = symgrad.hvp(lambda x: np.sqrt(np.sum(x**2)), target="cpu")
+    unit = SPREAD / np.linalg.norm(SPREAD)
+    wanted = (DIRECTION - unit * (unit @ DIRECTION)) / np.linalg.norm(SPREAD)
+    for size in (1.0, 1e-150, 1e-200, 1e-300, 1e150, 1e200, 1e300):
+        found = product(size * SPREAD, DIRECTION) * size
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
