@@ -71,7 +71,8 @@ def _parts(pattern: Pattern) -> str:
         pairs = zip(part.ties, part.tie_axes, strict=True)
         ties = [_spread(tie, axes, rank) if tie else "None" for tie, axes in pairs]
         inside = _spread(part.inside, part.inside_axes, rank) if part.inside else "None"
-        parts.append(f"({part.values}, ({', '.join(ties)},), {inside})")
+        fixed = f"({', '.join(ties)},)" if ties else "()"
+        parts.append(f"({part.values}, {fixed}, {inside})")
     rows, columns = shape_text(pattern.rows), shape_text(pattern.columns)
     return f"Sparse.from_parts({rows}, {columns}, [{', '.join(parts)}])"
 

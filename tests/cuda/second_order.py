@@ -92,6 +92,13 @@ def check_rows() -> None:
         if label.endswith("index"):
             arguments[label] %= 2
     compare_products(module, arguments, ("jacobian_sparse",))
+    # A block by a 0-d argument has no axes.
+    module = example("logistic_regression", ("jacobian_sparse",), 1)
+    arguments = random_arguments(module.model.program, rng, n=5, d=2)
+    compare_products(module, arguments, ("jacobian_sparse",))
+    found = module.module("numpy").loss_jacobian_sparse(**arguments).to_dense()
+    gradient = module.module("numpy").loss_grad(**arguments)
+    np.testing.assert_allclose(np.ravel(found), [*gradient.w, gradient.b], rtol=1e-13)
 
 
 def check_vectors() -> None:
