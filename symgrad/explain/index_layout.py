@@ -64,7 +64,7 @@ _FUNCTION_NAMES = {
     "sigmoid": "σ",
     "ndtr": "Φ",
     "log_ndtr": "log Φ",
-    "sech_squared": "sech²",
+    "sech_squared": "sech^2",
     "asin": "arcsin",
     "acos": "arccos",
     "atan": "arctan",

@@ -218,7 +218,7 @@ IDENTITIES: tuple[Identity, ...] = (
         lambda x, a, B: B.T @ (a * np.cos(B @ x)), x="f64[d]", a=v, B="f64[n, d]",
     ),
     identity(
-        "1ᵀtanh(Xw)", lambda w, X: np.sum(np.tanh(X @ w)), "Xᵀ sech²(Xw)",
+        "1ᵀtanh(Xw)", lambda w, X: np.sum(np.tanh(X @ w)), "Xᵀ sech^2(Xw)",
         lambda w, X: X.T @ (1 - np.tanh(X @ w) ** 2), w="f64[d]", X="f64[n, d]",
     ),
     identity(
