@@ -26,8 +26,8 @@ loss (line 15) and its gradient by W1, b1, W2, b2:
     scores     = hidden·W2 + 1·b2ᵀ
     loss       = 1/n · 1ᵀ(log(exp(scores) 1) − (scores ⊙ onehot(label))1)
     scores_bar = 1/n · (softmax(scores) − onehot(label))
-    W1_bar     = Xᵀ(scores_bar·W2ᵀ ⊙ sech²(X·W1 + 1·b1ᵀ))
-    b1_bar     = (W2·scores_barᵀ ⊙ sech²(X·W1 + 1·b1ᵀ)ᵀ)1
+    W1_bar     = Xᵀ(scores_bar·W2ᵀ ⊙ sech^2(X·W1 + 1·b1ᵀ))
+    b1_bar     = (W2·scores_barᵀ ⊙ sech^2(X·W1 + 1·b1ᵀ)ᵀ)1
     W2_bar     = hiddenᵀ·scores_bar
     b2_bar     = scores_barᵀ·1
 """
