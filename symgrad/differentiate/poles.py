@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy
 
+from symgrad.differentiate.floors import Floors
 from symgrad.differentiate.masks import outside_selections
 from symgrad.differentiate.scalar import is_total
 from symgrad.program import Access, Definition, Program, Reshape, Statement, accesses, is_floating
@@ -16,6 +17,7 @@ class Poles:
 
     def __init__(self, program: Program) -> None:
         self.unsafe: set[str] = set()
+        self.floors = Floors(program)
         self.totals = frozenset(
             s.name
             for s in program.definitions
@@ -39,7 +41,8 @@ class Poles:
         if not found:
             return True
         known = all(access.name not in self.unsafe for access in found)
-        return known and is_total(expression.xreplace(self._softmax_weights(expression)))
+        plain = self.floors.without_divisions(expression)
+        return known and is_total(plain.xreplace(self._softmax_weights(plain)))
 
     def _softmax_weights(self, expression: sympy.Expr) -> dict[sympy.Basic, sympy.Basic]:
         """exp(u − logsumexp(u)), which is at most 1, by 1."""

@@ -17,7 +17,7 @@ from symgrad.differentiate.masks import (
 )
 from symgrad.differentiate.matrices import MatrixRules
 from symgrad.differentiate.poles import Poles
-from symgrad.differentiate.scalar import can_overflow
+from symgrad.differentiate.scalar import can_overflow, is_total
 from symgrad.differentiate.softmax import Softmax, find_softmax
 from symgrad.differentiate.transpose import transpose
 from symgrad.errors import DifferentiationError
@@ -33,6 +33,7 @@ from symgrad.program import (
     Reshape,
     Statement,
     Term,
+    accesses,
     dependencies,
     is_floating,
     verify,
@@ -232,8 +233,15 @@ class _ReverseSweep:
             infinite = partial.access.name in self.overflowing and partial.coefficient.has(
                 partial.access
             )
-            bounded = softmax is not None or (partial.total and not infinite)
+            total = partial.total or self._is_total(partial.coefficient)
+            bounded = softmax is not None or (total and not infinite)
             self._transpose(statement, adjoint, partial, bounded)
+
+    def _is_total(self, coefficient: sympy.Expr) -> bool:
+        """Whether a coefficient is finite although it divides: by what is never near zero."""
+        plain = self.poles.floors.without_divisions(coefficient)
+        ordinary = all(access.name not in self.overflowing for access in accesses(plain))
+        return plain != coefficient and ordinary and is_total(plain)
 
     def _shift_adjoint(
         self, statement: Definition, adjoint: Definition, softmax: Softmax
