@@ -126,7 +126,7 @@ POLYNOMIALS: dict[str, Polynomial] = {
         lambda: -_half_log_two(),
         _half_log_two,
         11,
-        ("exp", "exp_sum", "expm1", "tanh"),
+        ("exp", "exp_sum", "expm1", "tanh_parts"),
     ),
     "exp2": Polynomial(
         "(2^r - 1)/r, |r| <= 1/2",
