@@ -11,6 +11,7 @@ import queue
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -61,8 +62,12 @@ def _work(path: Path, waiting: queue.SimpleQueue[str], done: Callable[[str], Non
     """Gives one process after another kernel until none waits."""
     command: Sequence[str] = [sys.executable, "-P", str(_WORKER), str(path)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdin and process.stdout and process.stderr
+    # What the compiler prints goes to a file: a pipe that nobody reads would fill and stop it.
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=printed, text=True) as process,
+    ):
+        assert process.stdin and process.stdout
         while True:
             try:
                 name = waiting.get_nowait()
@@ -75,8 +80,9 @@ def _work(path: Path, waiting: queue.SimpleQueue[str], done: Callable[[str], Non
             except BrokenPipeError:
                 answer = ""
             if answer.strip() != name:
-                _, report = process.communicate()
-                reason = (report.strip().splitlines() or ["no message"])[-1]
+                process.communicate()
+                printed.seek(0)
+                reason = (printed.read().strip().splitlines() or ["no message"])[-1]
                 raise CompileError(
                     f"'{path}' was written, but its kernel '{name}' does not compile; this is a "
                     f"defect of symgrad. --target numpy needs no kernels. {reason}"

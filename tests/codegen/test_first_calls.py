@@ -57,6 +57,27 @@ def test_warming_compiles_every_kernel(tmp_path: Path) -> None:
         assert kernel.compiled().stats.cache_hits, "loaded, not compiled again"
 
 
+def test_a_compiler_that_prints_much_is_not_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "loud.py"
+    path.write_text(
+        "import sys\n"
+        "class Kernel:\n"
+        "    def __init__(self, function):\n"
+        "        self.function = function\n"
+        "    def compiled(self):\n"
+        "        sys.stderr.write('warning\\n' * 100_000)\n"
+        "def _kernel(signature):\n"
+        "    return Kernel\n"
+        '@_kernel("void(int64)")\n'
+        "def _f_1(n):\n"
+        "    pass\n"
+        "_KERNELS = (_f_1,)\n"
+    )
+    done: list[str] = []
+    warm(path, done.append)
+    assert done == ["_f_1"]
+
+
 @pytest.mark.parametrize("line", ["raise SystemExit(3)", "raise ValueError('odd')"])
 def test_a_kernel_that_does_not_compile_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "broken.py"
