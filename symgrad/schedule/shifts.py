@@ -63,11 +63,6 @@ def split_logsumexp(program: FrozenProgram, over: str | None = None) -> FrozenPr
     return replace(program, statements=tuple(statements)) if parts else program
 
 
-def _read_in_parts(definition: FrozenDefinition, parts: _Parts) -> FrozenDefinition:
-    terms = (replace(t, operations=_in_parts(t.operations, parts)) for t in definition.terms)
-    return replace(definition, terms=tuple(terms))
-
-
 def _fresh(name: str, taken: set[str]) -> str:
     while name in taken:
         name += "_"

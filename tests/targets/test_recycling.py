@@ -49,7 +49,7 @@ def test_small_results_are_arrays_of_their_own(module: ModuleType) -> None:
     assert module.f_grad(np.ones(50), 1.0).flags.owndata
 
 
-def test_memory_kept_is_limited(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_kept_is_limited(module: ModuleType) -> None:
     results = [module.f_grad(np.ones(LARGE + 9000 * k), 1.0) for k in range(4)]
     assert module._kept() >= sum(r.nbytes for r in results)
     assert not module._make_room(2**40)
