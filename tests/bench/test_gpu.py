@@ -29,7 +29,7 @@ def run(*arguments: str, simulator: str = "1") -> subprocess.CompletedProcess[st
         text=True,
         check=False,
         cwd=ROOT,
-        env={**os.environ, "NUMBA_ENABLE_CUDASIM": simulator},
+        env={**os.environ, "NUMBA_ENABLE_CUDASIM": simulator, "CUDA_VISIBLE_DEVICES": "-1"},
     )
 
 
@@ -67,8 +67,6 @@ def test_an_unknown_program_is_named() -> None:
 
 def test_without_a_device_it_says_so() -> None:
     done = run("--only", "chain", simulator="0")
-    if "a copy moves" in done.stdout:
-        pytest.skip("this machine has a GPU")
     assert done.returncode == 1 and "no CUDA device" in done.stdout
 
 
