@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from symgrad.explain.algebra import rebuilt
 from symgrad.explain.expressions import (
     Call,
     Matrix,
@@ -30,6 +29,7 @@ from symgrad.explain.index_layout import layout_domain, layout_left, layout_righ
 from symgrad.explain.layout import Layout, Variable
 from symgrad.explain.matrix_layout import layout_matrix
 from symgrad.explain.matrix_values import matrix_value
+from symgrad.explain.operators import rebuilt
 from symgrad.explain.printing import to_latex, to_mathml
 from symgrad.explain.printing_text import to_text
 from symgrad.explain.recognise import Form, matrix_forms

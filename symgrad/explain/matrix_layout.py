@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from symgrad.explain.algebra import marks, split_coefficient
+from symgrad.explain.algebra import split_coefficient
 from symgrad.explain.expressions import (
     Call,
     Diagonal,
@@ -55,6 +55,7 @@ from symgrad.explain.layout import (
     infix,
 )
 from symgrad.explain.layout import Product as ProductLayout
+from symgrad.explain.operators import marks
 from symgrad.program import functions as f
 
 __all__ = ["layout_matrix"]

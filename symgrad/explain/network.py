@@ -15,14 +15,16 @@ import sympy
 from symgrad.explain.algebra import (
     diagonal,
     hadamard,
-    inner_product,
     product,
     times,
+)
+from symgrad.explain.expressions import Matrix, Ones, Scalar, SquaredNorm
+from symgrad.explain.operators import (
+    inner_product,
     total,
     trace,
     transposed,
 )
-from symgrad.explain.expressions import Matrix, Ones, Scalar, SquaredNorm
 
 __all__ = ["Edge", "Network", "NoMatrixForm"]
 

@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import sympy
 
 from symgrad.explain.algebra import (
-    call,
-    diagonal_of,
-    hadamard,
-    inverse,
     plus,
     power,
     product,
     times,
+)
+from symgrad.explain.bodies import BodyReader, Index, matrix_name, ordered
+from symgrad.explain.expressions import (
+    Kronecker,
+    Matrix,
+    MatrixFunction,
+    Ones,
+    Reduce,
+    size,
+)
+from symgrad.explain.network import NoMatrixForm
+from symgrad.explain.operators import (
+    call,
+    inverse,
     total,
     transposed,
     triangle,
 )
-from symgrad.explain.expressions import (
-    Identity,
-    Kronecker,
-    Matrix,
-    MatrixFunction,
-    Name,
-    OneHot,
-    Ones,
-    Reduce,
-    Scalar,
-    Shape,
-    is_scalar,
-    size,
-)
-from symgrad.explain.network import Edge, Network, NoMatrixForm
 from symgrad.program import (
     SOLVES,
-    Access,
     Definition,
     Guard,
     IndexCheck,
@@ -52,21 +45,6 @@ from symgrad.program import (
 from symgrad.program import functions as f
 
 __all__ = ["Form", "matrix_forms", "matrix_name"]
-
-Index: TypeAlias = sympy.Symbol
-_ONE = sympy.S.One
-
-
-def matrix_name(name: str, extents: tuple[sympy.Expr, ...]) -> Name:
-    """An array of at most two axes as a matrix.
-
-    Raises:
-        NoMatrixForm: it has more axes.
-    """
-    if len(extents) > 2:
-        raise NoMatrixForm
-    shape: Shape = (*extents, _ONE, _ONE)[:2]
-    return Name(name, shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +75,23 @@ def matrix_forms(program: Program) -> dict[str, Form]:
     """The matrix expression of every statement that has one, by name, in the program's order."""
     shapes = program.shapes()
     checked = {s.name: s.source for s in program.definitions if isinstance(s, IndexCheck)}
-    reader = _Reader(shapes, checked)
+    bodies = BodyReader(shapes, checked)
+    reader = _StatementReader(bodies)
     found: dict[str, Form] = {}
     statements = {s.name: s for s in program.definitions}
     for statement in map(_with_plain_products, program.definitions):
-        reader.zeros.clear()
+        bodies.zeros.clear()
         with contextlib.suppress(NoMatrixForm):
             matrix = reader.statement(statement, statements)
-            found[statement.name] = Form(matrix, tuple(dict.fromkeys(reader.zeros)))
+            found[statement.name] = Form(matrix, tuple(dict.fromkeys(bodies.zeros)))
     return found
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Reads bodies: shapes of all arrays, and what index arrays are called by the model."""
+@dataclass(frozen=True, slots=True)
+class _StatementReader:
+    """Reads statements and their terms; bodies and contractions are read by `bodies`."""
 
-    shapes: Mapping[str, tuple[sympy.Expr, ...]]
-    checked: Mapping[str, str]
-    zeros: list[Matrix] = field(default_factory=list)
+    bodies: BodyReader
 
     def statement(self, statement: Statement, others: Mapping[str, Statement]) -> Matrix:
         if isinstance(statement, Reshape):
@@ -127,13 +104,13 @@ class _Reader:
         parts = [self._term(term, statement.indices, extents) for term in statement.terms]
         if not parts:
             raise NoMatrixForm
-        return self._spread(plus(*parts), statement.indices, extents)
+        return self.bodies.spread(plus(*parts), statement.indices, extents)
 
     def _operation(self, statement: MatrixOperation, others: Mapping[str, Statement]) -> Matrix:
         """A⁻¹, A⁻ᵀB and so on; no batches."""
         if statement.batch:
             raise NoMatrixForm
-        first, *right = (matrix_name(name, self.shapes[name]) for name in statement.operands)
+        first, *right = (matrix_name(name, self.bodies.shapes[name]) for name in statement.operands)
         if statement.routine == "inverse":
             return inverse(first)
         if statement.routine not in SOLVES:
@@ -164,8 +141,11 @@ class _Reader:
         right = sympy.Mul(*(x for x in factors if x.free_symbols & {k, m}))
         if (left.free_symbols & {k, m}) or (right.free_symbols & {i, j}):
             raise NoMatrixForm
-        parts = (self.convert(left, (i, j), extents), self.convert(right, (k, m), extents))
-        scale = self.convert(sympy.Mul(*numbers), (), extents)
+        parts = (
+            self.bodies.convert(left, (i, j), extents),
+            self.bodies.convert(right, (k, m), extents),
+        )
+        scale = self.bodies.convert(sympy.Mul(*numbers), (), extents)
         return times(scale, Kronecker(*parts))
 
     # --- terms ---------------------------------------------------------------------------------
@@ -177,7 +157,7 @@ class _Reader:
         summed = [axis.index for axis in term.axes]
         if not summed and not term.guards:
             with contextlib.suppress(NoMatrixForm):
-                return self.convert(term.body, outputs, extents)
+                return self.bodies.convert(term.body, outputs, extents)
         if term.reduction == "sum":
             return self._sum(term.body, term.guards, outputs, summed, extents)
         if term.guards or term.reduction in ("argmax", "argmin"):
@@ -194,7 +174,7 @@ class _Reader:
         frame = (*outputs, *summed)
         if len(frame) > 2:
             raise NoMatrixForm
-        body = self._spread(self.convert(term.body, frame, extents), frame, extents)
+        body = self.bodies.spread(self.bodies.convert(term.body, frame, extents), frame, extents)
         if term.reduction == "norm":
             square = power(body, sympy.Integer(2))
             summed_up = product(square, Ones(extents[frame[1]])) if outputs else total(square)
@@ -223,7 +203,7 @@ class _Reader:
         """Whole if it can be, in parts if it must be or is shorter so."""
         choices: list[Matrix] = []
         with contextlib.suppress(NoMatrixForm):
-            choices.append(self._contract(body, guards, outputs, summed, extents))
+            choices.append(self.bodies.contract(body, guards, outputs, summed, extents))
         split = _distributed(body)
         if split and (summed or not choices):
             with contextlib.suppress(NoMatrixForm):
@@ -233,249 +213,15 @@ class _Reader:
             raise NoMatrixForm
         return min(choices, key=size)
 
-    def _contract(
-        self,
-        body: sympy.Expr,
-        guards: tuple[Guard, ...],
-        outputs: tuple[Index, ...],
-        summed: list[Index],
-        extents: Mapping[Index, sympy.Expr],
-    ) -> Matrix:
-        network = Network(dict(extents))
-        inside = [g for g in map(self._offset, guards) if g[0] != "=="]
-        if any(side not in extents for bound in inside for side in bound[1:3]):
-            raise NoMatrixForm
-        for guard in guards:
-            self._add_delta(network, guard)
-        bounds = {frozenset(g[1:3]): g for g in inside}
-        if len(bounds) != len(inside):
-            raise NoMatrixForm
-        for factor in sympy.Mul.make_args(body):
-            self._add_factor(network, factor, extents)
-        for bound in bounds.values():
-            self._add_bound(network, bound)
-        return network.contract(outputs, summed)
-
-    def _add_factor(
-        self, network: Network, factor: sympy.Expr, extents: Mapping[Index, sympy.Expr]
-    ) -> None:
-        frame = _frame(factor, extents)
-        if len(frame) > 2:
-            raise NoMatrixForm
-        matrix = self.convert(factor, frame, extents)
-        if not frame:
-            network.scalars.append(matrix)
-        elif len(frame) == 1:
-            network.weigh(frame[0], matrix)
-        else:
-            network.edges.append(Edge(frame[0], frame[1], matrix))
-
-    def _offset(self, guard: Guard) -> tuple[str, Index, Index, int]:
-        """A guard between two indices: the relation, both, and what is added to the right one."""
-        difference = sympy.expand(guard.right - guard.left)
-        if difference.has(Access):
-            return guard.relation, sympy.S.Zero, sympy.S.Zero, 0
-        constant, rest = difference.as_coeff_Add()
-        symbols = sorted(rest.free_symbols, key=str)
-        if len(symbols) != 2 or guard.relation == "!=" or not constant.is_Integer:
-            raise NoMatrixForm
-        for left, right in (symbols, symbols[::-1]):
-            if rest == right - left:
-                return guard.relation, left, right, int(constant)
-        raise NoMatrixForm
-
-    def _add_delta(self, network: Network, guard: Guard) -> None:
-        """[i = j] is the identity; [l = label[i]] the matrix of labels."""
-        if guard.relation != "==":
-            return
-        sides = (guard.left, guard.right)
-        gathers = [side for side in sides if isinstance(side, Access)]
-        plain = [side for side in sides if side in network.extents]
-        if len(gathers) == 1 and len(plain) == 1:
-            row, column = _gathered(gathers[0]), plain[0]
-            network.edges.append(
-                Edge(row, column, self._one_hot(gathers[0].name, network.extents[column]))
-            )
-            return
-        if len(plain) != 2 or network.extents[plain[0]] != network.extents[plain[1]]:
-            raise NoMatrixForm
-        network.edges.append(Edge(plain[0], plain[1], Identity(network.extents[plain[0]])))
-
-    def _one_hot(self, name: str, classes: sympy.Expr) -> OneHot:
-        if len(self.shapes[name]) != 1:
-            raise NoMatrixForm
-        return OneHot(name, self.checked.get(name, name), (self.shapes[name][0], classes))
-
-    def _add_bound(self, network: Network, bound: tuple[str, Index, Index, int]) -> None:
-        """left < right + constant: the part of a matrix above a diagonal."""
-        relation, left, right, constant = bound
-        offset = (1 if relation == "<" else 0) - constant  # kept where right − left ≥ offset
-        for position, edge in enumerate(network.edges):
-            if {edge.rows, edge.columns} == {left, right}:
-                upper = edge.rows == left
-                kept = triangle(edge.matrix, not upper, offset if upper else -offset)
-                network.edges[position] = Edge(edge.rows, edge.columns, kept)
-                return
-        rows, columns = network.extents[left], network.extents[right]
-        ones = product(Ones(rows), transposed(Ones(columns)))
-        network.edges.append(Edge(left, right, triangle(ones, False, offset)))
-
-    # --- bodies --------------------------------------------------------------------------------
-
-    def _spread(
-        self, matrix: Matrix, frame: tuple[Index, ...], extents: Mapping[Index, sympy.Expr]
-    ) -> Matrix:
-        """A scalar as a matrix of the frame's shape."""
-        if not frame or not is_scalar(matrix):
-            return matrix
-        ones: Matrix = Ones(extents[frame[0]])
-        if len(frame) == 2:
-            ones = product(ones, transposed(Ones(extents[frame[1]])))
-        return times(matrix, ones)
-
-    def convert(
-        self,
-        body: sympy.Expr,
-        frame: tuple[Index, ...],
-        extents: Mapping[Index, sympy.Expr],
-    ) -> Matrix:
-        """A body as a matrix over the indices of a frame; without any of them, a scalar.
-
-        Raises:
-            NoMatrixForm: it has an index outside the frame, or no such form.
-        """
-        own = tuple(index for index in frame if index in body.free_symbols)
-        if any(s in extents and s not in own for s in body.free_symbols):
-            raise NoMatrixForm
-        matrix = self._convert(body, own, extents)
-        if own == frame or not own:
-            return matrix
-        if own == frame[:1]:
-            return product(matrix, transposed(Ones(extents[frame[1]])))
-        return product(Ones(extents[frame[0]]), transposed(matrix))
-
-    def _convert(
-        self, body: sympy.Expr, own: tuple[Index, ...], extents: Mapping[Index, sympy.Expr]
-    ) -> Matrix:
-        if isinstance(body, Access):
-            return self._access(body, own, extents)
-        if not body.has(Access) and not own:
-            return Scalar(body)
-        if body.is_Symbol:
-            raise NoMatrixForm
-        if body.is_Add:
-            return plus(*(self.convert(part, own, extents) for part in _ordered(body.args)))
-        if body.is_Mul:
-            return self._contract(body, (), own, [], extents)
-        if body.is_Pow:
-            if not body.exp.is_Number:
-                raise NoMatrixForm
-            return power(self._convert(body.base, own, extents), body.exp)
-        if isinstance(body, f.select):
-            return self._selection(body, own, extents)
-        if isinstance(body, f.xlogy):
-            x, y = (self.convert(a, own, extents) for a in body.args)
-            self.zeros.append(x)
-            return hadamard(x, call(sympy.log, y))
-        if isinstance(body, sympy.Function):
-            return call(body.func, *(self.convert(a, own, extents) for a in body.args))
-        raise NoMatrixForm
-
-    def _selection(
-        self, body: sympy.Expr, own: tuple[Index, ...], extents: Mapping[Index, sympy.Expr]
-    ) -> Matrix:
-        """0 where c = 0, else a/c, is written a/c; the condition is kept for a note."""
-        condition, value, otherwise = body.args
-        if isinstance(condition, f.conjunction):  # x = 0 and y = 0, of x·log(y)
-            condition = condition.args[0]
-        if isinstance(condition, f.equal) and value == 0 and condition.args[1] == 0:
-            with contextlib.suppress(NoMatrixForm):
-                shown = self.convert(otherwise, own, extents)
-                self.zeros.append(self.convert(condition.args[0], own, extents))
-                return shown
-        return call(body.func, *(self.convert(a, own, extents) for a in body.args))
-
-    def _access(
-        self, access: Access, own: tuple[Index, ...], extents: Mapping[Index, sympy.Expr]
-    ) -> Matrix:
-        name = matrix_name(access.name, self.shapes[access.name])
-        subscripts = access.subscripts
-        if any(isinstance(subscript, Access) for subscript in subscripts):
-            return self._gather(name, access, own, extents)
-        shape = self.shapes[access.name]
-        if any(extents.get(s) != length for s, length in zip(subscripts, shape, strict=True)):
-            raise NoMatrixForm  # a slice, or a constant subscript
-        if len(subscripts) == 2 and subscripts[0] == subscripts[1]:
-            return diagonal_of(name)
-        return transposed(name) if subscripts == own[::-1] and len(own) == 2 else name
-
-    def _gather(
-        self,
-        name: Name,
-        access: Access,
-        own: tuple[Index, ...],
-        extents: Mapping[Index, sympy.Expr],
-    ) -> Matrix:
-        """Elements picked by an index array: a product with a matrix of labels."""
-        picks = [
-            self._one_hot(s.name, name.shape[axis]) if isinstance(s, Access) else None
-            for axis, s in enumerate(access.subscripts)
-        ]
-        rows = [_gathered(s) if isinstance(s, Access) else s for s in access.subscripts]
-        if any(row not in extents for row in rows):
-            raise NoMatrixForm
-        if len(rows) == 2 and rows[0] == rows[1]:
-            if picks[0] is not None and picks[1] is not None:
-                raise NoMatrixForm
-            picked = hadamard(name, picks[1]) if picks[1] is not None else None
-            if picked is None:
-                assert picks[0] is not None
-                picked = hadamard(transposed(name), picks[0])
-            return product(picked, Ones(name.shape[1 if picks[1] is not None else 0]))
-        left = [picks[0]] if picks[0] is not None else []
-        right = [transposed(picks[1])] if len(picks) == 2 and picks[1] is not None else []
-        matrix = product(*left, name, *right)
-        return transposed(matrix) if tuple(rows) == own[::-1] and len(own) == 2 else matrix
-
-
-def _gathered(access: Access) -> Index:
-    """The index of an index array read at one plain index."""
-    if len(access.subscripts) != 1 or not access.subscripts[0].is_Symbol:
-        raise NoMatrixForm
-    return access.subscripts[0]
-
-
-def _frame(body: sympy.Expr, extents: Iterable[Index]) -> tuple[Index, ...]:
-    """The indices of a body, rows first: as its largest array has them."""
-    free = body.free_symbols
-    found = [index for index in extents if index in free]
-    arrays = [a for a in sympy.preorder_traversal(body) if isinstance(a, Access)]
-    for access in arrays:
-        plain = [_row(s) for s in access.subscripts]
-        if len(found) == 2 and len(plain) == 2 and set(plain) == set(found):
-            return tuple(plain)
-    return tuple(found)
-
-
-def _row(subscript: sympy.Expr) -> sympy.Expr:
-    if isinstance(subscript, Access) and len(subscript.subscripts) == 1:
-        return subscript.subscripts[0]
-    return subscript
-
-
-def _ordered(parts: Iterable[sympy.Expr]) -> list[sympy.Expr]:
-    """What is added before what is subtracted, numbers after arrays unless something follows."""
-    return sorted(parts, key=lambda p: bool(p.could_extract_minus_sign()))
-
 
 def _distributed(body: sympy.Expr) -> list[sympy.Expr]:
     """The parts of a sum, or of a product with a sum as one of its factors; else nothing."""
     if body.is_Add:
-        return _ordered(body.args)
+        return ordered(body.args)
     if not body.is_Mul:
         return []
     for factor in body.args:
         if factor.is_Add:
             rest = sympy.Mul(*(other for other in body.args if other is not factor))
-            return [rest * part for part in _ordered(factor.args)]
+            return [rest * part for part in ordered(factor.args)]
     return []

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from symgrad.explain.algebra import (
-    marks,
     plus,
     product,
-    rebuilt,
     split_coefficient,
     times,
-    transposed,
 )
 from symgrad.explain.expressions import Matrix, Product, Scalar, Sum, children, is_scalar
+from symgrad.explain.operators import marks, rebuilt, transposed
 
 __all__ = ["tidy"]
 
