@@ -225,7 +225,11 @@ def starting_tables(results: Results) -> list[str]:
             limit = f"≤ {bar:g} {state}" if bar else ""
             seconds = (start.derive, start.cold, start.cached)
             table.append([start.program, *(f"{s:.2f}" for s in seconds), limit])
-        lines += ["### Compile time, seconds", "", *markdown(table), ""]
+        note = (
+            "Kernels, cold: wall time of compiling all kernels as `symgrad compile` does it, in one"
+            " process for each core."
+        )
+        lines += ["### Compile time, seconds", "", note, "", *markdown(table), ""]
     if results.first_results:
         table = [["", "first result of a new process, s", "twenty new sizes, ms", "compilations"]]
         sizes = {entry.peer: entry for entry in results.new_sizes}
