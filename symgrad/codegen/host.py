@@ -228,18 +228,8 @@ class _HostPrinter:
         arguments = [names[p.view.name] for p in printed.parameters]
         address = f"{printed.name}.address()"
         sizes = _sizes_passed(sample, printed)
-        passed = [address, workers, blocks, tile, *([sums] if sums else []), *sizes, *arguments]
-        place = self.allocate("place") if sums else "0"
-        whole = ", ".join(_tile_arguments(printed, names, "0", place))
-        self.body += [
-            f"if {blocks} > 1:",
-            f"    {printed.name}_blocks.call({', '.join(passed)})",
-            "else:",
-            f"    for start in range(0, {sample}, {tile}):",
-            f"        rows = min({tile}, {sample} - start)",
-            *([f"        {place} = start * {sums} // {sample}"] if sums else []),
-            f"        {printed.name}.call({whole})",
-        ]
+        passed = [workers, address, blocks, tile, *([sums] if sums else []), *sizes, *arguments]
+        self.body.append(f"{printed.name}_blocks.spread({', '.join(passed)})")
         for accumulator in step.accumulators:
             name = accumulator.buffer.name
             self.body.append(self._combination(accumulator, parts[name]))
@@ -264,39 +254,38 @@ class _HostPrinter:
         return sums
 
     def _define_blocks(self, printed: PrintedKernel, sample: str, has_sums: bool) -> None:
-        """The thin parallel wrapper: a worker takes whole blocks, a block its tiles in order.
+        """The loop over tiles: a worker takes whole blocks, a block its tiles in order.
 
         Workers are as many as threads, and each has scratch of its own; partial sums belong to
         blocks, so that the result does not depend on who computed them.
         """
         sizes = _sizes_passed(sample, printed)
-        leading = ["address", "workers", "blocks", "tile", *(["sums"] if has_sums else [])]
+        leading = ["worker", "workers", "each_worker", "address", "blocks", "tile"]
+        leading += ["sums"] if has_sums else []
         types = ["int64"] * (len(leading) + len(sizes))
         for parameter in printed.parameters:
             types.append(_blocked_type(parameter))
         names = [p.view.name for p in printed.parameters]
-        own = {p.view.name: p.view.name for p in printed.parameters}
-        call = _tile_arguments(printed, own, "worker", "place")
+        call = _tile_arguments(printed)
         call = call if len(call) > 1 else [*call, ""]
+        place = "place = block * sums + (start - first) * sums // (last - first)"
         lines = [
-            f'@_kernel("void({", ".join(types)})", parallel=True)',
+            f'@_kernel("void({", ".join(types)})")',
             f"def {printed.name}_blocks({', '.join([*leading, *sizes, *names])}):",
-            "    for worker in prange(workers):",
-            "        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers",
-            "        for block in range(begin, end):",
-            f"            first = block * {sample} // blocks",
-            f"            last = (block + 1) * {sample} // blocks",
-            f"            if {sample} >= {4 * _VECTOR} * blocks:",
-            f"                first = first // {_VECTOR} * {_VECTOR}",
-            f"                last = last // {_VECTOR} * {_VECTOR} if last < {sample} else last",
-            "            for start in range(first, last, tile):",
-            "                rows = min(tile, last - start)",
-            *(
-                ["                place = block * sums + (start - first) * sums // (last - first)"]
-                if has_sums
-                else []
-            ),
-            f"                _call_kernel(address, ({', '.join(call)}))",
+            "    if worker < 0:",
+            "        _spread(each_worker, workers)",
+            "        return",
+            "    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers",
+            "    for block in range(begin, end):",
+            f"        first = block * {sample} // blocks",
+            f"        last = (block + 1) * {sample} // blocks",
+            f"        if {sample} >= {4 * _VECTOR} * blocks:",
+            f"            first = first // {_VECTOR} * {_VECTOR}",
+            f"            last = last // {_VECTOR} * {_VECTOR} if last < {sample} else last",
+            "        for start in range(first, last, tile):",
+            "            rows = min(tile, last - start)",
+            *([f"            {place}"] if has_sums else []),
+            f"            _call_kernel(address, ({', '.join(call)}))",
         ]
         self.kernels.append("\n".join(lines))
 
@@ -330,29 +319,15 @@ def _has_sums(step: RunTiled) -> bool:
     return any(accumulator.reduction == "sum" for accumulator in step.accumulators)
 
 
-def _tile_arguments(
-    printed: PrintedKernel, names: dict[str, str], worker: str, block: str
-) -> list[str]:
-    """Arguments of one tile: rows as slices, scratch of the worker, partial sums of the block.
-
-    `names` holds what each parameter's array is called where the kernel is called from.
-    """
-    texts = list(printed.scalars)
-    for parameter in printed.parameters:
-        name = names[parameter.view.name]
-        if parameter.role == "rows":
-            texts.append(f"{name}[start : start + rows]")
-        elif parameter.role == "scratch":
-            texts.append(f"{name}[{worker}]")
-        elif parameter.role == "accumulator":
-            texts.append(f"{name}[{block}]")
-        else:
-            texts.append(name)
-    return texts
+def _tile_arguments(printed: PrintedKernel) -> list[str]:
+    """Arguments of one tile: rows as slices, scratch of the worker, partial sums of the block."""
+    places = {"rows": "[start : start + rows]", "scratch": "[worker]", "accumulator": "[place]"}
+    own = [p.view.name + places.get(p.role, "") for p in printed.parameters]
+    return [*printed.scalars, *own]
 
 
 def _sizes_passed(sample: str, printed: PrintedKernel) -> list[str]:
-    """The sizes that the parallel wrapper takes: the sample count first."""
+    """The sizes that the loop over tiles takes: the sample count first."""
     passed = dict.fromkeys((sample, *printed.scalars))
     return [name for name in passed if name not in ("start", "rows")]
 

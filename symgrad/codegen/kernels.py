@@ -62,6 +62,7 @@ RESERVED = frozenset(
         "blocks",
         "worker",
         "workers",
+        "each_worker",
         "begin",
         "end",
         "first",

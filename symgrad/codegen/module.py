@@ -108,7 +108,7 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
     identity = hashlib.sha256("\n".join(kernels).encode()).hexdigest()[:16]
     template = "cuda.py.jinja" if module.target == "cuda" else "module.py.jinja"
     names = [name for kernel in kernels for name in _KERNEL_NAME.findall(kernel)]
-    values["kernel_names"] = names
+    values["kernel_names"] = [*names, "_each_worker"] if values["needs_blocks"] else names
     text = render(template, {**values, "identity": identity})
     if module.target == "cuda":
         # Folders of kernels compiled ahead belong to one text of the module, the template's too.

@@ -35,12 +35,13 @@ def test_who_wants_a_value_does_not_wait_for_the_gradient() -> None:
         "_f_1_blocks",
         "_f_grad_1",
         "_f_grad_1_blocks",
+        "_each_worker",
     ]
     assert compiled(module.python) == []
     assert module.python.f(np.array([3.0, 4.0])) == 25.0
-    assert compiled(module.python) == ["_f_1"], "few samples need no parallel loop"
+    assert compiled(module.python) == ["_f_1", "_f_1_blocks"], "few samples need no parallel loop"
     np.testing.assert_array_equal(module.python.f_grad(np.array([3.0, 4.0])).x, [6.0, 8.0])
-    assert compiled(module.python) == ["_f_1", "_f_grad_1"]
+    assert compiled(module.python) == ["_f_1", "_f_1_blocks", "_f_grad_1", "_f_grad_1_blocks"]
 
 
 def test_warming_compiles_every_kernel(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_warming_compiles_every_kernel(tmp_path: Path) -> None:
     path.write_text(text)
     done: list[str] = []
     warm(path, done.append)
-    expected = ["_f_1", "_f_1_blocks", "_f_grad_1", "_f_grad_1_blocks"]
+    expected = ["_each_worker", "_f_1", "_f_1_blocks", "_f_grad_1", "_f_grad_1_blocks"]
     assert sorted(done) == expected == sorted(kernel_names(text))
     module = import_file(path)
     for kernel in module._KERNELS:
