@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_08ca5bef91a50977"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_37efff065890ae89"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -108,7 +108,7 @@ class _Kernel:
     def _first_call(self, *arguments):
         return self.compiled()(*arguments)
 
-    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    # A loop that names a kernel compiles it a second time, so loops call it by address.
     def address(self):
         """Where the compiled function lies in memory; itself if Numba's compiler is off."""
         if self.place is None:
@@ -120,33 +120,20 @@ class _Kernel:
             self.place = place
         return self.place
 
+    def spread(self, workers, *arguments):
+        """Calls the function once for each worker, side by side; in turns without the compiler."""
+        if workers == 1:
+            self.call(0, 1, 0, *arguments)
+        elif self.call is self.function:
+            for worker in range(workers):
+                self.function(worker, workers, 0, *arguments)
+        else:
+            self.call(-1, workers, _each_worker.address(), *arguments)
+
 
 def _kernel(signature, **more):
     """Makes a function a kernel with explicit types, so that no new size compiles anything."""
     return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
-
-
-if numba.config.DISABLE_JIT:
-
-    def _call_kernel(kernel, arguments):
-        """Calls a kernel."""
-        kernel(*arguments)
-
-else:
-
-    @numba.extending.intrinsic
-    def _call_kernel(typing, address, arguments):
-        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
-        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
-
-        def generate(context, builder, signature, values):
-            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
-            kernel = builder.inttoptr(values[0], prototype.as_pointer())
-            given = numba.core.cgutils.unpack_tuple(builder, values[1])
-            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
-            return context.get_dummy_value()
-
-        return numba.types.none(numba.types.int64, arguments), generate
 
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -399,12 +386,13 @@ def _residuals_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_1_blocks(
-    address,
+    worker,
     workers,
+    each_worker,
+    address,
     blocks,
     tile,
     m,
@@ -431,44 +419,46 @@ def _residuals_1_blocks(
     observed,
     residuals,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * m // blocks
-            last = (block + 1) * m // blocks
-            if m >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < m else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                _call_kernel(
-                    address,
-                    (
-                        rows,
-                        cameras,
-                        index1[start : start + rows],
-                        theta2[worker],
-                        theta[worker],
-                        first_[worker],
-                        second[worker],
-                        points,
-                        index2[start : start + rows],
-                        t27[worker],
-                        t34[worker],
-                        t41[worker],
-                        rx[worker],
-                        t50[worker],
-                        t57[worker],
-                        t64[worker],
-                        t65[worker],
-                        in_camera[worker],
-                        image[worker],
-                        radius2[worker],
-                        t79[worker],
-                        observed[start : start + rows],
-                        residuals[start : start + rows],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * m // blocks
+        last = (block + 1) * m // blocks
+        if m >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < m else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    cameras,
+                    index1[start : start + rows],
+                    theta2[worker],
+                    theta[worker],
+                    first_[worker],
+                    second[worker],
+                    points,
+                    index2[start : start + rows],
+                    t27[worker],
+                    t34[worker],
+                    t41[worker],
+                    rx[worker],
+                    t50[worker],
+                    t57[worker],
+                    t64[worker],
+                    t65[worker],
+                    in_camera[worker],
+                    image[worker],
+                    radius2[worker],
+                    t79[worker],
+                    observed[start : start + rows],
+                    residuals[start : start + rows],
+                ),
+            )
 
 
 @_kernel(
@@ -961,12 +951,13 @@ def _residuals_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])"
 )
 def _residuals_grad_1_blocks(
-    address,
+    worker,
     workers,
+    each_worker,
+    address,
     blocks,
     tile,
     sums,
@@ -1029,80 +1020,166 @@ def _residuals_grad_1_blocks(
     cameras_bar,
     points_bar,
 ):
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * m // blocks
+        last = (block + 1) * m // blocks
+        if m >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < m else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    observed[start : start + rows],
+                    observed_packed[worker],
+                    residuals_cotangent[start : start + rows],
+                    residuals_cotangent_packed[worker],
+                    cameras,
+                    index1[start : start + rows],
+                    cameras_at_index1[worker],
+                    points,
+                    index2[start : start + rows],
+                    points_at_index2[worker],
+                    theta2[worker],
+                    theta[worker],
+                    half[worker],
+                    first_[worker],
+                    second[worker],
+                    t27[worker],
+                    t34[worker],
+                    t41[worker],
+                    rx[worker],
+                    t50[worker],
+                    t57[worker],
+                    t64[worker],
+                    t65[worker],
+                    in_camera[worker],
+                    image[worker],
+                    radius2[worker],
+                    t78[worker],
+                    t79[worker],
+                    residuals_packed[worker],
+                    residuals[start : start + rows],
+                    scale_bar[worker],
+                    t75_bar[worker],
+                    radius2_bar[worker],
+                    k2_bar[worker],
+                    t72_bar[worker],
+                    image_bar[worker],
+                    t71_bar[worker],
+                    in_camera_bar[worker],
+                    t52_bar[worker],
+                    t48_bar[worker],
+                    t45_bar[worker],
+                    rx_bar[worker],
+                    t31_bar[worker],
+                    t29_bar[worker],
+                    t25_bar[worker],
+                    t24_bar[worker],
+                    t22_bar[worker],
+                    t21_bar[worker],
+                    second_bar[worker],
+                    first_bar[worker],
+                    theta_bar_spherical_bessel[worker],
+                    theta2_bar[worker],
+                    t2_bar[worker],
+                    t1_bar[worker],
+                    camera_bar[worker],
+                    cameras_bar[place],
+                    points_bar[place],
+                ),
+            )
+
+
+# --- side by side --------------------------------------------------------------------------------
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+    def _call_worker(again, arguments, worker):
+        """Only compiled functions are called side by side."""
+
+    def _spread(each_worker, workers):
+        """Only compiled functions are called side by side."""
+
+else:
+    _IR = numba.core.cgutils.ir
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
+    _WORD = _IR.IntType(64)
+    _WORKER = _IR.FunctionType(_IR.VoidType(), (_WORD, _WORD))
+
+    @numba.extending.intrinsic
+    def _call_worker(typing, again, arguments, worker):
+        """Calls what _spread made, for one worker."""
+
+        def generate(context, builder, signature, values):
+            builder.call(builder.inttoptr(values[0], _WORKER.as_pointer()), values[1:])
+            return context.get_dummy_value()
+
+        return numba.types.none(*[numba.types.int64] * 3), generate
+
+    @numba.extending.intrinsic
+    def _spread(typing, each_worker, workers):
+        """Calls the function in which it stands again for each worker, side by side.
+
+        Each call has the same arguments but the first, which is the worker's number.
+        """
+
+        def generate(context, builder, signature, values):
+            own = builder.function
+            own.attributes.add("noinline")
+            arguments = numba.core.cgutils.pack_struct(builder, own.args)
+            place = numba.core.cgutils.alloca_once_value(builder, arguments)
+            again = _IR.Function(builder.module, _WORKER, f"{own.name}.worker")
+            again.linkage = "internal"
+            inside = _IR.IRBuilder(again.append_basic_block())
+            packed = inside.load(inside.inttoptr(again.args[0], place.type))
+            given = numba.core.cgutils.unpack_tuple(inside, packed)
+            first = len(given) - len(context.call_conv.get_arguments(own))
+            given[first] = again.args[1]
+            inside.call(own, given)
+            inside.ret_void()
+            words = (numba.types.int64,) * 3
+            kind = context.call_conv.get_function_type(numba.types.none, words)
+            each = builder.inttoptr(values[0], kind.as_pointer())
+            passed = (builder.ptrtoint(again, _WORD), builder.ptrtoint(place, _WORD), values[1])
+            context.call_conv.call_function(builder, each, numba.types.none, words, passed)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, numba.types.int64), generate
+
+
+# A parallel loop takes Numba several times as long to compile as the loop alone: so there is one,
+# which calls any function once for each worker.
+@_kernel("void(int64, int64, int64)", parallel=True)
+def _each_worker(again, arguments, workers):
     for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * m // blocks
-            last = (block + 1) * m // blocks
-            if m >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < m else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        rows,
-                        observed[start : start + rows],
-                        observed_packed[worker],
-                        residuals_cotangent[start : start + rows],
-                        residuals_cotangent_packed[worker],
-                        cameras,
-                        index1[start : start + rows],
-                        cameras_at_index1[worker],
-                        points,
-                        index2[start : start + rows],
-                        points_at_index2[worker],
-                        theta2[worker],
-                        theta[worker],
-                        half[worker],
-                        first_[worker],
-                        second[worker],
-                        t27[worker],
-                        t34[worker],
-                        t41[worker],
-                        rx[worker],
-                        t50[worker],
-                        t57[worker],
-                        t64[worker],
-                        t65[worker],
-                        in_camera[worker],
-                        image[worker],
-                        radius2[worker],
-                        t78[worker],
-                        t79[worker],
-                        residuals_packed[worker],
-                        residuals[start : start + rows],
-                        scale_bar[worker],
-                        t75_bar[worker],
-                        radius2_bar[worker],
-                        k2_bar[worker],
-                        t72_bar[worker],
-                        image_bar[worker],
-                        t71_bar[worker],
-                        in_camera_bar[worker],
-                        t52_bar[worker],
-                        t48_bar[worker],
-                        t45_bar[worker],
-                        rx_bar[worker],
-                        t31_bar[worker],
-                        t29_bar[worker],
-                        t25_bar[worker],
-                        t24_bar[worker],
-                        t22_bar[worker],
-                        t21_bar[worker],
-                        second_bar[worker],
-                        first_bar[worker],
-                        theta_bar_spherical_bessel[worker],
-                        theta2_bar[worker],
-                        t2_bar[worker],
-                        t1_bar[worker],
-                        camera_bar[worker],
-                        cameras_bar[place],
-                        points_bar[place],
-                    ),
-                )
+        _call_worker(again, arguments, worker)
 
 
 __name__ = _OWN_NAME
@@ -1112,6 +1189,7 @@ _KERNELS: tuple[_Kernel, ...] = (
     _residuals_1_blocks,
     _residuals_grad_1,
     _residuals_grad_1_blocks,
+    _each_worker,
 )
 
 # --- residuals ---------------------------------------------------------------------------------
@@ -1175,64 +1253,35 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     t65_tile = np.empty((workers2, tile, 3), np.float64)
     in_camera_tile = np.empty((workers2, tile, 3), np.float64)
     image_tile = np.empty((workers2, 2, tile), np.float64)
-    if blocks2 > 1:
-        _residuals_1_blocks.call(
-            _residuals_1.address(),
-            workers2,
-            blocks2,
-            tile,
-            m,
-            cameras,
-            index1,
-            theta2_tile,
-            theta_tile,
-            first__tile,
-            second_tile,
-            points,
-            index2,
-            t27_tile,
-            t34_tile,
-            t41_tile,
-            rx_tile,
-            theta2_tile,
-            theta_tile,
-            t27_tile,
-            t65_tile,
-            in_camera_tile,
-            image_tile,
-            first__tile,
-            second_tile,
-            observed,
-            residuals,
-        )
-    else:
-        for start in range(0, m, tile):
-            rows = min(tile, m - start)
-            _residuals_1.call(
-                rows,
-                cameras,
-                index1[start : start + rows],
-                theta2_tile[0],
-                theta_tile[0],
-                first__tile[0],
-                second_tile[0],
-                points,
-                index2[start : start + rows],
-                t27_tile[0],
-                t34_tile[0],
-                t41_tile[0],
-                rx_tile[0],
-                theta2_tile[0],
-                theta_tile[0],
-                t27_tile[0],
-                t65_tile[0],
-                in_camera_tile[0],
-                image_tile[0],
-                first__tile[0],
-                second_tile[0],
-                observed[start : start + rows],
-                residuals[start : start + rows],
-            )
+    _residuals_1_blocks.spread(
+        workers2,
+        _residuals_1.address(),
+        blocks2,
+        tile,
+        m,
+        cameras,
+        index1,
+        theta2_tile,
+        theta_tile,
+        first__tile,
+        second_tile,
+        points,
+        index2,
+        t27_tile,
+        t34_tile,
+        t41_tile,
+        rx_tile,
+        theta2_tile,
+        theta_tile,
+        t27_tile,
+        t65_tile,
+        in_camera_tile,
+        image_tile,
+        first__tile,
+        second_tile,
+        observed,
+        residuals,
+    )
     return (residuals,)
 
 
@@ -1286,136 +1335,71 @@ def _run_residuals_grad(
     t2_bar_tile = np.empty((workers2, 3, tile), np.float64)
     t1_bar_tile = np.empty((workers2, tile, 3), np.float64)
     camera_bar_tile = np.empty((workers2, tile, 9), np.float64)
-    if blocks2 > 1:
-        _residuals_grad_1_blocks.call(
-            _residuals_grad_1.address(),
-            workers2,
-            blocks2,
-            tile,
-            sums2,
-            m,
-            observed,
-            observed_packed_tile,
-            residuals_cotangent,
-            residuals_cotangent_packed_tile,
-            cameras,
-            index1,
-            cameras_at_index1_tile,
-            points,
-            index2,
-            points_at_index2_tile,
-            theta2_tile,
-            theta_tile,
-            half_tile,
-            first__tile,
-            second_tile,
-            t27_tile,
-            t34_tile,
-            t41_tile,
-            rx_tile,
-            t27_tile,
-            t34_tile,
-            t41_tile,
-            t65_tile,
-            in_camera_tile,
-            image_tile,
-            t27_tile,
-            t34_tile,
-            t41_tile,
-            residuals_packed_tile,
-            residuals,
-            observed_packed_tile,
-            t75_bar_tile,
-            radius2_bar_tile,
-            k2_bar_tile,
-            t72_bar_tile,
-            residuals_packed_tile,
-            t27_tile,
-            in_camera_bar_tile,
-            t34_tile,
-            t41_tile,
-            observed_packed_tile,
-            in_camera_tile,
-            first__tile,
-            radius2_bar_tile,
-            t27_tile,
-            t34_tile,
-            t41_tile,
-            observed_packed_tile,
-            second_tile,
-            first_bar_tile,
-            theta_bar_spherical_bessel_tile,
-            theta2_bar_tile,
-            t2_bar_tile,
-            t1_bar_tile,
-            camera_bar_tile,
-            cameras_bar_blocks,
-            points_bar_blocks,
-        )
-    else:
-        for start in range(0, m, tile):
-            rows = min(tile, m - start)
-            place2 = start * sums2 // m
-            _residuals_grad_1.call(
-                rows,
-                observed[start : start + rows],
-                observed_packed_tile[0],
-                residuals_cotangent[start : start + rows],
-                residuals_cotangent_packed_tile[0],
-                cameras,
-                index1[start : start + rows],
-                cameras_at_index1_tile[0],
-                points,
-                index2[start : start + rows],
-                points_at_index2_tile[0],
-                theta2_tile[0],
-                theta_tile[0],
-                half_tile[0],
-                first__tile[0],
-                second_tile[0],
-                t27_tile[0],
-                t34_tile[0],
-                t41_tile[0],
-                rx_tile[0],
-                t27_tile[0],
-                t34_tile[0],
-                t41_tile[0],
-                t65_tile[0],
-                in_camera_tile[0],
-                image_tile[0],
-                t27_tile[0],
-                t34_tile[0],
-                t41_tile[0],
-                residuals_packed_tile[0],
-                residuals[start : start + rows],
-                observed_packed_tile[0],
-                t75_bar_tile[0],
-                radius2_bar_tile[0],
-                k2_bar_tile[0],
-                t72_bar_tile[0],
-                residuals_packed_tile[0],
-                t27_tile[0],
-                in_camera_bar_tile[0],
-                t34_tile[0],
-                t41_tile[0],
-                observed_packed_tile[0],
-                in_camera_tile[0],
-                first__tile[0],
-                radius2_bar_tile[0],
-                t27_tile[0],
-                t34_tile[0],
-                t41_tile[0],
-                observed_packed_tile[0],
-                second_tile[0],
-                first_bar_tile[0],
-                theta_bar_spherical_bessel_tile[0],
-                theta2_bar_tile[0],
-                t2_bar_tile[0],
-                t1_bar_tile[0],
-                camera_bar_tile[0],
-                cameras_bar_blocks[place2],
-                points_bar_blocks[place2],
-            )
+    _residuals_grad_1_blocks.spread(
+        workers2,
+        _residuals_grad_1.address(),
+        blocks2,
+        tile,
+        sums2,
+        m,
+        observed,
+        observed_packed_tile,
+        residuals_cotangent,
+        residuals_cotangent_packed_tile,
+        cameras,
+        index1,
+        cameras_at_index1_tile,
+        points,
+        index2,
+        points_at_index2_tile,
+        theta2_tile,
+        theta_tile,
+        half_tile,
+        first__tile,
+        second_tile,
+        t27_tile,
+        t34_tile,
+        t41_tile,
+        rx_tile,
+        t27_tile,
+        t34_tile,
+        t41_tile,
+        t65_tile,
+        in_camera_tile,
+        image_tile,
+        t27_tile,
+        t34_tile,
+        t41_tile,
+        residuals_packed_tile,
+        residuals,
+        observed_packed_tile,
+        t75_bar_tile,
+        radius2_bar_tile,
+        k2_bar_tile,
+        t72_bar_tile,
+        residuals_packed_tile,
+        t27_tile,
+        in_camera_bar_tile,
+        t34_tile,
+        t41_tile,
+        observed_packed_tile,
+        in_camera_tile,
+        first__tile,
+        radius2_bar_tile,
+        t27_tile,
+        t34_tile,
+        t41_tile,
+        observed_packed_tile,
+        second_tile,
+        first_bar_tile,
+        theta_bar_spherical_bessel_tile,
+        theta2_bar_tile,
+        t2_bar_tile,
+        t1_bar_tile,
+        camera_bar_tile,
+        cameras_bar_blocks,
+        points_bar_blocks,
+    )
     cameras_bar = _combine(cameras_bar_blocks)
     points_bar = _combine(points_bar_blocks)
     values = (residuals,)

@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_f057fd306310eaa7"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_d4cee93b002f2ed2"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -154,7 +154,7 @@ class _Kernel:
     def _first_call(self, *arguments):
         return self.compiled()(*arguments)
 
-    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    # A loop that names a kernel compiles it a second time, so loops call it by address.
     def address(self):
         """Where the compiled function lies in memory; itself if Numba's compiler is off."""
         if self.place is None:
@@ -166,33 +166,20 @@ class _Kernel:
             self.place = place
         return self.place
 
+    def spread(self, workers, *arguments):
+        """Calls the function once for each worker, side by side; in turns without the compiler."""
+        if workers == 1:
+            self.call(0, 1, 0, *arguments)
+        elif self.call is self.function:
+            for worker in range(workers):
+                self.function(worker, workers, 0, *arguments)
+        else:
+            self.call(-1, workers, _each_worker.address(), *arguments)
+
 
 def _kernel(signature, **more):
     """Makes a function a kernel with explicit types, so that no new size compiles anything."""
     return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
-
-
-if numba.config.DISABLE_JIT:
-
-    def _call_kernel(kernel, arguments):
-        """Calls a kernel."""
-        kernel(*arguments)
-
-else:
-
-    @numba.extending.intrinsic
-    def _call_kernel(typing, address, arguments):
-        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
-        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
-
-        def generate(context, builder, signature, values):
-            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
-            kernel = builder.inttoptr(values[0], prototype.as_pointer())
-            given = numba.core.cgutils.unpack_tuple(builder, values[1])
-            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
-            return context.get_dummy_value()
-
-        return numba.types.none(numba.types.int64, arguments), generate
 
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -360,36 +347,53 @@ def _loss_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, t10, K):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[::1], float64[::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[::1], float64[::1], float64[:, ::1])"
 )
-def _loss_2_blocks(address, workers, blocks, tile, n, d, X_rows, X, t5, log_variance, t7, t10, K):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                _call_kernel(
-                    address,
-                    (
-                        start,
-                        rows,
-                        n,
-                        d,
-                        X_rows[start : start + rows],
-                        X,
-                        t5[worker],
-                        log_variance,
-                        t7,
-                        t10,
-                        K[start : start + rows],
-                    ),
-                )
+def _loss_2_blocks(
+    worker,
+    workers,
+    each_worker,
+    address,
+    blocks,
+    tile,
+    n,
+    d,
+    X_rows,
+    X,
+    t5,
+    log_variance,
+    t7,
+    t10,
+    K,
+):
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            _call_kernel(
+                address,
+                (
+                    start,
+                    rows,
+                    n,
+                    d,
+                    X_rows[start : start + rows],
+                    X,
+                    t5[worker],
+                    log_variance,
+                    t7,
+                    t10,
+                    K[start : start + rows],
+                ),
+            )
 
 
 @_kernel("void(int64, float64[::1], float64[::1], float64[::1])")
@@ -402,25 +406,28 @@ def _loss_3(rows, alpha, y, loss_total):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1])"
 )
-def _loss_3_blocks(address, workers, blocks, tile, sums, n, alpha, y, loss_total):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (rows, alpha[start : start + rows], y[start : start + rows], loss_total[place]),
-                )
+def _loss_3_blocks(
+    worker, workers, each_worker, address, blocks, tile, sums, n, alpha, y, loss_total
+):
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (rows, alpha[start : start + rows], y[start : start + rows], loss_total[place]),
+            )
 
 
 @_kernel("void(int64, float64[::1], float64[::1], float64[::1])")
@@ -557,39 +564,55 @@ def _loss_grad_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, kernel, t10
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])"
 )
 def _loss_grad_2_blocks(
-    address, workers, blocks, tile, n, d, X_rows, X, t5, log_variance, t7, kernel, t10, K
+    worker,
+    workers,
+    each_worker,
+    address,
+    blocks,
+    tile,
+    n,
+    d,
+    X_rows,
+    X,
+    t5,
+    log_variance,
+    t7,
+    kernel,
+    t10,
+    K,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                _call_kernel(
-                    address,
-                    (
-                        start,
-                        rows,
-                        n,
-                        d,
-                        X_rows[start : start + rows],
-                        X,
-                        t5[start : start + rows],
-                        log_variance,
-                        t7,
-                        kernel[start : start + rows],
-                        t10,
-                        K[start : start + rows],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            _call_kernel(
+                address,
+                (
+                    start,
+                    rows,
+                    n,
+                    d,
+                    X_rows[start : start + rows],
+                    X,
+                    t5[start : start + rows],
+                    log_variance,
+                    t7,
+                    kernel[start : start + rows],
+                    t10,
+                    K[start : start + rows],
+                ),
+            )
 
 
 @_kernel(
@@ -642,12 +665,13 @@ def _loss_grad_3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_grad_3_blocks(
-    address,
+    worker,
     workers,
+    each_worker,
+    address,
     blocks,
     tile,
     sums,
@@ -664,36 +688,38 @@ def _loss_grad_3_blocks(
     t7_bar,
     log_variance_bar,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        start,
-                        rows,
-                        n,
-                        alpha_rows[start : start + rows],
-                        alpha,
-                        y[start : start + rows],
-                        loss_total[place],
-                        K_inverse[start : start + rows],
-                        t12_bar[worker],
-                        t10_bar[place],
-                        t5[start : start + rows],
-                        kernel[start : start + rows],
-                        t7_bar[place],
-                        log_variance_bar[place],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    start,
+                    rows,
+                    n,
+                    alpha_rows[start : start + rows],
+                    alpha,
+                    y[start : start + rows],
+                    loss_total[place],
+                    K_inverse[start : start + rows],
+                    t12_bar[worker],
+                    t10_bar[place],
+                    t5[start : start + rows],
+                    kernel[start : start + rows],
+                    t7_bar[place],
+                    log_variance_bar[place],
+                ),
+            )
 
 
 @_kernel(
@@ -858,12 +884,13 @@ def _loss_hessian_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_2_blocks(
-    address,
+    worker,
     workers,
+    each_worker,
+    address,
     blocks,
     tile,
     n,
@@ -878,34 +905,36 @@ def _loss_hessian_2_blocks(
     K,
     K_inverse_right2_by_log_length_pair,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                _call_kernel(
-                    address,
-                    (
-                        start,
-                        rows,
-                        n,
-                        d,
-                        X_rows[start : start + rows],
-                        X,
-                        distance[start : start + rows],
-                        log_variance,
-                        t7,
-                        kernel[start : start + rows],
-                        t10,
-                        K[start : start + rows],
-                        K_inverse_right2_by_log_length_pair[start : start + rows],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            _call_kernel(
+                address,
+                (
+                    start,
+                    rows,
+                    n,
+                    d,
+                    X_rows[start : start + rows],
+                    X,
+                    distance[start : start + rows],
+                    log_variance,
+                    t7,
+                    kernel[start : start + rows],
+                    t10,
+                    K[start : start + rows],
+                    K_inverse_right2_by_log_length_pair[start : start + rows],
+                ),
+            )
 
 
 @_kernel(
@@ -1319,12 +1348,13 @@ def _loss_hessian_3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_3_blocks(
-    address,
+    worker,
     workers,
+    each_worker,
+    address,
     blocks,
     tile,
     sums,
@@ -1352,47 +1382,49 @@ def _loss_hessian_3_blocks(
     t7_bar_by_log_noise,
     log_variance_bar_by_log_noise,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        start,
-                        rows,
-                        n,
-                        alpha_rows[start : start + rows],
-                        alpha,
-                        kernel[start : start + rows],
-                        alpha_right_by_log_variance[start : start + rows],
-                        distance[start : start + rows],
-                        alpha_right2_by_log_length[start : start + rows],
-                        K_inverse_rows[start : start + rows],
-                        K_inverse,
-                        K_inverse_right_by_log_variance[start : start + rows],
-                        K_inverse_right2_by_log_length_pair[start : start + rows],
-                        K_inverse_right2_by_log_length[start : start + rows],
-                        y_bar_right_by_log_variance[start : start + rows],
-                        y_bar_right2_by_log_length[start : start + rows],
-                        K_bar[start : start + rows],
-                        alpha_dot3_by_log_noise_rows[start : start + rows],
-                        alpha_dot3_by_log_noise,
-                        K_bar_by_log_noise2[worker],
-                        t10_bar[place],
-                        t10_bar_by_log_noise[place],
-                        t7_bar[place],
-                        t7_bar_by_log_noise[place],
-                        log_variance_bar_by_log_noise[place],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    start,
+                    rows,
+                    n,
+                    alpha_rows[start : start + rows],
+                    alpha,
+                    kernel[start : start + rows],
+                    alpha_right_by_log_variance[start : start + rows],
+                    distance[start : start + rows],
+                    alpha_right2_by_log_length[start : start + rows],
+                    K_inverse_rows[start : start + rows],
+                    K_inverse,
+                    K_inverse_right_by_log_variance[start : start + rows],
+                    K_inverse_right2_by_log_length_pair[start : start + rows],
+                    K_inverse_right2_by_log_length[start : start + rows],
+                    y_bar_right_by_log_variance[start : start + rows],
+                    y_bar_right2_by_log_length[start : start + rows],
+                    K_bar[start : start + rows],
+                    alpha_dot3_by_log_noise_rows[start : start + rows],
+                    alpha_dot3_by_log_noise,
+                    K_bar_by_log_noise2[worker],
+                    t10_bar[place],
+                    t10_bar_by_log_noise[place],
+                    t7_bar[place],
+                    t7_bar_by_log_noise[place],
+                    log_variance_bar_by_log_noise[place],
+                ),
+            )
 
 
 @_kernel(
@@ -1625,12 +1657,13 @@ def _loss_hessian_5(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_5_blocks(
-    address,
+    worker,
     workers,
+    each_worker,
+    address,
     blocks,
     tile,
     sums,
@@ -1655,44 +1688,46 @@ def _loss_hessian_5_blocks(
     hessian_log_variance_log_variance,
     hessian_log_variance_log_length,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        start,
-                        rows,
-                        n,
-                        K_inverse,
-                        K_inverse_right_by_log_variance,
-                        alpha_rows[start : start + rows],
-                        alpha,
-                        y_bar_dot_by_log_variance[start : start + rows],
-                        alpha_dot_by_log_variance,
-                        K_bar_by_log_variance2[worker],
-                        K_inverse_right2_by_log_length,
-                        y_bar_dot2_by_log_length[start : start + rows],
-                        alpha_dot2_by_log_length,
-                        K_bar_by_log_length2[worker],
-                        distance[start : start + rows],
-                        K_bar[start : start + rows],
-                        t7,
-                        kernel[start : start + rows],
-                        t9_bar_by_log_length2[worker],
-                        t7_bar_by_log_length[place],
-                        hessian_log_variance_log_variance[place],
-                        hessian_log_variance_log_length[place],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    start,
+                    rows,
+                    n,
+                    K_inverse,
+                    K_inverse_right_by_log_variance,
+                    alpha_rows[start : start + rows],
+                    alpha,
+                    y_bar_dot_by_log_variance[start : start + rows],
+                    alpha_dot_by_log_variance,
+                    K_bar_by_log_variance2[worker],
+                    K_inverse_right2_by_log_length,
+                    y_bar_dot2_by_log_length[start : start + rows],
+                    alpha_dot2_by_log_length,
+                    K_bar_by_log_length2[worker],
+                    distance[start : start + rows],
+                    K_bar[start : start + rows],
+                    t7,
+                    kernel[start : start + rows],
+                    t9_bar_by_log_length2[worker],
+                    t7_bar_by_log_length[place],
+                    hessian_log_variance_log_variance[place],
+                    hessian_log_variance_log_length[place],
+                ),
+            )
 
 
 @_kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])")
@@ -1704,6 +1739,90 @@ def _loss_hessian_6(t7_bar, t7, t7_bar_by_log_length, hessian_log_length_log_len
     hessian_log_length_log_length[0] = 4.0 * (0.0 if v == 0.0 else v2 * v) + (
         0.0 if v3 == 0.0 else v2 * v3
     )
+
+
+# --- side by side --------------------------------------------------------------------------------
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+    def _call_worker(again, arguments, worker):
+        """Only compiled functions are called side by side."""
+
+    def _spread(each_worker, workers):
+        """Only compiled functions are called side by side."""
+
+else:
+    _IR = numba.core.cgutils.ir
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
+    _WORD = _IR.IntType(64)
+    _WORKER = _IR.FunctionType(_IR.VoidType(), (_WORD, _WORD))
+
+    @numba.extending.intrinsic
+    def _call_worker(typing, again, arguments, worker):
+        """Calls what _spread made, for one worker."""
+
+        def generate(context, builder, signature, values):
+            builder.call(builder.inttoptr(values[0], _WORKER.as_pointer()), values[1:])
+            return context.get_dummy_value()
+
+        return numba.types.none(*[numba.types.int64] * 3), generate
+
+    @numba.extending.intrinsic
+    def _spread(typing, each_worker, workers):
+        """Calls the function in which it stands again for each worker, side by side.
+
+        Each call has the same arguments but the first, which is the worker's number.
+        """
+
+        def generate(context, builder, signature, values):
+            own = builder.function
+            own.attributes.add("noinline")
+            arguments = numba.core.cgutils.pack_struct(builder, own.args)
+            place = numba.core.cgutils.alloca_once_value(builder, arguments)
+            again = _IR.Function(builder.module, _WORKER, f"{own.name}.worker")
+            again.linkage = "internal"
+            inside = _IR.IRBuilder(again.append_basic_block())
+            packed = inside.load(inside.inttoptr(again.args[0], place.type))
+            given = numba.core.cgutils.unpack_tuple(inside, packed)
+            first = len(given) - len(context.call_conv.get_arguments(own))
+            given[first] = again.args[1]
+            inside.call(own, given)
+            inside.ret_void()
+            words = (numba.types.int64,) * 3
+            kind = context.call_conv.get_function_type(numba.types.none, words)
+            each = builder.inttoptr(values[0], kind.as_pointer())
+            passed = (builder.ptrtoint(again, _WORD), builder.ptrtoint(place, _WORD), values[1])
+            context.call_conv.call_function(builder, each, numba.types.none, words, passed)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, numba.types.int64), generate
+
+
+# A parallel loop takes Numba several times as long to compile as the loop alone: so there is one,
+# which calls any function once for each worker.
+@_kernel("void(int64, int64, int64)", parallel=True)
+def _each_worker(again, arguments, workers):
+    for worker in prange(workers):
+        _call_worker(again, arguments, worker)
 
 
 __name__ = _OWN_NAME
@@ -1730,6 +1849,7 @@ _KERNELS: tuple[_Kernel, ...] = (
     _loss_hessian_5,
     _loss_hessian_5_blocks,
     _loss_hessian_6,
+    _each_worker,
 )
 
 # --- loss --------------------------------------------------------------------------------------
@@ -1768,38 +1888,9 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     K = _empty((n, n), np.float64)
     t5_tile = np.empty((workers2, tile, n), np.float64)
-    if blocks2 > 1:
-        _loss_2_blocks.call(
-            _loss_2.address(),
-            workers2,
-            blocks2,
-            tile,
-            n,
-            d,
-            X,
-            X,
-            t5_tile,
-            log_variance,
-            t7,
-            t10,
-            K,
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            _loss_2.call(
-                start,
-                rows,
-                n,
-                d,
-                X[start : start + rows],
-                X,
-                t5_tile[0],
-                log_variance,
-                t7,
-                t10,
-                K[start : start + rows],
-            )
+    _loss_2_blocks.spread(
+        workers2, _loss_2.address(), blocks2, tile, n, d, X, X, t5_tile, log_variance, t7, t10, K
+    )
     alpha = _attempt("loss: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
     blocks3 = _count_blocks(n, 1, 1)
@@ -1807,20 +1898,9 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     sums2 = _count_sums(n, 1, 1, blocks3)
     loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
-    if blocks3 > 1:
-        _loss_3_blocks.call(
-            _loss_3.address(), workers3, blocks3, tile2, sums2, n, alpha, y, loss_total_blocks
-        )
-    else:
-        for start in range(0, n, tile2):
-            rows = min(tile2, n - start)
-            place2 = start * sums2 // n
-            _loss_3.call(
-                rows,
-                alpha[start : start + rows],
-                y[start : start + rows],
-                loss_total_blocks[place2],
-            )
+    _loss_3_blocks.spread(
+        workers3, _loss_3.address(), blocks3, tile2, sums2, n, alpha, y, loss_total_blocks
+    )
     loss_total = _combine(loss_total_blocks) * (0.5)
     loss = np.empty((1,), np.float64)
     _loss_4.call(n, loss_total, slogdet2, loss)
@@ -1837,40 +1917,22 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     t5 = _empty((n, n), np.float64)
     kernel = _empty((n, n), np.float64)
     K = _empty((n, n), np.float64)
-    if blocks2 > 1:
-        _loss_grad_2_blocks.call(
-            _loss_grad_2.address(),
-            workers2,
-            blocks2,
-            tile,
-            n,
-            d,
-            X,
-            X,
-            t5,
-            log_variance,
-            t7,
-            kernel,
-            t10,
-            K,
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            _loss_grad_2.call(
-                start,
-                rows,
-                n,
-                d,
-                X[start : start + rows],
-                X,
-                t5[start : start + rows],
-                log_variance,
-                t7,
-                kernel[start : start + rows],
-                t10,
-                K[start : start + rows],
-            )
+    _loss_grad_2_blocks.spread(
+        workers2,
+        _loss_grad_2.address(),
+        blocks2,
+        tile,
+        n,
+        d,
+        X,
+        X,
+        t5,
+        log_variance,
+        t7,
+        kernel,
+        t10,
+        K,
+    )
     alpha = _attempt("loss_grad: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
     K_inverse = _attempt("loss_grad: inverse of 'K', line 22 of the model", np.linalg.inv, K)
@@ -1883,46 +1945,25 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     t7_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     log_variance_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t12_bar_tile = np.empty((workers3, tile2, n), np.float64)
-    if blocks3 > 1:
-        _loss_grad_3_blocks.call(
-            _loss_grad_3.address(),
-            workers3,
-            blocks3,
-            tile2,
-            sums2,
-            n,
-            alpha,
-            alpha,
-            y,
-            loss_total_blocks,
-            K_inverse,
-            t12_bar_tile,
-            t10_bar_blocks,
-            t5,
-            kernel,
-            t7_bar_blocks,
-            log_variance_bar_blocks,
-        )
-    else:
-        for start in range(0, n, tile2):
-            rows = min(tile2, n - start)
-            place2 = start * sums2 // n
-            _loss_grad_3.call(
-                start,
-                rows,
-                n,
-                alpha[start : start + rows],
-                alpha,
-                y[start : start + rows],
-                loss_total_blocks[place2],
-                K_inverse[start : start + rows],
-                t12_bar_tile[0],
-                t10_bar_blocks[place2],
-                t5[start : start + rows],
-                kernel[start : start + rows],
-                t7_bar_blocks[place2],
-                log_variance_bar_blocks[place2],
-            )
+    _loss_grad_3_blocks.spread(
+        workers3,
+        _loss_grad_3.address(),
+        blocks3,
+        tile2,
+        sums2,
+        n,
+        alpha,
+        alpha,
+        y,
+        loss_total_blocks,
+        K_inverse,
+        t12_bar_tile,
+        t10_bar_blocks,
+        t5,
+        kernel,
+        t7_bar_blocks,
+        log_variance_bar_blocks,
+    )
     loss_total = _combine(loss_total_blocks) * (0.5)
     t10_bar = _combine(t10_bar_blocks)
     t7_bar = _combine(t7_bar_blocks) * (-1.0)
@@ -2058,42 +2099,23 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     kernel = _empty((n, n), np.float64)
     K = _empty((n, n), np.float64)
     K_inverse_right2_by_log_length_pair = _empty((n, n), np.float64)
-    if blocks2 > 1:
-        _loss_hessian_2_blocks.call(
-            _loss_hessian_2.address(),
-            workers2,
-            blocks2,
-            tile,
-            n,
-            d,
-            X,
-            X,
-            distance,
-            log_variance,
-            t7,
-            kernel,
-            t10,
-            K,
-            K_inverse_right2_by_log_length_pair,
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            _loss_hessian_2.call(
-                start,
-                rows,
-                n,
-                d,
-                X[start : start + rows],
-                X,
-                distance[start : start + rows],
-                log_variance,
-                t7,
-                kernel[start : start + rows],
-                t10,
-                K[start : start + rows],
-                K_inverse_right2_by_log_length_pair[start : start + rows],
-            )
+    _loss_hessian_2_blocks.spread(
+        workers2,
+        _loss_hessian_2.address(),
+        blocks2,
+        tile,
+        n,
+        d,
+        X,
+        X,
+        distance,
+        log_variance,
+        t7,
+        kernel,
+        t10,
+        K,
+        K_inverse_right2_by_log_length_pair,
+    )
     alpha = _attempt("loss_hessian: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     alpha_dot3_by_log_noise = _attempt(
         "loss_hessian: solve of 'K', line 21 of the model", np.linalg.solve, K, alpha
@@ -2116,68 +2138,36 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     t7_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     log_variance_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     K_bar_by_log_noise2_tile = np.empty((workers3, tile2, n), np.float64)
-    if blocks3 > 1:
-        _loss_hessian_3_blocks.call(
-            _loss_hessian_3.address(),
-            workers3,
-            blocks3,
-            tile2,
-            sums2,
-            n,
-            alpha,
-            alpha,
-            kernel,
-            alpha_right_by_log_variance,
-            distance,
-            alpha_right2_by_log_length,
-            K_inverse,
-            K_inverse,
-            K_inverse_right_by_log_variance,
-            K_inverse_right2_by_log_length_pair,
-            K_inverse_right2_by_log_length,
-            y_bar_right_by_log_variance,
-            y_bar_right2_by_log_length,
-            K_bar,
-            alpha_dot3_by_log_noise,
-            alpha_dot3_by_log_noise,
-            K_bar_by_log_noise2_tile,
-            t10_bar_blocks,
-            t10_bar_by_log_noise_blocks,
-            t7_bar_blocks,
-            t7_bar_by_log_noise_blocks,
-            log_variance_bar_by_log_noise_blocks,
-        )
-    else:
-        for start in range(0, n, tile2):
-            rows = min(tile2, n - start)
-            place2 = start * sums2 // n
-            _loss_hessian_3.call(
-                start,
-                rows,
-                n,
-                alpha[start : start + rows],
-                alpha,
-                kernel[start : start + rows],
-                alpha_right_by_log_variance[start : start + rows],
-                distance[start : start + rows],
-                alpha_right2_by_log_length[start : start + rows],
-                K_inverse[start : start + rows],
-                K_inverse,
-                K_inverse_right_by_log_variance[start : start + rows],
-                K_inverse_right2_by_log_length_pair[start : start + rows],
-                K_inverse_right2_by_log_length[start : start + rows],
-                y_bar_right_by_log_variance[start : start + rows],
-                y_bar_right2_by_log_length[start : start + rows],
-                K_bar[start : start + rows],
-                alpha_dot3_by_log_noise[start : start + rows],
-                alpha_dot3_by_log_noise,
-                K_bar_by_log_noise2_tile[0],
-                t10_bar_blocks[place2],
-                t10_bar_by_log_noise_blocks[place2],
-                t7_bar_blocks[place2],
-                t7_bar_by_log_noise_blocks[place2],
-                log_variance_bar_by_log_noise_blocks[place2],
-            )
+    _loss_hessian_3_blocks.spread(
+        workers3,
+        _loss_hessian_3.address(),
+        blocks3,
+        tile2,
+        sums2,
+        n,
+        alpha,
+        alpha,
+        kernel,
+        alpha_right_by_log_variance,
+        distance,
+        alpha_right2_by_log_length,
+        K_inverse,
+        K_inverse,
+        K_inverse_right_by_log_variance,
+        K_inverse_right2_by_log_length_pair,
+        K_inverse_right2_by_log_length,
+        y_bar_right_by_log_variance,
+        y_bar_right2_by_log_length,
+        K_bar,
+        alpha_dot3_by_log_noise,
+        alpha_dot3_by_log_noise,
+        K_bar_by_log_noise2_tile,
+        t10_bar_blocks,
+        t10_bar_by_log_noise_blocks,
+        t7_bar_blocks,
+        t7_bar_by_log_noise_blocks,
+        log_variance_bar_by_log_noise_blocks,
+    )
     t10_bar = _combine(t10_bar_blocks)
     t10_bar_by_log_noise = _combine(t10_bar_by_log_noise_blocks)
     t7_bar = _combine(t7_bar_blocks) * (-0.5)
@@ -2231,62 +2221,33 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     K_bar_by_log_variance2_tile = np.empty((workers4, tile3, n), np.float64)
     K_bar_by_log_length2_tile = np.empty((workers4, tile3, n), np.float64)
     t9_bar_by_log_length2_tile = np.empty((workers4, tile3, n), np.float64)
-    if blocks4 > 1:
-        _loss_hessian_5_blocks.call(
-            _loss_hessian_5.address(),
-            workers4,
-            blocks4,
-            tile3,
-            sums3,
-            n,
-            K_inverse,
-            K_inverse_right_by_log_variance,
-            alpha,
-            alpha,
-            y_bar_dot_by_log_variance,
-            alpha_dot_by_log_variance,
-            K_bar_by_log_variance2_tile,
-            K_inverse_right2_by_log_length,
-            y_bar_dot2_by_log_length,
-            alpha_dot2_by_log_length,
-            K_bar_by_log_length2_tile,
-            distance,
-            K_bar,
-            t7,
-            kernel,
-            t9_bar_by_log_length2_tile,
-            t7_bar_by_log_length_blocks,
-            hessian_log_variance_log_variance_blocks,
-            hessian_log_variance_log_length_blocks,
-        )
-    else:
-        for start in range(0, n, tile3):
-            rows = min(tile3, n - start)
-            place3 = start * sums3 // n
-            _loss_hessian_5.call(
-                start,
-                rows,
-                n,
-                K_inverse,
-                K_inverse_right_by_log_variance,
-                alpha[start : start + rows],
-                alpha,
-                y_bar_dot_by_log_variance[start : start + rows],
-                alpha_dot_by_log_variance,
-                K_bar_by_log_variance2_tile[0],
-                K_inverse_right2_by_log_length,
-                y_bar_dot2_by_log_length[start : start + rows],
-                alpha_dot2_by_log_length,
-                K_bar_by_log_length2_tile[0],
-                distance[start : start + rows],
-                K_bar[start : start + rows],
-                t7,
-                kernel[start : start + rows],
-                t9_bar_by_log_length2_tile[0],
-                t7_bar_by_log_length_blocks[place3],
-                hessian_log_variance_log_variance_blocks[place3],
-                hessian_log_variance_log_length_blocks[place3],
-            )
+    _loss_hessian_5_blocks.spread(
+        workers4,
+        _loss_hessian_5.address(),
+        blocks4,
+        tile3,
+        sums3,
+        n,
+        K_inverse,
+        K_inverse_right_by_log_variance,
+        alpha,
+        alpha,
+        y_bar_dot_by_log_variance,
+        alpha_dot_by_log_variance,
+        K_bar_by_log_variance2_tile,
+        K_inverse_right2_by_log_length,
+        y_bar_dot2_by_log_length,
+        alpha_dot2_by_log_length,
+        K_bar_by_log_length2_tile,
+        distance,
+        K_bar,
+        t7,
+        kernel,
+        t9_bar_by_log_length2_tile,
+        t7_bar_by_log_length_blocks,
+        hessian_log_variance_log_variance_blocks,
+        hessian_log_variance_log_length_blocks,
+    )
     t7_bar_by_log_length = _combine(t7_bar_by_log_length_blocks)
     hessian_log_variance_log_variance = _combine(hessian_log_variance_log_variance_blocks)
     hessian_log_variance_log_length = _combine(hessian_log_variance_log_length_blocks)

@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_04df86130f7fabfb"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_be7b44abd07fa055"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -79,7 +79,7 @@ class _Kernel:
     def _first_call(self, *arguments):
         return self.compiled()(*arguments)
 
-    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    # A loop that names a kernel compiles it a second time, so loops call it by address.
     def address(self):
         """Where the compiled function lies in memory; itself if Numba's compiler is off."""
         if self.place is None:
@@ -91,33 +91,20 @@ class _Kernel:
             self.place = place
         return self.place
 
+    def spread(self, workers, *arguments):
+        """Calls the function once for each worker, side by side; in turns without the compiler."""
+        if workers == 1:
+            self.call(0, 1, 0, *arguments)
+        elif self.call is self.function:
+            for worker in range(workers):
+                self.function(worker, workers, 0, *arguments)
+        else:
+            self.call(-1, workers, _each_worker.address(), *arguments)
+
 
 def _kernel(signature, **more):
     """Makes a function a kernel with explicit types, so that no new size compiles anything."""
     return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
-
-
-if numba.config.DISABLE_JIT:
-
-    def _call_kernel(kernel, arguments):
-        """Calls a kernel."""
-        kernel(*arguments)
-
-else:
-
-    @numba.extending.intrinsic
-    def _call_kernel(typing, address, arguments):
-        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
-        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
-
-        def generate(context, builder, signature, values):
-            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
-            kernel = builder.inttoptr(values[0], prototype.as_pointer())
-            given = numba.core.cgutils.unpack_tuple(builder, values[1])
-            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
-            return context.get_dummy_value()
-
-        return numba.types.none(numba.types.int64, arguments), generate
 
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -369,12 +356,13 @@ def _log_posterior_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _log_posterior_2_blocks(
-    address,
+    worker,
     workers,
+    each_worker,
+    address,
     blocks,
     tile,
     sums,
@@ -394,37 +382,39 @@ def _log_posterior_2_blocks(
     logsumexp2_total,
     log_posterior_total,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        rows,
-                        K,
-                        d,
-                        X[start : start + rows],
-                        X_packed[worker],
-                        mu,
-                        centred[worker],
-                        lower,
-                        t3,
-                        whitened[worker],
-                        t6,
-                        t9[worker],
-                        logsumexp2_largest[worker],
-                        logsumexp2_total[worker],
-                        log_posterior_total[place],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    K,
+                    d,
+                    X[start : start + rows],
+                    X_packed[worker],
+                    mu,
+                    centred[worker],
+                    lower,
+                    t3,
+                    whitened[worker],
+                    t6,
+                    t9[worker],
+                    logsumexp2_largest[worker],
+                    logsumexp2_total[worker],
+                    log_posterior_total[place],
+                ),
+            )
 
 
 @_kernel("void(float64[::1], float64, float64[::1], float64[::1], float64, float64[::1])")
@@ -757,12 +747,13 @@ def _log_posterior_grad_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])"
 )
 def _log_posterior_grad_2_blocks(
-    address,
+    worker,
     workers,
+    each_worker,
+    address,
     blocks,
     tile,
     sums,
@@ -789,44 +780,46 @@ def _log_posterior_grad_2_blocks(
     mu_bar_sum,
     lower_bar_total,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        rows,
-                        K,
-                        d,
-                        X[start : start + rows],
-                        X_packed[worker],
-                        mu,
-                        centred[worker],
-                        lower,
-                        t3,
-                        whitened[worker],
-                        t6,
-                        t9[worker],
-                        logsumexp2_peak[worker],
-                        logsumexp2_total[worker],
-                        logsumexp2_rest[worker],
-                        log_posterior_total[place],
-                        t9_bar[worker],
-                        log_normaliser_bar[place],
-                        t4_bar[worker],
-                        t3_bar_total[place],
-                        mu_bar_sum[place],
-                        lower_bar_total[place],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    K,
+                    d,
+                    X[start : start + rows],
+                    X_packed[worker],
+                    mu,
+                    centred[worker],
+                    lower,
+                    t3,
+                    whitened[worker],
+                    t6,
+                    t9[worker],
+                    logsumexp2_peak[worker],
+                    logsumexp2_total[worker],
+                    logsumexp2_rest[worker],
+                    log_posterior_total[place],
+                    t9_bar[worker],
+                    log_normaliser_bar[place],
+                    t4_bar[worker],
+                    t3_bar_total[place],
+                    mu_bar_sum[place],
+                    lower_bar_total[place],
+                ),
+            )
 
 
 @_kernel(
@@ -908,6 +901,90 @@ def _log_posterior_grad_3(
                 lower_bar[i, k, l] += 2.0 * sum4_bar[0] * lower[i, k, l]
 
 
+# --- side by side --------------------------------------------------------------------------------
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+    def _call_worker(again, arguments, worker):
+        """Only compiled functions are called side by side."""
+
+    def _spread(each_worker, workers):
+        """Only compiled functions are called side by side."""
+
+else:
+    _IR = numba.core.cgutils.ir
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
+    _WORD = _IR.IntType(64)
+    _WORKER = _IR.FunctionType(_IR.VoidType(), (_WORD, _WORD))
+
+    @numba.extending.intrinsic
+    def _call_worker(typing, again, arguments, worker):
+        """Calls what _spread made, for one worker."""
+
+        def generate(context, builder, signature, values):
+            builder.call(builder.inttoptr(values[0], _WORKER.as_pointer()), values[1:])
+            return context.get_dummy_value()
+
+        return numba.types.none(*[numba.types.int64] * 3), generate
+
+    @numba.extending.intrinsic
+    def _spread(typing, each_worker, workers):
+        """Calls the function in which it stands again for each worker, side by side.
+
+        Each call has the same arguments but the first, which is the worker's number.
+        """
+
+        def generate(context, builder, signature, values):
+            own = builder.function
+            own.attributes.add("noinline")
+            arguments = numba.core.cgutils.pack_struct(builder, own.args)
+            place = numba.core.cgutils.alloca_once_value(builder, arguments)
+            again = _IR.Function(builder.module, _WORKER, f"{own.name}.worker")
+            again.linkage = "internal"
+            inside = _IR.IRBuilder(again.append_basic_block())
+            packed = inside.load(inside.inttoptr(again.args[0], place.type))
+            given = numba.core.cgutils.unpack_tuple(inside, packed)
+            first = len(given) - len(context.call_conv.get_arguments(own))
+            given[first] = again.args[1]
+            inside.call(own, given)
+            inside.ret_void()
+            words = (numba.types.int64,) * 3
+            kind = context.call_conv.get_function_type(numba.types.none, words)
+            each = builder.inttoptr(values[0], kind.as_pointer())
+            passed = (builder.ptrtoint(again, _WORD), builder.ptrtoint(place, _WORD), values[1])
+            context.call_conv.call_function(builder, each, numba.types.none, words, passed)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, numba.types.int64), generate
+
+
+# A parallel loop takes Numba several times as long to compile as the loop alone: so there is one,
+# which calls any function once for each worker.
+@_kernel("void(int64, int64, int64)", parallel=True)
+def _each_worker(again, arguments, workers):
+    for worker in prange(workers):
+        _call_worker(again, arguments, worker)
+
+
 __name__ = _OWN_NAME
 
 _KERNELS: tuple[_Kernel, ...] = (
@@ -919,6 +996,7 @@ _KERNELS: tuple[_Kernel, ...] = (
     _log_posterior_grad_2,
     _log_posterior_grad_2_blocks,
     _log_posterior_grad_3,
+    _each_worker,
 )
 
 # --- log_posterior -----------------------------------------------------------------------------
@@ -1009,50 +1087,28 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     t9_tile = np.empty((workers2, K, tile), np.float64)
     logsumexp2_largest_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
-    if blocks2 > 1:
-        _log_posterior_2_blocks.call(
-            _log_posterior_2.address(),
-            workers2,
-            blocks2,
-            tile,
-            sums2,
-            n,
-            K,
-            d,
-            X,
-            X_packed_tile,
-            mu,
-            centred_tile,
-            lower,
-            t3,
-            whitened_tile,
-            t6,
-            t9_tile,
-            logsumexp2_largest_tile,
-            logsumexp2_total_tile,
-            log_posterior_total_blocks,
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _log_posterior_2.call(
-                rows,
-                K,
-                d,
-                X[start : start + rows],
-                X_packed_tile[0],
-                mu,
-                centred_tile[0],
-                lower,
-                t3,
-                whitened_tile[0],
-                t6,
-                t9_tile[0],
-                logsumexp2_largest_tile[0],
-                logsumexp2_total_tile[0],
-                log_posterior_total_blocks[place2],
-            )
+    _log_posterior_2_blocks.spread(
+        workers2,
+        _log_posterior_2.address(),
+        blocks2,
+        tile,
+        sums2,
+        n,
+        K,
+        d,
+        X,
+        X_packed_tile,
+        mu,
+        centred_tile,
+        lower,
+        t3,
+        whitened_tile,
+        t6,
+        t9_tile,
+        logsumexp2_largest_tile,
+        logsumexp2_total_tile,
+        log_posterior_total_blocks,
+    )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_posterior = np.empty((1,), np.float64)
     _log_posterior_3.call(log_posterior_total, m, sum5, frobenius, gamma, log_posterior)
@@ -1105,64 +1161,35 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
     logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
     logsumexp2_rest_tile = np.empty((workers2, tile), np.float64)
     t4_bar_tile = np.empty((workers2, d, tile), np.float64)
-    if blocks2 > 1:
-        _log_posterior_grad_2_blocks.call(
-            _log_posterior_grad_2.address(),
-            workers2,
-            blocks2,
-            tile,
-            sums2,
-            n,
-            K,
-            d,
-            X,
-            X_packed_tile,
-            mu,
-            centred_tile,
-            lower,
-            t3,
-            whitened_tile,
-            t6,
-            t9_tile,
-            logsumexp2_peak_tile,
-            logsumexp2_total_tile,
-            logsumexp2_rest_tile,
-            log_posterior_total_blocks,
-            logsumexp2_total_tile,
-            log_normaliser_bar_blocks,
-            t4_bar_tile,
-            t3_bar_total_blocks,
-            mu_bar_sum_blocks,
-            lower_bar_total_blocks,
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _log_posterior_grad_2.call(
-                rows,
-                K,
-                d,
-                X[start : start + rows],
-                X_packed_tile[0],
-                mu,
-                centred_tile[0],
-                lower,
-                t3,
-                whitened_tile[0],
-                t6,
-                t9_tile[0],
-                logsumexp2_peak_tile[0],
-                logsumexp2_total_tile[0],
-                logsumexp2_rest_tile[0],
-                log_posterior_total_blocks[place2],
-                logsumexp2_total_tile[0],
-                log_normaliser_bar_blocks[place2],
-                t4_bar_tile[0],
-                t3_bar_total_blocks[place2],
-                mu_bar_sum_blocks[place2],
-                lower_bar_total_blocks[place2],
-            )
+    _log_posterior_grad_2_blocks.spread(
+        workers2,
+        _log_posterior_grad_2.address(),
+        blocks2,
+        tile,
+        sums2,
+        n,
+        K,
+        d,
+        X,
+        X_packed_tile,
+        mu,
+        centred_tile,
+        lower,
+        t3,
+        whitened_tile,
+        t6,
+        t9_tile,
+        logsumexp2_peak_tile,
+        logsumexp2_total_tile,
+        logsumexp2_rest_tile,
+        log_posterior_total_blocks,
+        logsumexp2_total_tile,
+        log_normaliser_bar_blocks,
+        t4_bar_tile,
+        t3_bar_total_blocks,
+        mu_bar_sum_blocks,
+        lower_bar_total_blocks,
+    )
     log_posterior_total = _combine(log_posterior_total_blocks)
     log_normaliser_bar = _combine(log_normaliser_bar_blocks)
     t3_bar_total = _combine(t3_bar_total_blocks)

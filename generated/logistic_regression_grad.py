@@ -42,7 +42,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_42dc30215a1883b5"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_51b727db6a0d3936"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -71,7 +71,7 @@ class _Kernel:
     def _first_call(self, *arguments):
         return self.compiled()(*arguments)
 
-    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    # A loop that names a kernel compiles it a second time, so loops call it by address.
     def address(self):
         """Where the compiled function lies in memory; itself if Numba's compiler is off."""
         if self.place is None:
@@ -83,33 +83,20 @@ class _Kernel:
             self.place = place
         return self.place
 
+    def spread(self, workers, *arguments):
+        """Calls the function once for each worker, side by side; in turns without the compiler."""
+        if workers == 1:
+            self.call(0, 1, 0, *arguments)
+        elif self.call is self.function:
+            for worker in range(workers):
+                self.function(worker, workers, 0, *arguments)
+        else:
+            self.call(-1, workers, _each_worker.address(), *arguments)
+
 
 def _kernel(signature, **more):
     """Makes a function a kernel with explicit types, so that no new size compiles anything."""
     return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
-
-
-if numba.config.DISABLE_JIT:
-
-    def _call_kernel(kernel, arguments):
-        """Calls a kernel."""
-        kernel(*arguments)
-
-else:
-
-    @numba.extending.intrinsic
-    def _call_kernel(typing, address, arguments):
-        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
-        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
-
-        def generate(context, builder, signature, values):
-            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
-            kernel = builder.inttoptr(values[0], prototype.as_pointer())
-            given = numba.core.cgutils.unpack_tuple(builder, values[1])
-            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
-            return context.get_dummy_value()
-
-        return numba.types.none(numba.types.int64, arguments), generate
 
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -214,34 +201,37 @@ def _loss_1(rows, d, w, X, b, z, y, loss):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])"
 )
-def _loss_1_blocks(address, workers, blocks, tile, sums, n, d, w, X, b, z, y, loss):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        rows,
-                        d,
-                        w,
-                        X[start : start + rows],
-                        b,
-                        z[worker],
-                        y[start : start + rows],
-                        loss[place],
-                    ),
-                )
+def _loss_1_blocks(
+    worker, workers, each_worker, address, blocks, tile, sums, n, d, w, X, b, z, y, loss
+):
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    d,
+                    w,
+                    X[start : start + rows],
+                    b,
+                    z[worker],
+                    y[start : start + rows],
+                    loss[place],
+                ),
+            )
 
 
 @_kernel(
@@ -303,45 +293,153 @@ def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_grad_1_blocks(
-    address, workers, blocks, tile, sums, n, d, w, X, b, z, y, loss, z_bar, w_bar, b_bar
+    worker,
+    workers,
+    each_worker,
+    address,
+    blocks,
+    tile,
+    sums,
+    n,
+    d,
+    w,
+    X,
+    b,
+    z,
+    y,
+    loss,
+    z_bar,
+    w_bar,
+    b_bar,
 ):
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    d,
+                    n,
+                    w,
+                    X[start : start + rows],
+                    b,
+                    z[worker],
+                    y[start : start + rows],
+                    loss[place],
+                    z_bar[worker],
+                    w_bar[place],
+                    b_bar[place],
+                ),
+            )
+
+
+# --- side by side --------------------------------------------------------------------------------
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+    def _call_worker(again, arguments, worker):
+        """Only compiled functions are called side by side."""
+
+    def _spread(each_worker, workers):
+        """Only compiled functions are called side by side."""
+
+else:
+    _IR = numba.core.cgutils.ir
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
+    _WORD = _IR.IntType(64)
+    _WORKER = _IR.FunctionType(_IR.VoidType(), (_WORD, _WORD))
+
+    @numba.extending.intrinsic
+    def _call_worker(typing, again, arguments, worker):
+        """Calls what _spread made, for one worker."""
+
+        def generate(context, builder, signature, values):
+            builder.call(builder.inttoptr(values[0], _WORKER.as_pointer()), values[1:])
+            return context.get_dummy_value()
+
+        return numba.types.none(*[numba.types.int64] * 3), generate
+
+    @numba.extending.intrinsic
+    def _spread(typing, each_worker, workers):
+        """Calls the function in which it stands again for each worker, side by side.
+
+        Each call has the same arguments but the first, which is the worker's number.
+        """
+
+        def generate(context, builder, signature, values):
+            own = builder.function
+            own.attributes.add("noinline")
+            arguments = numba.core.cgutils.pack_struct(builder, own.args)
+            place = numba.core.cgutils.alloca_once_value(builder, arguments)
+            again = _IR.Function(builder.module, _WORKER, f"{own.name}.worker")
+            again.linkage = "internal"
+            inside = _IR.IRBuilder(again.append_basic_block())
+            packed = inside.load(inside.inttoptr(again.args[0], place.type))
+            given = numba.core.cgutils.unpack_tuple(inside, packed)
+            first = len(given) - len(context.call_conv.get_arguments(own))
+            given[first] = again.args[1]
+            inside.call(own, given)
+            inside.ret_void()
+            words = (numba.types.int64,) * 3
+            kind = context.call_conv.get_function_type(numba.types.none, words)
+            each = builder.inttoptr(values[0], kind.as_pointer())
+            passed = (builder.ptrtoint(again, _WORD), builder.ptrtoint(place, _WORD), values[1])
+            context.call_conv.call_function(builder, each, numba.types.none, words, passed)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, numba.types.int64), generate
+
+
+# A parallel loop takes Numba several times as long to compile as the loop alone: so there is one,
+# which calls any function once for each worker.
+@_kernel("void(int64, int64, int64)", parallel=True)
+def _each_worker(again, arguments, workers):
     for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        rows,
-                        d,
-                        n,
-                        w,
-                        X[start : start + rows],
-                        b,
-                        z[worker],
-                        y[start : start + rows],
-                        loss[place],
-                        z_bar[worker],
-                        w_bar[place],
-                        b_bar[place],
-                    ),
-                )
+        _call_worker(again, arguments, worker)
 
 
 __name__ = _OWN_NAME
 
-_KERNELS: tuple[_Kernel, ...] = _loss_1, _loss_1_blocks, _loss_grad_1, _loss_grad_1_blocks
+_KERNELS: tuple[_Kernel, ...] = (
+    _loss_1,
+    _loss_1_blocks,
+    _loss_grad_1,
+    _loss_grad_1_blocks,
+    _each_worker,
+)
 
 # --- loss --------------------------------------------------------------------------------------
 
@@ -379,24 +477,9 @@ def _run_loss(d, n, w, b, X, y):
     sums2 = _count_sums(n, d + 2, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     z_tile = np.empty((workers2, tile), np.float64)
-    if blocks2 > 1:
-        _loss_1_blocks.call(
-            _loss_1.address(), workers2, blocks2, tile, sums2, n, d, w, X, b, z_tile, y, loss_blocks
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _loss_1.call(
-                rows,
-                d,
-                w,
-                X[start : start + rows],
-                b,
-                z_tile[0],
-                y[start : start + rows],
-                loss_blocks[place2],
-            )
+    _loss_1_blocks.spread(
+        workers2, _loss_1.address(), blocks2, tile, sums2, n, d, w, X, b, z_tile, y, loss_blocks
+    )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
 
@@ -411,43 +494,24 @@ def _run_loss_grad(d, n, w, b, X, y, *, targets=()):
     b_bar_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     z_tile = np.empty((workers2, tile), np.float64)
     z_bar_tile = np.empty((workers2, tile), np.float64)
-    if blocks2 > 1:
-        _loss_grad_1_blocks.call(
-            _loss_grad_1.address(),
-            workers2,
-            blocks2,
-            tile,
-            sums2,
-            n,
-            d,
-            w,
-            X,
-            b,
-            z_tile,
-            y,
-            loss_blocks,
-            z_bar_tile,
-            w_bar_blocks,
-            b_bar_blocks,
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _loss_grad_1.call(
-                rows,
-                d,
-                n,
-                w,
-                X[start : start + rows],
-                b,
-                z_tile[0],
-                y[start : start + rows],
-                loss_blocks[place2],
-                z_bar_tile[0],
-                w_bar_blocks[place2],
-                b_bar_blocks[place2],
-            )
+    _loss_grad_1_blocks.spread(
+        workers2,
+        _loss_grad_1.address(),
+        blocks2,
+        tile,
+        sums2,
+        n,
+        d,
+        w,
+        X,
+        b,
+        z_tile,
+        y,
+        loss_blocks,
+        z_bar_tile,
+        w_bar_blocks,
+        b_bar_blocks,
+    )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     w_bar = _combine(w_bar_blocks)
     b_bar = _combine(b_bar_blocks)

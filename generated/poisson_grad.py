@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_002d9d761bbca8a0"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_67b24781413a57fc"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -79,7 +79,7 @@ class _Kernel:
     def _first_call(self, *arguments):
         return self.compiled()(*arguments)
 
-    # A parallel loop that names a kernel compiles it a second time, so loops call it by address.
+    # A loop that names a kernel compiles it a second time, so loops call it by address.
     def address(self):
         """Where the compiled function lies in memory; itself if Numba's compiler is off."""
         if self.place is None:
@@ -91,33 +91,20 @@ class _Kernel:
             self.place = place
         return self.place
 
+    def spread(self, workers, *arguments):
+        """Calls the function once for each worker, side by side; in turns without the compiler."""
+        if workers == 1:
+            self.call(0, 1, 0, *arguments)
+        elif self.call is self.function:
+            for worker in range(workers):
+                self.function(worker, workers, 0, *arguments)
+        else:
+            self.call(-1, workers, _each_worker.address(), *arguments)
+
 
 def _kernel(signature, **more):
     """Makes a function a kernel with explicit types, so that no new size compiles anything."""
     return lambda function: _Kernel(function, signature, {**_OPTIONS, **more})
-
-
-if numba.config.DISABLE_JIT:
-
-    def _call_kernel(kernel, arguments):
-        """Calls a kernel."""
-        kernel(*arguments)
-
-else:
-
-    @numba.extending.intrinsic
-    def _call_kernel(typing, address, arguments):
-        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
-        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
-
-        def generate(context, builder, signature, values):
-            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
-            kernel = builder.inttoptr(values[0], prototype.as_pointer())
-            given = numba.core.cgutils.unpack_tuple(builder, values[1])
-            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
-            return context.get_dummy_value()
-
-        return numba.types.none(numba.types.int64, arguments), generate
 
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
@@ -299,37 +286,53 @@ def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])"
 )
 def _loss_1_blocks(
-    address, workers, blocks, tile, sums, n, p, beta, X, offset, eta, loss_exp, y, loss
+    worker,
+    workers,
+    each_worker,
+    address,
+    blocks,
+    tile,
+    sums,
+    n,
+    p,
+    beta,
+    X,
+    offset,
+    eta,
+    loss_exp,
+    y,
+    loss,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        rows,
-                        p,
-                        beta,
-                        X[start : start + rows],
-                        offset[start : start + rows],
-                        eta[worker],
-                        loss_exp[worker],
-                        y[start : start + rows],
-                        loss[place],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    p,
+                    beta,
+                    X[start : start + rows],
+                    offset[start : start + rows],
+                    eta[worker],
+                    loss_exp[worker],
+                    y[start : start + rows],
+                    loss[place],
+                ),
+            )
 
 
 @_kernel(
@@ -389,12 +392,13 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, bet
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_grad_1_blocks(
-    address,
+    worker,
     workers,
+    each_worker,
+    address,
     blocks,
     tile,
     sums,
@@ -410,34 +414,36 @@ def _loss_grad_1_blocks(
     matmul1_bar,
     beta_bar,
 ):
-    for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        rows,
-                        p,
-                        n,
-                        beta,
-                        X[start : start + rows],
-                        offset[start : start + rows],
-                        eta[worker],
-                        t1[worker],
-                        y[start : start + rows],
-                        loss[place],
-                        matmul1_bar[worker],
-                        beta_bar[place],
-                    ),
-                )
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    p,
+                    n,
+                    beta,
+                    X[start : start + rows],
+                    offset[start : start + rows],
+                    eta[worker],
+                    t1[worker],
+                    y[start : start + rows],
+                    loss[place],
+                    matmul1_bar[worker],
+                    beta_bar[place],
+                ),
+            )
 
 
 @_kernel(
@@ -539,37 +545,137 @@ def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])",
-    parallel=True,
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])"
 )
 def _loss_hessian_1_blocks(
-    address, workers, blocks, tile, sums, n, p, beta, X, offset, eta, t1, hessian_pair, hessian
+    worker,
+    workers,
+    each_worker,
+    address,
+    blocks,
+    tile,
+    sums,
+    n,
+    p,
+    beta,
+    X,
+    offset,
+    eta,
+    t1,
+    hessian_pair,
+    hessian,
 ):
+    if worker < 0:
+        _spread(each_worker, workers)
+        return
+    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
+    for block in range(begin, end):
+        first = block * n // blocks
+        last = (block + 1) * n // blocks
+        if n >= 32 * blocks:
+            first = first // 8 * 8
+            last = last // 8 * 8 if last < n else last
+        for start in range(first, last, tile):
+            rows = min(tile, last - start)
+            place = block * sums + (start - first) * sums // (last - first)
+            _call_kernel(
+                address,
+                (
+                    rows,
+                    p,
+                    beta,
+                    X[start : start + rows],
+                    offset[start : start + rows],
+                    eta[worker],
+                    t1[worker],
+                    hessian_pair[worker],
+                    hessian[place],
+                ),
+            )
+
+
+# --- side by side --------------------------------------------------------------------------------
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call_kernel(kernel, arguments):
+        """Calls a kernel."""
+        kernel(*arguments)
+
+    def _call_worker(again, arguments, worker):
+        """Only compiled functions are called side by side."""
+
+    def _spread(each_worker, workers):
+        """Only compiled functions are called side by side."""
+
+else:
+    _IR = numba.core.cgutils.ir
+
+    @numba.extending.intrinsic
+    def _call_kernel(typing, address, arguments):
+        """Calls the kernel at an address; the arguments are a tuple of exactly its types."""
+        kinds = tuple(numba.types.unliteral(kind) for kind in arguments.types)
+
+        def generate(context, builder, signature, values):
+            prototype = context.call_conv.get_function_type(numba.types.none, kinds)
+            kernel = builder.inttoptr(values[0], prototype.as_pointer())
+            given = numba.core.cgutils.unpack_tuple(builder, values[1])
+            context.call_conv.call_function(builder, kernel, numba.types.none, kinds, given)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, arguments), generate
+
+    _WORD = _IR.IntType(64)
+    _WORKER = _IR.FunctionType(_IR.VoidType(), (_WORD, _WORD))
+
+    @numba.extending.intrinsic
+    def _call_worker(typing, again, arguments, worker):
+        """Calls what _spread made, for one worker."""
+
+        def generate(context, builder, signature, values):
+            builder.call(builder.inttoptr(values[0], _WORKER.as_pointer()), values[1:])
+            return context.get_dummy_value()
+
+        return numba.types.none(*[numba.types.int64] * 3), generate
+
+    @numba.extending.intrinsic
+    def _spread(typing, each_worker, workers):
+        """Calls the function in which it stands again for each worker, side by side.
+
+        Each call has the same arguments but the first, which is the worker's number.
+        """
+
+        def generate(context, builder, signature, values):
+            own = builder.function
+            own.attributes.add("noinline")
+            arguments = numba.core.cgutils.pack_struct(builder, own.args)
+            place = numba.core.cgutils.alloca_once_value(builder, arguments)
+            again = _IR.Function(builder.module, _WORKER, f"{own.name}.worker")
+            again.linkage = "internal"
+            inside = _IR.IRBuilder(again.append_basic_block())
+            packed = inside.load(inside.inttoptr(again.args[0], place.type))
+            given = numba.core.cgutils.unpack_tuple(inside, packed)
+            first = len(given) - len(context.call_conv.get_arguments(own))
+            given[first] = again.args[1]
+            inside.call(own, given)
+            inside.ret_void()
+            words = (numba.types.int64,) * 3
+            kind = context.call_conv.get_function_type(numba.types.none, words)
+            each = builder.inttoptr(values[0], kind.as_pointer())
+            passed = (builder.ptrtoint(again, _WORD), builder.ptrtoint(place, _WORD), values[1])
+            context.call_conv.call_function(builder, each, numba.types.none, words, passed)
+            return context.get_dummy_value()
+
+        return numba.types.none(numba.types.int64, numba.types.int64), generate
+
+
+# A parallel loop takes Numba several times as long to compile as the loop alone: so there is one,
+# which calls any function once for each worker.
+@_kernel("void(int64, int64, int64)", parallel=True)
+def _each_worker(again, arguments, workers):
     for worker in prange(workers):
-        begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
-        for block in range(begin, end):
-            first = block * n // blocks
-            last = (block + 1) * n // blocks
-            if n >= 32 * blocks:
-                first = first // 8 * 8
-                last = last // 8 * 8 if last < n else last
-            for start in range(first, last, tile):
-                rows = min(tile, last - start)
-                place = block * sums + (start - first) * sums // (last - first)
-                _call_kernel(
-                    address,
-                    (
-                        rows,
-                        p,
-                        beta,
-                        X[start : start + rows],
-                        offset[start : start + rows],
-                        eta[worker],
-                        t1[worker],
-                        hessian_pair[worker],
-                        hessian[place],
-                    ),
-                )
+        _call_worker(again, arguments, worker)
 
 
 __name__ = _OWN_NAME
@@ -581,6 +687,7 @@ _KERNELS: tuple[_Kernel, ...] = (
     _loss_grad_1_blocks,
     _loss_hessian_1,
     _loss_hessian_1_blocks,
+    _each_worker,
 )
 
 # --- loss --------------------------------------------------------------------------------------
@@ -623,38 +730,22 @@ def _run_loss(p, n, beta, X, offset, y):
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     eta_tile = np.empty((workers2, tile), np.float64)
     loss_exp_tile = np.empty((workers2, tile), np.float64)
-    if blocks2 > 1:
-        _loss_1_blocks.call(
-            _loss_1.address(),
-            workers2,
-            blocks2,
-            tile,
-            sums2,
-            n,
-            p,
-            beta,
-            X,
-            offset,
-            eta_tile,
-            loss_exp_tile,
-            y,
-            loss_blocks,
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _loss_1.call(
-                rows,
-                p,
-                beta,
-                X[start : start + rows],
-                offset[start : start + rows],
-                eta_tile[0],
-                loss_exp_tile[0],
-                y[start : start + rows],
-                loss_blocks[place2],
-            )
+    _loss_1_blocks.spread(
+        workers2,
+        _loss_1.address(),
+        blocks2,
+        tile,
+        sums2,
+        n,
+        p,
+        beta,
+        X,
+        offset,
+        eta_tile,
+        loss_exp_tile,
+        y,
+        loss_blocks,
+    )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
 
@@ -669,43 +760,24 @@ def _run_loss_grad(p, n, beta, X, offset, y, *, targets=()):
     eta_tile = np.empty((workers2, tile), np.float64)
     t1_tile = np.empty((workers2, tile), np.float64)
     matmul1_bar_tile = np.empty((workers2, tile), np.float64)
-    if blocks2 > 1:
-        _loss_grad_1_blocks.call(
-            _loss_grad_1.address(),
-            workers2,
-            blocks2,
-            tile,
-            sums2,
-            n,
-            p,
-            beta,
-            X,
-            offset,
-            eta_tile,
-            t1_tile,
-            y,
-            loss_blocks,
-            matmul1_bar_tile,
-            beta_bar_blocks,
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _loss_grad_1.call(
-                rows,
-                p,
-                n,
-                beta,
-                X[start : start + rows],
-                offset[start : start + rows],
-                eta_tile[0],
-                t1_tile[0],
-                y[start : start + rows],
-                loss_blocks[place2],
-                matmul1_bar_tile[0],
-                beta_bar_blocks[place2],
-            )
+    _loss_grad_1_blocks.spread(
+        workers2,
+        _loss_grad_1.address(),
+        blocks2,
+        tile,
+        sums2,
+        n,
+        p,
+        beta,
+        X,
+        offset,
+        eta_tile,
+        t1_tile,
+        y,
+        loss_blocks,
+        matmul1_bar_tile,
+        beta_bar_blocks,
+    )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     beta_bar = _combine(beta_bar_blocks)
     values = (loss[0],)
@@ -798,38 +870,22 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
     eta_tile = np.empty((workers2, tile), np.float64)
     t1_tile = np.empty((workers2, tile), np.float64)
     hessian_pair_tile = np.empty((workers2, tile, p), np.float64)
-    if blocks2 > 1:
-        _loss_hessian_1_blocks.call(
-            _loss_hessian_1.address(),
-            workers2,
-            blocks2,
-            tile,
-            sums2,
-            n,
-            p,
-            beta,
-            X,
-            offset,
-            eta_tile,
-            t1_tile,
-            hessian_pair_tile,
-            hessian_blocks,
-        )
-    else:
-        for start in range(0, n, tile):
-            rows = min(tile, n - start)
-            place2 = start * sums2 // n
-            _loss_hessian_1.call(
-                rows,
-                p,
-                beta,
-                X[start : start + rows],
-                offset[start : start + rows],
-                eta_tile[0],
-                t1_tile[0],
-                hessian_pair_tile[0],
-                hessian_blocks[place2],
-            )
+    _loss_hessian_1_blocks.spread(
+        workers2,
+        _loss_hessian_1.address(),
+        blocks2,
+        tile,
+        sums2,
+        n,
+        p,
+        beta,
+        X,
+        offset,
+        eta_tile,
+        t1_tile,
+        hessian_pair_tile,
+        hessian_blocks,
+    )
     hessian = _combine(hessian_blocks) * (np.divide(1.0, n))
     return Dense(hessian, 1)
 
