@@ -22,7 +22,7 @@ __all__ = ["kernel_names", "warm"]
 
 _KERNEL = re.compile(r"^@_kernel\([^@]*?\)\ndef (\w+)\(", re.MULTILINE)
 _WORKER = Path(__file__).with_name("kernel_worker.py")
-_PARALLEL = 3000  # characters of a kernel that takes as long as making a loop parallel
+_PARALLEL = 1000  # characters of a kernel that takes as long as making a loop parallel
 _MOST_PROCESSES = 4  # each holds some 250 MB
 
 

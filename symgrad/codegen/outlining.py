@@ -15,6 +15,7 @@ __all__ = ["OutlinedKernel", "nests_of", "outline"]
 
 _LEAST_LINES = 4  # of a nest; a shorter one compiles faster than its call
 _LEAST_USES = 3
+_LONG = 30  # lines of a nest that pays as a function when it occurs twice
 # Names, and whole numbers that are a subscript of their own.
 _TOKEN = re.compile(r"[A-Za-z_]\w*|(?<=\[)\d+(?=[,\]])|(?<=, )\d+(?=[,\]])")
 _ASSIGNED = re.compile(r"^\s*(?:for (\w+) in|(\w+) [-+*]?= )")
@@ -67,7 +68,8 @@ def outline(name: str, lines: Iterable[str], parameters: Iterable[str]) -> Outli
     result: list[str] = []
     for (formulas, body), shape in zip(nests, shapes, strict=True):
         result.extend(formulas)
-        if shape is None or uses[shape.text] < _LEAST_USES:
+        least = 2 if len(body) >= _LONG else _LEAST_USES
+        if shape is None or uses[shape.text] < least:
             result.extend(body)
             continue
         if shape.text not in functions:
