@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_d4cee93b002f2ed2"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_01b525f6cce2b731"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -937,79 +937,8 @@ def _loss_hessian_2_blocks(
             )
 
 
-@_kernel(
-    "void(int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
-)
-def _loss_hessian_3(
-    start,
-    rows,
-    n,
-    alpha_rows,
-    alpha,
-    kernel,
-    alpha_right_by_log_variance,
-    distance,
-    alpha_right2_by_log_length,
-    K_inverse_rows,
-    K_inverse,
-    K_inverse_right_by_log_variance,
-    K_inverse_right2_by_log_length_pair,
-    K_inverse_right2_by_log_length,
-    y_bar_right_by_log_variance,
-    y_bar_right2_by_log_length,
-    K_bar,
-    alpha_dot3_by_log_noise_rows,
-    alpha_dot3_by_log_noise,
-    K_bar_by_log_noise2,
-    t10_bar,
-    t10_bar_by_log_noise,
-    t7_bar,
-    t7_bar_by_log_noise,
-    log_variance_bar_by_log_noise,
-):
-    # alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]
-    for i in range(0, rows - rows % 4, 4):
-        total = 0.0
-        total_i1 = 0.0
-        total_i2 = 0.0
-        total_i3 = 0.0
-        for k in range(n):
-            v = alpha[k]
-            total += v * kernel[i, k]
-            total_i1 += v * kernel[i + 1, k]
-            total_i2 += v * kernel[i + 2, k]
-            total_i3 += v * kernel[i + 3, k]
-        alpha_right_by_log_variance[i] = total
-        alpha_right_by_log_variance[i + 1] = total_i1
-        alpha_right_by_log_variance[i + 2] = total_i2
-        alpha_right_by_log_variance[i + 3] = total_i3
-    for i in range(rows - rows % 4, rows):
-        total = 0.0
-        for k in range(n):
-            total += alpha[k] * kernel[i, k]
-        alpha_right_by_log_variance[i] = total
-    # alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]
-    for i in range(0, rows - rows % 4, 4):
-        total2 = 0.0
-        total_i12 = 0.0
-        total_i22 = 0.0
-        total_i32 = 0.0
-        for k in range(n):
-            v2 = alpha[k]
-            total2 += v2 * distance[i, k] * kernel[i, k]
-            total_i12 += v2 * distance[i + 1, k] * kernel[i + 1, k]
-            total_i22 += v2 * distance[i + 2, k] * kernel[i + 2, k]
-            total_i32 += v2 * distance[i + 3, k] * kernel[i + 3, k]
-        alpha_right2_by_log_length[i] = total2
-        alpha_right2_by_log_length[i + 1] = total_i12
-        alpha_right2_by_log_length[i + 2] = total_i22
-        alpha_right2_by_log_length[i + 3] = total_i32
-    for i in range(rows - rows % 4, rows):
-        total2 = 0.0
-        for k in range(n):
-            total2 += alpha[k] * distance[i, k] * kernel[i, k]
-        alpha_right2_by_log_length[i] = total2
-    # K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]
+@njit(**_OPTIONS)
+def _loss_hessian_3_nest1(rows, n, K_inverse, kernel, K_inverse_right_by_log_variance):
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, n - n % 4, 4):
             total3 = 0.0
@@ -1090,87 +1019,86 @@ def _loss_hessian_3(
             for l in range(n):
                 total3 += K_inverse[k, l] * kernel[i, l]
             K_inverse_right_by_log_variance[i, k] = total3
-    # K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]
+
+
+@_kernel(
+    "void(int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+)
+def _loss_hessian_3(
+    start,
+    rows,
+    n,
+    alpha_rows,
+    alpha,
+    kernel,
+    alpha_right_by_log_variance,
+    distance,
+    alpha_right2_by_log_length,
+    K_inverse_rows,
+    K_inverse,
+    K_inverse_right_by_log_variance,
+    K_inverse_right2_by_log_length_pair,
+    K_inverse_right2_by_log_length,
+    y_bar_right_by_log_variance,
+    y_bar_right2_by_log_length,
+    K_bar,
+    alpha_dot3_by_log_noise_rows,
+    alpha_dot3_by_log_noise,
+    K_bar_by_log_noise2,
+    t10_bar,
+    t10_bar_by_log_noise,
+    t7_bar,
+    t7_bar_by_log_noise,
+    log_variance_bar_by_log_noise,
+):
+    # alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]
     for i in range(0, rows - rows % 4, 4):
-        for k in range(0, n - n % 4, 4):
-            total4 = 0.0
-            total_k12 = 0.0
-            total_k22 = 0.0
-            total_k32 = 0.0
-            total_i14 = 0.0
-            total_i1_k12 = 0.0
-            total_i1_k22 = 0.0
-            total_i1_k32 = 0.0
-            total_i24 = 0.0
-            total_i2_k12 = 0.0
-            total_i2_k22 = 0.0
-            total_i2_k32 = 0.0
-            total_i34 = 0.0
-            total_i3_k12 = 0.0
-            total_i3_k22 = 0.0
-            total_i3_k32 = 0.0
-            for l in range(n):
-                v12 = K_inverse[k, l]
-                v13 = K_inverse_right2_by_log_length_pair[i, l]
-                v14 = K_inverse_right2_by_log_length_pair[i + 1, l]
-                v15 = K_inverse_right2_by_log_length_pair[i + 2, l]
-                v16 = K_inverse_right2_by_log_length_pair[i + 3, l]
-                v17 = K_inverse[k + 1, l]
-                v18 = K_inverse[k + 2, l]
-                v19 = K_inverse[k + 3, l]
-                total4 += v12 * v13
-                total_i14 += v12 * v14
-                total_i24 += v12 * v15
-                total_i34 += v12 * v16
-                total_k12 += v17 * v13
-                total_i1_k12 += v17 * v14
-                total_i2_k12 += v17 * v15
-                total_i3_k12 += v17 * v16
-                total_k22 += v18 * v13
-                total_i1_k22 += v18 * v14
-                total_i2_k22 += v18 * v15
-                total_i3_k22 += v18 * v16
-                total_k32 += v19 * v13
-                total_i1_k32 += v19 * v14
-                total_i2_k32 += v19 * v15
-                total_i3_k32 += v19 * v16
-            K_inverse_right2_by_log_length[i, k] = total4
-            K_inverse_right2_by_log_length[i + 1, k] = total_i14
-            K_inverse_right2_by_log_length[i + 2, k] = total_i24
-            K_inverse_right2_by_log_length[i + 3, k] = total_i34
-            K_inverse_right2_by_log_length[i, k + 1] = total_k12
-            K_inverse_right2_by_log_length[i + 1, k + 1] = total_i1_k12
-            K_inverse_right2_by_log_length[i + 2, k + 1] = total_i2_k12
-            K_inverse_right2_by_log_length[i + 3, k + 1] = total_i3_k12
-            K_inverse_right2_by_log_length[i, k + 2] = total_k22
-            K_inverse_right2_by_log_length[i + 1, k + 2] = total_i1_k22
-            K_inverse_right2_by_log_length[i + 2, k + 2] = total_i2_k22
-            K_inverse_right2_by_log_length[i + 3, k + 2] = total_i3_k22
-            K_inverse_right2_by_log_length[i, k + 3] = total_k32
-            K_inverse_right2_by_log_length[i + 1, k + 3] = total_i1_k32
-            K_inverse_right2_by_log_length[i + 2, k + 3] = total_i2_k32
-            K_inverse_right2_by_log_length[i + 3, k + 3] = total_i3_k32
-        for k in range(n - n % 4, n):
-            total4 = 0.0
-            total_i14 = 0.0
-            total_i24 = 0.0
-            total_i34 = 0.0
-            for l in range(n):
-                v20 = K_inverse[k, l]
-                total4 += v20 * K_inverse_right2_by_log_length_pair[i, l]
-                total_i14 += v20 * K_inverse_right2_by_log_length_pair[i + 1, l]
-                total_i24 += v20 * K_inverse_right2_by_log_length_pair[i + 2, l]
-                total_i34 += v20 * K_inverse_right2_by_log_length_pair[i + 3, l]
-            K_inverse_right2_by_log_length[i, k] = total4
-            K_inverse_right2_by_log_length[i + 1, k] = total_i14
-            K_inverse_right2_by_log_length[i + 2, k] = total_i24
-            K_inverse_right2_by_log_length[i + 3, k] = total_i34
-    for i in range(rows - rows % 4, rows):
+        total = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
         for k in range(n):
-            total4 = 0.0
-            for l in range(n):
-                total4 += K_inverse[k, l] * K_inverse_right2_by_log_length_pair[i, l]
-            K_inverse_right2_by_log_length[i, k] = total4
+            v = alpha[k]
+            total += v * kernel[i, k]
+            total_i1 += v * kernel[i + 1, k]
+            total_i2 += v * kernel[i + 2, k]
+            total_i3 += v * kernel[i + 3, k]
+        alpha_right_by_log_variance[i] = total
+        alpha_right_by_log_variance[i + 1] = total_i1
+        alpha_right_by_log_variance[i + 2] = total_i2
+        alpha_right_by_log_variance[i + 3] = total_i3
+    for i in range(rows - rows % 4, rows):
+        total = 0.0
+        for k in range(n):
+            total += alpha[k] * kernel[i, k]
+        alpha_right_by_log_variance[i] = total
+    # alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]
+    for i in range(0, rows - rows % 4, 4):
+        total2 = 0.0
+        total_i12 = 0.0
+        total_i22 = 0.0
+        total_i32 = 0.0
+        for k in range(n):
+            v2 = alpha[k]
+            total2 += v2 * distance[i, k] * kernel[i, k]
+            total_i12 += v2 * distance[i + 1, k] * kernel[i + 1, k]
+            total_i22 += v2 * distance[i + 2, k] * kernel[i + 2, k]
+            total_i32 += v2 * distance[i + 3, k] * kernel[i + 3, k]
+        alpha_right2_by_log_length[i] = total2
+        alpha_right2_by_log_length[i + 1] = total_i12
+        alpha_right2_by_log_length[i + 2] = total_i22
+        alpha_right2_by_log_length[i + 3] = total_i32
+    for i in range(rows - rows % 4, rows):
+        total2 = 0.0
+        for k in range(n):
+            total2 += alpha[k] * distance[i, k] * kernel[i, k]
+        alpha_right2_by_log_length[i] = total2
+    # K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]
+    _loss_hessian_3_nest1(rows, n, K_inverse, kernel, K_inverse_right_by_log_variance)
+    # K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]
+    _loss_hessian_3_nest1(
+        rows, n, K_inverse, K_inverse_right2_by_log_length_pair, K_inverse_right2_by_log_length
+    )
     # y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i]/2
     # y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2
     for i in range(rows):
@@ -1453,34 +1381,19 @@ def _loss_hessian_4(
     )
 
 
-@_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
-)
-def _loss_hessian_5(
-    start,
+@njit(**_OPTIONS)
+def _loss_hessian_5_nest1(
     rows,
     n,
-    K_inverse,
-    K_inverse_right_by_log_variance,
-    alpha_rows,
+    K_bar_by_log_variance2,
     alpha,
     y_bar_dot_by_log_variance,
+    alpha_rows,
     alpha_dot_by_log_variance,
-    K_bar_by_log_variance2,
-    K_inverse_right2_by_log_length,
-    y_bar_dot2_by_log_length,
-    alpha_dot2_by_log_length,
-    K_bar_by_log_length2,
-    distance,
-    K_bar,
-    t7,
-    kernel,
-    t9_bar_by_log_length2,
-    t7_bar_by_log_length,
-    hessian_log_variance_log_variance,
-    hessian_log_variance_log_length,
+    K_inverse,
+    K_inverse_right_by_log_variance,
+    start,
 ):
-    # K_bar_by_log_variance2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2
     for i in range(rows):
         for k in range(n):
             K_bar_by_log_variance2[i, k] = (
@@ -1552,78 +1465,61 @@ def _loss_hessian_5(
                 K_bar_by_log_variance2[i, k] += (
                     K_inverse_here * K_inverse_right_by_log_variance[l, start + i] * (-0.5)
                 )
+
+
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+)
+def _loss_hessian_5(
+    start,
+    rows,
+    n,
+    K_inverse,
+    K_inverse_right_by_log_variance,
+    alpha_rows,
+    alpha,
+    y_bar_dot_by_log_variance,
+    alpha_dot_by_log_variance,
+    K_bar_by_log_variance2,
+    K_inverse_right2_by_log_length,
+    y_bar_dot2_by_log_length,
+    alpha_dot2_by_log_length,
+    K_bar_by_log_length2,
+    distance,
+    K_bar,
+    t7,
+    kernel,
+    t9_bar_by_log_length2,
+    t7_bar_by_log_length,
+    hessian_log_variance_log_variance,
+    hessian_log_variance_log_length,
+):
+    # K_bar_by_log_variance2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2
+    _loss_hessian_5_nest1(
+        rows,
+        n,
+        K_bar_by_log_variance2,
+        alpha,
+        y_bar_dot_by_log_variance,
+        alpha_rows,
+        alpha_dot_by_log_variance,
+        K_inverse,
+        K_inverse_right_by_log_variance,
+        start,
+    )
     # K_bar_by_log_length2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + alpha[i]·alpha_dot2_by_log_length[k]/2
-    for i in range(rows):
-        for k in range(n):
-            K_bar_by_log_length2[i, k] = (
-                alpha[k] * y_bar_dot2_by_log_length[i]
-                + alpha_rows[i] * alpha_dot2_by_log_length[k] / 2.0
-            )
-    for k in range(0, n - n % 4, 4):
-        for l in range(0, n - n % 4, 4):
-            K_inverse_here16 = K_inverse[k, l]
-            K_inverse_here17 = K_inverse[k + 1, l]
-            K_inverse_here22 = K_inverse[k + 2, l]
-            K_inverse_here32 = K_inverse[k + 3, l]
-            K_inverse_here42 = K_inverse[k, l + 1]
-            K_inverse_here52 = K_inverse[k + 1, l + 1]
-            K_inverse_here62 = K_inverse[k + 2, l + 1]
-            K_inverse_here72 = K_inverse[k + 3, l + 1]
-            K_inverse_here82 = K_inverse[k, l + 2]
-            K_inverse_here92 = K_inverse[k + 1, l + 2]
-            K_inverse_here102 = K_inverse[k + 2, l + 2]
-            K_inverse_here112 = K_inverse[k + 3, l + 2]
-            K_inverse_here122 = K_inverse[k, l + 3]
-            K_inverse_here132 = K_inverse[k + 1, l + 3]
-            K_inverse_here142 = K_inverse[k + 2, l + 3]
-            K_inverse_here152 = K_inverse[k + 3, l + 3]
-            for i in range(rows):
-                v6 = K_inverse_right2_by_log_length[l, start + i]
-                v7 = K_inverse_right2_by_log_length[l + 1, start + i]
-                v8 = K_inverse_right2_by_log_length[l + 2, start + i]
-                v9 = K_inverse_right2_by_log_length[l + 3, start + i]
-                K_bar_by_log_length2[i, k] += (
-                    K_inverse_here16 * v6 * (-0.5)
-                    + K_inverse_here42 * v7 * (-0.5)
-                    + K_inverse_here82 * v8 * (-0.5)
-                    + K_inverse_here122 * v9 * (-0.5)
-                )
-                K_bar_by_log_length2[i, k + 1] += (
-                    K_inverse_here17 * v6 * (-0.5)
-                    + K_inverse_here52 * v7 * (-0.5)
-                    + K_inverse_here92 * v8 * (-0.5)
-                    + K_inverse_here132 * v9 * (-0.5)
-                )
-                K_bar_by_log_length2[i, k + 2] += (
-                    K_inverse_here22 * v6 * (-0.5)
-                    + K_inverse_here62 * v7 * (-0.5)
-                    + K_inverse_here102 * v8 * (-0.5)
-                    + K_inverse_here142 * v9 * (-0.5)
-                )
-                K_bar_by_log_length2[i, k + 3] += (
-                    K_inverse_here32 * v6 * (-0.5)
-                    + K_inverse_here72 * v7 * (-0.5)
-                    + K_inverse_here112 * v8 * (-0.5)
-                    + K_inverse_here152 * v9 * (-0.5)
-                )
-        for l in range(n - n % 4, n):
-            K_inverse_here16 = K_inverse[k, l]
-            K_inverse_here17 = K_inverse[k + 1, l]
-            K_inverse_here22 = K_inverse[k + 2, l]
-            K_inverse_here32 = K_inverse[k + 3, l]
-            for i in range(rows):
-                v10 = K_inverse_right2_by_log_length[l, start + i]
-                K_bar_by_log_length2[i, k] += K_inverse_here16 * v10 * (-0.5)
-                K_bar_by_log_length2[i, k + 1] += K_inverse_here17 * v10 * (-0.5)
-                K_bar_by_log_length2[i, k + 2] += K_inverse_here22 * v10 * (-0.5)
-                K_bar_by_log_length2[i, k + 3] += K_inverse_here32 * v10 * (-0.5)
-    for k in range(n - n % 4, n):
-        for l in range(n):
-            K_inverse_here16 = K_inverse[k, l]
-            for i in range(rows):
-                K_bar_by_log_length2[i, k] += (
-                    K_inverse_here16 * K_inverse_right2_by_log_length[l, start + i] * (-0.5)
-                )
+    _loss_hessian_5_nest1(
+        rows,
+        n,
+        K_bar_by_log_length2,
+        alpha,
+        y_bar_dot2_by_log_length,
+        alpha_rows,
+        alpha_dot2_by_log_length,
+        K_inverse,
+        K_inverse_right2_by_log_length,
+        start,
+    )
     # t9_bar_by_log_length2[i,k] = distance[i,k]·(t7·K_bar[i,k]·kernel[i,k]) + t7·K_bar_by_log_length2[i,k]·kernel[i,k]
     for i in range(rows):
         for k in range(n):
