@@ -40,9 +40,6 @@ __all__ = [
 # Rows of a block where the innermost loops run over rows: shorter ones cost more than they do.
 _LEAST_ROWS = 64
 
-# Blocks begin at whole vectors of rows, so that loops over rows end with one in all but the last.
-_VECTOR = 8
-
 _DIVIDE = {"divide": Spelling("np.divide({0}, {1})", 8, (0, 0))}
 
 
@@ -259,6 +256,7 @@ class _HostPrinter:
         Workers are as many as threads, and each has scratch of its own; partial sums belong to
         blocks, so that the result does not depend on who computed them.
         """
+        vector = self.schedule.options.vector
         sizes = _sizes_passed(sample, printed)
         leading = ["worker", "workers", "each_worker", "address", "blocks", "tile"]
         leading += ["sums"] if has_sums else []
@@ -279,9 +277,9 @@ class _HostPrinter:
             "    for block in range(begin, end):",
             f"        first = block * {sample} // blocks",
             f"        last = (block + 1) * {sample} // blocks",
-            f"        if {sample} >= {4 * _VECTOR} * blocks:",
-            f"            first = first // {_VECTOR} * {_VECTOR}",
-            f"            last = last // {_VECTOR} * {_VECTOR} if last < {sample} else last",
+            f"        if {sample} >= {4 * vector} * blocks:",
+            f"            first = first // {vector} * {vector}",
+            f"            last = last // {vector} * {vector} if last < {sample} else last",
             "        for start in range(first, last, tile):",
             "            rows = min(tile, last - start)",
             *([f"            {place}"] if has_sums else []),

@@ -290,13 +290,30 @@ class KernelPrinter:
                 f"{local} = {text} if {text} {sign} {local} or {text} != {text} else {local}"
             )
             return lines
-        position = self._local(fold.position)
+        position = self._target(fold.position)
+        if isinstance(fold.position, Element):
+            return [*lines, *self._fold_position(fold, text, sign)]
         lines += [
             f"if {text} {sign} {local} or ({text} != {text} and {local} == {local}):",
             f"    {local} = {text}",
             f"    {position} = {fold.index}",
         ]
         return lines
+
+    def _fold_position(self, fold: Fold, text: str, sign: str) -> list[str]:
+        """An extreme and its position in arrays: assigned in every run, so that loops vectorise."""
+        assert fold.position is not None
+        best, position = self._target(fold.local), self._target(fold.position)
+        found = self.allocate("found")
+        test = f"{text} {sign} {best}"
+        if self._is_floating(fold.local):
+            # The first NaN is taken and then kept.
+            test += f" or ({text} != {text} and {best} == {best})"
+        return [
+            f"{found} = {test}",
+            f"{best} = {text} if {found} else {best}",
+            f"{position} = {fold.index} if {found} else {position}",
+        ]
 
     # --- indices ---------------------------------------------------------------------------------
 

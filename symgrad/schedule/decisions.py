@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from symgrad.schedule.frozen import FrozenDefinition, FrozenProgram
 from symgrad.schedule.layout import Layout
@@ -14,6 +14,7 @@ __all__ = [
     "explain_invariants",
     "explain_layout",
     "explain_outer",
+    "explain_pairs",
     "explain_phases",
     "explain_sample",
 ]
@@ -86,6 +87,14 @@ def explain_layout(layout: Layout, sample: str) -> Iterator[str]:
         yield f"{name}: transposed as a whole, so that loops are contiguous without copies of rows"
     for name in (n for n in layout.dtypes if n not in turned):
         yield f"{name}: rows copied with {sample} last, since they are used several times"
+
+
+def explain_pairs(nests: Iterable[Sequence[tuple[FrozenDefinition, bool]]]) -> Iterator[str]:
+    """Where one loop finds extremes and their positions."""
+    for members in nests:
+        if len(members) > 1:
+            extreme, position = (definition.name for definition, _ in members)
+            yield f"{extreme} and {position} are found in one loop: an extreme and where it is"
 
 
 def explain_outer(fusion: OuterFusion) -> Iterator[str]:

@@ -5,7 +5,7 @@ vectorise, all elements of a row at once in the output itself. What needs more t
 that is first split into definitions that do not:
 
     y[i] = logsumexp_k b  ->  m[i] = max_k b,  t[i] = Σ_k exp(b − m[i]),  y[i] = log(t[i]) + m[i]
-    y[i] = argmax_k b     ->  m[i] = max_k b,  y[i] = min_k (k if b = m[i] else extent)
+    y[i] = argmax_k b     ->  m[i] = max_k b,  y[i] = argmax_k b, in the loop that finds m
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from symgrad.schedule.pool import OperationPool, shift_operation
 from symgrad.schedule.scans import find_scan
 from symgrad.schedule.terms import vector_axis
 
-__all__ = ["accumulator_type", "fold_nest", "split_fold"]
+__all__ = ["accumulator_type", "extreme_nest", "finds_position_of", "fold_nest", "split_fold"]
 
 # The local of a fold, the value it starts with, and what happens to it.
 _FOLDS: dict[Reduction, tuple[str, float, FoldKind]] = {
@@ -165,6 +165,41 @@ def _row_nests(
     return (*first, *folds, *last)
 
 
+def extreme_nest(
+    extreme: FrozenDefinition, position: FrozenDefinition, loops: GuardedLoops
+) -> tuple[Node, ...]:
+    """Maxima or minima of a row and their first positions, folded in one loop."""
+    (term,) = position.terms
+    kind = term.reduction
+    assert kind in ("argmax", "argmin")
+    vector = vector_axis(position, term, loops.tile_index)
+    start = -math.inf if kind == "argmax" else math.inf
+    constants = (
+        Operation("constant", (), extreme.dtype, _start(extreme.dtype, start)),
+        Operation("constant", (), position.dtype, 0),
+    )
+    best, place = (_own_element(d) for d in (extreme, position))
+    first = loops.loops(position.axes, (), (Block(constants, (Store(best, 0), Store(place, 1))),))
+    order = sorted((*position.axes, *term.axes), key=lambda axis: axis.index == vector)
+    fold = Fold(kind, best, len(term.operations) - 1, place, term.axes[0].index)
+    return (*first, *loops.loops(tuple(order), (), (Block(term.operations, (fold,)),)))
+
+
+def finds_position_of(
+    position: FrozenDefinition, extreme: FrozenDefinition, tile_index: str | None
+) -> bool:
+    """Whether a definition is where another one's maxima or minima are, row by row."""
+    if len(position.terms) != 1 or position.terms[0].reduction not in ("argmax", "argmin"):
+        return False
+    (term,) = position.terms
+    kind: Reduction = "max" if term.reduction == "argmax" else "min"
+    return (
+        not term.guards
+        and _computes(extreme, position, term, kind)
+        and is_vectorised_over_outputs(position, term, tile_index)
+    )
+
+
 def _start(dtype: DType, start: float) -> float | int:
     """The starting value in an array of a type: infinities are the type's own limits."""
     if dtype in ("float64", "float32") or math.isfinite(start):
@@ -244,6 +279,8 @@ def split_fold(
         return (definition,)
     if term.reduction == "logsumexp":
         return _split_logsumexp(definition, term, taken)
+    if term.guards:
+        return (definition,)
     return _split_position(definition, term, taken, earlier)
 
 
@@ -300,13 +337,13 @@ def _split_position(
     taken: set[str],
     earlier: Sequence[FrozenDefinition],
 ) -> tuple[FrozenDefinition, ...]:
-    """The first place at which the extreme, or else a NaN, is found."""
+    """The extreme, which is found in the same loop, before its position."""
     kind: Reduction = "max" if term.reduction == "argmax" else "min"
-    last = len(term.operations) - 1
+    if any(_computes(d, definition, term, kind) for d in earlier):
+        return (definition,)
     loads = [o.dtype for o in term.operations if o.name == "load"]
     number_type: DType = next((dtype for dtype in loads if is_floating(dtype)), "int64")
-    known = next((d for d in earlier if _computes(d, definition, term, kind)), None)
-    best = known or _companion(definition, "best", number_type, taken)
+    best = _companion(definition, "best", number_type, taken)
     subscripts = ",".join(a.index for a in definition.axes)
     (axis,) = term.axes
     content = definition.formula.partition(" = ")[2].partition("    ")[0].partition(" ")[2]
@@ -315,28 +352,7 @@ def _split_position(
         terms=(replace(term, reduction=kind),),
         formula=f"{best.name}[{subscripts}] = {kind}_{axis.index} {content}",
     )
-    operations = (
-        *term.operations,
-        _load(best),
-        Operation("equal", (last, last + 1), "bool"),
-        Operation("is_nan", (last,), "bool"),
-        Operation("disjunction", (last + 2, last + 3), "bool"),
-        Operation("index", (), "int64", Affine(((axis.index, 1),))),
-        Operation("size", (), "int64", axis.extent),
-        Operation("select", (last + 4, last + 5, last + 6), "int64"),
-    )
-    if not is_floating(number_type):
-        operations = (
-            *term.operations,
-            _load(best),
-            Operation("equal", (last, last + 1), "bool"),
-            Operation("index", (), "int64", Affine(((axis.index, 1),))),
-            Operation("size", (), "int64", axis.extent),
-            Operation("select", (last + 2, last + 3, last + 4), "int64"),
-        )
-    position = replace(term, operations=operations, reduction="min")
-    found = replace(definition, terms=(position,))
-    return (found,) if known else (finding, found)
+    return (finding, definition)
 
 
 def _computes(
@@ -365,8 +381,12 @@ def _companion(
 
 
 def _load(definition: FrozenDefinition) -> Operation:
-    subscripts = tuple(Affine(((a.index, 1),)) for a in definition.axes)
-    return Operation("load", (), definition.dtype, Element(definition.name, subscripts))
+    return Operation("load", (), definition.dtype, _own_element(definition))
+
+
+def _own_element(definition: FrozenDefinition) -> Element:
+    """The element that a run of a definition's loops computes."""
+    return Element(definition.name, tuple(Affine(((a.index, 1),)) for a in definition.axes))
 
 
 def _bare(content: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from symgrad.schedule.folds import extreme_nest, finds_position_of
 from symgrad.schedule.frozen import (
     Affine,
     Element,
@@ -16,13 +17,23 @@ from symgrad.schedule.frozen import (
     rename_subscript,
 )
 from symgrad.schedule.functions import Key, cut_functions, function_operands
-from symgrad.schedule.guarding import NestContext
+from symgrad.schedule.guarding import GuardedLoops, NestContext
+from symgrad.schedule.jamming import jam
 from symgrad.schedule.loops import Block, Declare, Fold, Local, Loop, Node, Store
 from symgrad.schedule.nests import build_nests, is_pointwise, reuses_elements
 from symgrad.schedule.pool import OperationPool
-from symgrad.schedule.terms import vector_axis
+from symgrad.schedule.terms import stride_cost, vector_axis
 
-__all__ = ["FusedNest", "Group", "cut", "formulas", "fuse", "group_nests", "simple_loops"]
+__all__ = [
+    "FusedNest",
+    "Group",
+    "cut",
+    "formulas",
+    "fuse",
+    "group_nests",
+    "pair_positions",
+    "simple_loops",
+]
 
 # The loops of a definition that can share a nest, given whether it accumulates, and the sample.
 LoopsOf = Callable[[FrozenDefinition, bool, str | None], tuple[FrozenAxis, ...] | None]
@@ -33,7 +44,10 @@ MOST_FUNCTIONS = 1  # operands of functions in one loop body over a tile, see `f
 
 @dataclass(slots=True)
 class Group:
-    """Definitions computed in one nest. `loops` is None for one that keeps loops of its own."""
+    """Definitions computed in one nest.
+
+    `loops` is None for one that keeps loops of its own, or for extremes and their positions.
+    """
 
     loops: tuple[FrozenAxis, ...] | None
     members: list[tuple[FrozenDefinition, bool]]
@@ -152,8 +166,35 @@ def group_nests(group: Group, context: NestContext, kept: frozenset[str]) -> tup
     """The loops of a group; values not in `kept` stay in registers."""
     if group.loops is None:
         definition, accumulates = group.members[0]
+        if len(group.members) > 1:
+            ((position, _),) = group.members[1:]
+            return extreme_nest(definition, position, GuardedLoops(position, context))
         return build_nests(definition, replace(context, accumulate=accumulates))
     return FusedNest(group, group.loops, context, kept).build()
+
+
+def pair_positions(groups: list[Group], context: NestContext) -> list[Group]:
+    """Groups of maxima or minima joined by that of their positions, which one loop can find too."""
+    result: list[Group] = []
+    for group in groups:
+        definition, accumulates = group.members[0]
+        row = context.tile_index(definition, None)
+        host = next(
+            (
+                other
+                for other in result
+                if other.loops is None
+                and not (accumulates or other.members[0][1])
+                and len(other.members) == 1
+                and finds_position_of(definition, other.members[0][0], row)
+            ),
+            None,
+        )
+        if host is None or group.loops is not None:
+            result.append(group)
+        else:
+            host.members.append(group.members[0])
+    return result
 
 
 class FusedNest:
@@ -193,7 +234,20 @@ class FusedNest:
             body = (Loop(axis.index, axis.extent, body, tile=tile),)
             if position == len(self.loops) - 1:
                 body = (*self.before, *body, *self.after)
-        return body
+        return jam(body, [(index, 4) for index in self._copied_across()])
+
+    def _copied_across(self) -> list[str]:
+        """The outer loop along which transposed copies read neighbours, if that is all there is.
+
+        Four rows of a copy at a time use four neighbours of each line of memory that is read.
+        """
+        loads = [o.value for o in self.pool.operations if isinstance(o.value, Element)]
+        if not loads or len(loads) < len(self.pool.operations) or len(self.loops) < 2:
+            return []
+        *outer, inner = (axis.index for axis in self.loops)
+        if self.before or any(stride_cost(element, inner) <= 1 for element in loads):
+            return []
+        return [i for i in outer if all(stride_cost(element, i) == 1 for element in loads)]
 
     def _add(self, definition: FrozenDefinition, accumulates: bool) -> None:
         own = self.loops_of(definition, accumulates, self.context.sample) or ()

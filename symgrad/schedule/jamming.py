@@ -202,7 +202,7 @@ def _jammed_block(block: Block, runs: Sequence[Shifts], own: set[str]) -> Block:
         for effect in block.effects:
             value = numbers[effect.value]
             if isinstance(effect, Fold):
-                position = effect.position and _local_copy(effect.position, shifts, own)
+                position = effect.position and _copied_target(effect.position, shifts, own)
                 local = _copied_target(effect.local, shifts, own)
                 effects.append(replace(effect, local=local, position=position, value=value))
                 continue

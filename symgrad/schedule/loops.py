@@ -144,13 +144,13 @@ class Store:
 class Fold:
     """Folds an operation's value into a local or an element: a product, an extreme, its position.
 
-    A position needs locals.
+    Where the value is a new extreme, the position becomes `index`.
     """
 
     kind: FoldKind
     local: Local | Element
     value: int
-    position: Local | None = None
+    position: Local | Element | None = None
     index: str = ""
 
 

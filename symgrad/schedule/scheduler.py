@@ -14,6 +14,7 @@ from symgrad.schedule.decisions import (
     explain_invariants,
     explain_layout,
     explain_outer,
+    explain_pairs,
     explain_phases,
     explain_sample,
 )
@@ -29,7 +30,15 @@ from symgrad.schedule.frozen import (
     elements_of,
     sources_of,
 )
-from symgrad.schedule.fusion import MOST_FUNCTIONS, Group, cut, formulas, fuse, group_nests
+from symgrad.schedule.fusion import (
+    MOST_FUNCTIONS,
+    Group,
+    cut,
+    formulas,
+    fuse,
+    group_nests,
+    pair_positions,
+)
 from symgrad.schedule.gathers import pack_gathers
 from symgrad.schedule.guarding import NestContext
 from symgrad.schedule.invariants import split_invariants
@@ -143,8 +152,8 @@ class Scheduler:
         for definition in definitions:
             parts.extend(self._split(definition, None, parts))
         definitions = parts
-        groups = fuse([(d, False) for d in definitions], None)
         context = NestContext(None, False, self.ranges)
+        groups = self._paired(fuse([(d, False) for d in definitions], None), context)
         kept = self._kept_whole(groups)
         produced = {d.name for d in definitions}
         nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
@@ -160,7 +169,7 @@ class Scheduler:
     def _kept_whole(self, groups: list[Group]) -> frozenset[str]:
         """Values of a whole kernel that something outside of their own nest reads."""
         produced = {name for group in groups for name in group.names()}
-        needed = set(self.program.outputs)
+        needed = set(self.program.outputs) | _sharing_own_loops(groups)
         for statement in self.program.statements:
             if not isinstance(statement, FrozenDefinition):
                 needed.update(sources_of(statement))
@@ -192,11 +201,12 @@ class Scheduler:
         totals = [a.buffer.name for a in accumulators if a.buffer.name in turned]
         self.partial_types.update((turned[n], self.partial_types[n]) for n in totals)
         self.steps += [TransposeMatrix(turned[n], n) for n in turned if n not in totals]
+        context = NestContext(self.sample, False, self.ranges)
         groups = fuse(members, self.sample, most_functions=MOST_FUNCTIONS)
+        groups = self._paired(groups, context)
         stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
         groups = split_wide(groups, {*stored, *self._scratch(groups, members)})
         scratch = self._scratch(groups, members)
-        context = NestContext(self.sample, False, self.ranges)
         kept = frozenset((*stored, *scratch))
         parameters = tuple(self._tiled_parameters(members, scratch, kept))
         nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
@@ -278,6 +288,12 @@ class Scheduler:
             result.extend((part, sums) for part in parts)
         return result, layout.turned
 
+    def _paired(self, groups: list[Group], context: NestContext) -> list[Group]:
+        """The groups, extremes and their positions together."""
+        paired = pair_positions(groups, context)
+        self.decisions += explain_pairs(g.members for g in paired if g.loops is None)
+        return paired
+
     def _split(
         self, definition: FrozenDefinition, row: str | None, earlier: list[FrozenDefinition]
     ) -> tuple[FrozenDefinition, ...]:
@@ -300,7 +316,7 @@ class Scheduler:
                 for term in definition.terms:
                     needed.update(e.array for e in elements_of(term) if e.array not in own)
         produced = [d.name for d, sums in members if not sums]
-        alone = {g.members[0][0].name for g in groups if g.loops is None}
+        alone = {d.name for g in groups if g.loops is None for d, _ in g.members}
         return [
             name
             for name in produced
@@ -392,6 +408,12 @@ class Scheduler:
             dtype = self.partial_types.get(name, dtype)
         view = View(name, alias or name, len(shape), dtype, tile_axis, name in self.by_value)
         return Parameter(view, role, shape)
+
+
+def _sharing_own_loops(groups: list[Group]) -> set[str]:
+    """Values of nests that are not straight-line code and compute more than one."""
+    shared = (g for g in groups if g.loops is None and len(g.members) > 1)
+    return {definition.name for group in shared for definition, _ in group.members}
 
 
 def _runs_before(placed: Placed, phase: int) -> bool:

@@ -60,15 +60,16 @@ def _conditions(node: Loop | FlatLoop | Segment | Bind | When) -> Iterator[Touch
 
 
 def _writes(effect: Store | Fold) -> Iterator[Touch]:
-    target = effect.target if isinstance(effect, Store) else effect.local
-    if isinstance(target, Local):
-        yield Touch(Element(target.name, ()), True)
-    else:
-        yield Touch(target, True)
-        for subscript in target.subscripts:
-            yield from _reads(subscript)
+    targets = [effect.target if isinstance(effect, Store) else effect.local]
     if isinstance(effect, Fold) and effect.position is not None:
-        yield Touch(Element(effect.position.name, ()), True)
+        targets.append(effect.position)
+    for target in targets:
+        if isinstance(target, Local):
+            yield Touch(Element(target.name, ()), True)
+        else:
+            yield Touch(target, True)
+            for subscript in target.subscripts:
+                yield from _reads(subscript)
 
 
 def _reads(subscript: Subscript) -> Iterator[Touch]:
@@ -211,7 +212,10 @@ class _Mapper:
             if isinstance(effect.target, Local):
                 return effect
             return replace(effect, target=self._read(effect.target))
-        index = self._name(effect.index)
-        if isinstance(effect.local, Local):
-            return replace(effect, index=index)
-        return replace(effect, index=index, local=self._read(effect.local))
+        local, position = effect.local, effect.position
+        return replace(
+            effect,
+            index=self._name(effect.index),
+            local=self._read(local) if isinstance(local, Element) else local,
+            position=self._read(position) if isinstance(position, Element) else position,
+        )
