@@ -30,7 +30,7 @@ def test_reasons_of_a_mixture() -> None:
     assert "X_packed: rows copied with n last" in text
     assert "needs d * n in a tile: its outer loop is shared" in text
     loops = {name: nest.loops for nest in nest_summaries(made) for name in nest.computes}
-    assert loops["X_packed"] == "d · rows"
+    assert loops["X_packed"] == "d/4 · rows"
     assert "K · d/4 · d/4 · rows" in loops["L_bar"]
     assert any("elements of scratch hold" in note for note in step_notes(made))
 
@@ -42,6 +42,15 @@ def test_reasons_of_a_normalisation() -> None:
     assert "the samples are gone through 4 times" in text
     assert "pass 2 waits for the totals mean" in text
     assert "computed once, as no sample changes it:" in text
+
+
+def test_a_minimum_and_its_position_are_found_together() -> None:
+    def nearest(C, X):
+        gaps = X[:, None, :] - C[None, :, :]
+        return np.sum(np.min(np.sum(gaps**2, axis=2), axis=1))
+
+    made = plan(nearest, {"C": "f64[k, d]", "X": "f64[n, d]"}, ("C",))
+    assert "are found in one loop: an extreme and where it is" in "\n".join(made.decisions)
 
 
 def test_a_program_without_loops_says_so() -> None:

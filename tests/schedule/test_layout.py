@@ -57,6 +57,14 @@ def innermost(kernel: Kernel) -> list[Loop]:
     return found
 
 
+def test_transposed_copies_read_four_neighbours() -> None:
+    kernel = tiled(network, NETWORK, ("W", "V")).kernel
+    (copy,) = [nodes for text, nodes in kernel.nests if text.startswith("X_packed")]
+    four, rest = copy
+    assert isinstance(four, Loop) and isinstance(rest, Loop)
+    assert (four.extent, four.step, rest.start_after) == ("d", 4, 4)
+
+
 def test_scratch_of_contractions_has_the_sample_axis_last() -> None:
     step = tiled(network, NETWORK, ("W", "V"))
     shapes = {b.name: b.shape for b in step.scratch}
@@ -170,6 +178,35 @@ def test_positions_are_those_of_numpy(name: str) -> None:
     built = build(positions, {"x": "f64[n, d]"}, wrt="x")
     for actual, expected in zip(built.value("cpu", {"x": x}), positions(x), strict=True):
         np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_positions_of_other_types(dtype: type) -> None:
+    x = np.random.default_rng(3).integers(-5, 5, size=(40, 7)).astype(dtype)
+    x[3, 4] = np.iinfo(np.int64).min if dtype is np.int64 else -np.inf
+    kinds = {"x": "i64[n, d]" if dtype is np.int64 else "f32[n, d]", "s": "f64[]"}
+    built = build(lambda x, s: (*positions(x), s), kinds, wrt="s")
+    actual = built.value("cpu", {"x": x, "s": np.array(1.0)})
+    for value, expected in zip(actual, positions(x), strict=False):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_a_minimum_and_its_position_share_a_loop() -> None:
+    kernel = tiled(nearest, {"C": "f64[k, d]", "X": "f64[n, d]"}, "C").kernel
+    both = [text for text, _ in kernel.nests if " = min_" in text]
+    assert len(both) == 1 and "\n" in both[0] and " = argmin_" in both[0]
+
+
+def test_a_gradient_at_nan_and_ties() -> None:
+    built = build(nearest, {"C": "f64[k, d]", "X": "f64[n, d]"}, wrt="C")
+    centres = np.array([[0.0, 1.0], [0.0, 1.0], [3.0, 1.0], [np.inf, 1.0]])
+    points = np.array([[0.0, 0.5], [2.0, 1.0], [np.nan, 1.0], [0.0, 2.0]])
+    module = built.module("cpu")
+    assert np.isnan(module.f_value_and_grad(centres, points)[0])
+    assert_close(
+        module.f_grad(centres, points[:2]), np.array([[0, 1], [0, 0], [2, 0], [0, 0.0]]), 1e-15
+    )
+    assert np.isnan(module.f_grad(centres, points)[0, 0])  # NumPy's argmin of a row of NaN is 0
 
 
 @pytest.mark.parametrize("dtype", ["f64", "f32"])
