@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_37efff065890ae89"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_77b0a8067d8890ee"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -462,7 +462,7 @@ def _residuals_1_blocks(
 
 
 @_kernel(
-    "void(int64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_grad_1(
     rows,
@@ -524,14 +524,26 @@ def _residuals_grad_1(
     cameras_bar,
     points_bar,
 ):
+    # observed_packed[j,i] = observed[i,j]
+    # residuals_cotangent_packed[j,i] = residuals_cotangent[i,j]
+    for j in range(0, 2, 2):
+        for i in range(rows):
+            observed_packed[j, i] = observed[i, j]
+            residuals_cotangent_packed[j, i] = residuals_cotangent[i, j]
+            observed_packed[j + 1, i] = observed[i, j + 1]
+            residuals_cotangent_packed[j + 1, i] = residuals_cotangent[i, j + 1]
     # cameras_at_index1[i,j] = cameras[index1[i],j]
-    for j in range(9):
+    for j in range(0, 9, 3):
         for i in range(rows):
             cameras_at_index1[j, i] = cameras[index1[i], j]
+            cameras_at_index1[j + 1, i] = cameras[index1[i], j + 1]
+            cameras_at_index1[j + 2, i] = cameras[index1[i], j + 2]
     # points_at_index2[i,j] = points[index2[i],j]
-    for j in range(3):
+    for j in range(0, 3, 3):
         for i in range(rows):
             points_at_index2[j, i] = points[index2[i], j]
+            points_at_index2[j + 1, i] = points[index2[i], j + 1]
+            points_at_index2[j + 2, i] = points[index2[i], j + 2]
     # theta2[k] = Σ_l cameras[index1[k],l]^2
     for k in range(rows):
         theta2[k] = 0.0
@@ -672,19 +684,6 @@ def _residuals_grad_1(
         v38 = 1.0 + (v37 * cameras_at_index1[8, k] + cameras_at_index1[7, k]) * v37
         t78[k] = v38
         t79[k] = v38 * cameras_at_index1[6, k]
-    # observed_packed[j,i] = observed[i,j]
-    # residuals_cotangent_packed[j,i] = residuals_cotangent[i,j]
-    # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
-    for j in range(2):
-        for i in range(rows):
-            observed_packed[i] = observed[i, j]
-            residuals_cotangent_packed[j, i] = residuals_cotangent[i, j]
-        for k in range(rows):
-            residuals_packed[j, k] = t79[k] * image[j, k] - observed_packed[k]
-    # residuals[k,q] = residuals_packed[q,k]
-    for k in range(rows):
-        for q in range(2):
-            residuals[k, q] = residuals_packed[q, k]
     # scale_bar[k] = Σ_q image[k,q]·residuals_cotangent[k,q]
     for k in range(rows):
         scale_bar[k] = 0.0
@@ -708,12 +707,25 @@ def _residuals_grad_1(
         radius2_bar[k] = v42 * v43 + (v39 * v43 + cameras_at_index1[7, k]) * v40 * v41
         k2_bar[k] = v39 * v42
         t72_bar[k] = v40 * t78[k]
+    # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
     # image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]
     for q in range(2):
+        for k in range(rows):
+            residuals_packed[q, k] = t79[k] * image[q, k] - observed_packed[q, k]
         for k in range(rows):
             image_bar[q, k] = (
                 t79[k] * residuals_cotangent_packed[q, k] + 2.0 * radius2_bar[k] * image[q, k]
             )
+    # residuals[k,q] = residuals_packed[q,k]
+    for k in range(0, rows - rows % 4, 4):
+        for q in range(2):
+            residuals[k, q] = residuals_packed[q, k]
+            residuals[k + 1, q] = residuals_packed[q, k + 1]
+            residuals[k + 2, q] = residuals_packed[q, k + 2]
+            residuals[k + 3, q] = residuals_packed[q, k + 3]
+    for k in range(rows - rows % 4, rows):
+        for q in range(2):
+            residuals[k, q] = residuals_packed[q, k]
     # t71_bar[k] = -Σ_q image[k,q]·image_bar[k,q]/in_camera[k,2]
     for k in range(rows):
         t71_bar[k] = 0.0
@@ -951,7 +963,7 @@ def _residuals_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])"
 )
 def _residuals_grad_1_blocks(
     worker,
@@ -1301,13 +1313,13 @@ def _run_residuals_grad(
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
     blocks2 = _count_blocks(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
-    tile = _count_rows(4 * 2 + 2 * 9 + 8 * 3 + 34, m, blocks2)
+    tile = _count_rows(5 * 2 + 2 * 9 + 8 * 3 + 33, m, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
     sums2 = _count_sums(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
     cameras_bar_blocks = _zeros((blocks2 * sums2, c, 9), np.float64)
     points_bar_blocks = _zeros((blocks2 * sums2, p, 3), np.float64)
-    observed_packed_tile = np.empty((workers2, tile), np.float64)
+    observed_packed_tile = np.empty((workers2, 2, tile), np.float64)
     residuals_cotangent_packed_tile = np.empty((workers2, 2, tile), np.float64)
     cameras_at_index1_tile = np.empty((workers2, 9, tile), np.float64)
     points_at_index2_tile = np.empty((workers2, 3, tile), np.float64)
@@ -1324,10 +1336,12 @@ def _run_residuals_grad(
     in_camera_tile = np.empty((workers2, 3, tile), np.float64)
     image_tile = np.empty((workers2, 2, tile), np.float64)
     residuals_packed_tile = np.empty((workers2, 2, tile), np.float64)
+    scale_bar_tile = np.empty((workers2, tile), np.float64)
     t75_bar_tile = np.empty((workers2, tile), np.float64)
     radius2_bar_tile = np.empty((workers2, tile), np.float64)
     k2_bar_tile = np.empty((workers2, tile), np.float64)
     t72_bar_tile = np.empty((workers2, tile), np.float64)
+    image_bar_tile = np.empty((workers2, 2, tile), np.float64)
     in_camera_bar_tile = np.empty((workers2, 3, tile), np.float64)
     first_bar_tile = np.empty((workers2, tile), np.float64)
     theta_bar_spherical_bessel_tile = np.empty((workers2, tile), np.float64)
@@ -1372,24 +1386,24 @@ def _run_residuals_grad(
         t41_tile,
         residuals_packed_tile,
         residuals,
-        observed_packed_tile,
+        scale_bar_tile,
         t75_bar_tile,
         radius2_bar_tile,
         k2_bar_tile,
         t72_bar_tile,
-        residuals_packed_tile,
+        image_bar_tile,
         t27_tile,
         in_camera_bar_tile,
         t34_tile,
         t41_tile,
-        observed_packed_tile,
+        scale_bar_tile,
         in_camera_tile,
         first__tile,
         radius2_bar_tile,
         t27_tile,
         t34_tile,
         t41_tile,
-        observed_packed_tile,
+        scale_bar_tile,
         second_tile,
         first_bar_tile,
         theta_bar_spherical_bessel_tile,

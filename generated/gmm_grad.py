@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_be7b44abd07fa055"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_3416a4c6c3e9e68b"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -266,7 +266,13 @@ def _log_posterior_2(
     log_posterior_total,
 ):
     # X_packed[j,i] = X[i,j]
-    for j in range(d):
+    for j in range(0, d - d % 4, 4):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+            X_packed[j + 1, i] = X[i, j + 1]
+            X_packed[j + 2, i] = X[i, j + 2]
+            X_packed[j + 3, i] = X[i, j + 3]
+    for j in range(d - d % 4, d):
         for i in range(rows):
             X_packed[j, i] = X[i, j]
     # logsumexp2_largest[j] = max_i (t9[j,i])
@@ -522,7 +528,13 @@ def _log_posterior_grad_2(
     lower_bar_total,
 ):
     # X_packed[j,i] = X[i,j]
-    for j in range(d):
+    for j in range(0, d - d % 4, 4):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+            X_packed[j + 1, i] = X[i, j + 1]
+            X_packed[j + 2, i] = X[i, j + 2]
+            X_packed[j + 3, i] = X[i, j + 3]
+    for j in range(d - d % 4, d):
         for i in range(rows):
             X_packed[j, i] = X[i, j]
     # for logsumexp2[j] = logsumexp_i (t9[j,i]): the largest element
