@@ -296,8 +296,10 @@ def _combines(node: Node) -> Iterator[Combine]:
         elif isinstance(inner, Block):
             for effect in inner.effects:
                 if isinstance(effect, Fold):
-                    assert isinstance(effect.local, Local), "a thread folds in a register"
-                    found[effect.local.name] = Combine(effect.kind, effect.local, effect.position)
+                    local, position = effect.local, effect.position
+                    assert isinstance(local, Local), "a thread folds in a register"
+                    assert not isinstance(position, Element), "and so the position"
+                    found[local.name] = Combine(effect.kind, local, position)
                 elif isinstance(effect.target, Local):
                     found[effect.target.name] = Combine("sum", effect.target)
     yield from found.values()
