@@ -54,7 +54,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_b659310b30f043c7"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_6606f5e761c717a7"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -226,39 +226,8 @@ def _finite_or_zero(x):
 # --- kernels of loss ---------------------------------------------------------------------------
 
 
-@_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])"
-)
-def _loss_1(
-    rows,
-    d,
-    h,
-    c,
-    X,
-    X_packed,
-    W1,
-    b1,
-    t1,
-    hidden,
-    W2,
-    b2,
-    scores,
-    logsumexp1_largest,
-    logsumexp1_total,
-    index1,
-    loss,
-):
-    # X_packed[j,i] = X[i,j]
-    for j in range(0, d - d % 4, 4):
-        for i in range(rows):
-            X_packed[j, i] = X[i, j]
-            X_packed[j + 1, i] = X[i, j + 1]
-            X_packed[j + 2, i] = X[i, j + 2]
-            X_packed[j + 3, i] = X[i, j + 3]
-    for j in range(d - d % 4, d):
-        for i in range(rows):
-            X_packed[j, i] = X[i, j]
-    # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
+@njit(**_OPTIONS)
+def _loss_1_nest1(h, rows, t1, b1, d, W1, X_packed):
     for k in range(h):
         for i in range(rows):
             t1[k, i] = b1[k]
@@ -305,57 +274,48 @@ def _loss_1(
             W1_here = W1[j, k]
             for i in range(rows):
                 t1[k, i] += W1_here * X_packed[j, i]
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])"
+)
+def _loss_1(
+    rows,
+    d,
+    h,
+    c,
+    X,
+    X_packed,
+    W1,
+    b1,
+    t1,
+    hidden,
+    W2,
+    b2,
+    scores,
+    logsumexp1_largest,
+    logsumexp1_total,
+    index1,
+    loss,
+):
+    # X_packed[j,i] = X[i,j]
+    for j in range(0, d - d % 4, 4):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+            X_packed[j + 1, i] = X[i, j + 1]
+            X_packed[j + 2, i] = X[i, j + 2]
+            X_packed[j + 3, i] = X[i, j + 3]
+    for j in range(d - d % 4, d):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+    # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
+    _loss_1_nest1(h, rows, t1, b1, d, W1, X_packed)
     # hidden[i,k] = tanh(t1[i,k])
     for k in range(h):
         for i in range(rows):
             hidden[k, i] = _tanh(t1[k, i])
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
-    for l in range(c):
-        for i in range(rows):
-            scores[l, i] = b2[l]
-    for l in range(0, c - c % 4, 4):
-        for k in range(0, h - h % 4, 4):
-            W2_here = W2[k, l]
-            W2_here1 = W2[k, l + 1]
-            W2_here2 = W2[k, l + 2]
-            W2_here3 = W2[k, l + 3]
-            W2_here4 = W2[k + 1, l]
-            W2_here5 = W2[k + 1, l + 1]
-            W2_here6 = W2[k + 1, l + 2]
-            W2_here7 = W2[k + 1, l + 3]
-            W2_here8 = W2[k + 2, l]
-            W2_here9 = W2[k + 2, l + 1]
-            W2_here10 = W2[k + 2, l + 2]
-            W2_here11 = W2[k + 2, l + 3]
-            W2_here12 = W2[k + 3, l]
-            W2_here13 = W2[k + 3, l + 1]
-            W2_here14 = W2[k + 3, l + 2]
-            W2_here15 = W2[k + 3, l + 3]
-            for i in range(rows):
-                v6 = hidden[k, i]
-                v7 = hidden[k + 1, i]
-                v8 = hidden[k + 2, i]
-                v9 = hidden[k + 3, i]
-                scores[l, i] += W2_here * v6 + W2_here4 * v7 + W2_here8 * v8 + W2_here12 * v9
-                scores[l + 1, i] += W2_here1 * v6 + W2_here5 * v7 + W2_here9 * v8 + W2_here13 * v9
-                scores[l + 2, i] += W2_here2 * v6 + W2_here6 * v7 + W2_here10 * v8 + W2_here14 * v9
-                scores[l + 3, i] += W2_here3 * v6 + W2_here7 * v7 + W2_here11 * v8 + W2_here15 * v9
-        for k in range(h - h % 4, h):
-            W2_here = W2[k, l]
-            W2_here1 = W2[k, l + 1]
-            W2_here2 = W2[k, l + 2]
-            W2_here3 = W2[k, l + 3]
-            for i in range(rows):
-                v10 = hidden[k, i]
-                scores[l, i] += W2_here * v10
-                scores[l + 1, i] += W2_here1 * v10
-                scores[l + 2, i] += W2_here2 * v10
-                scores[l + 3, i] += W2_here3 * v10
-    for l in range(c - c % 4, c):
-        for k in range(h):
-            W2_here = W2[k, l]
-            for i in range(rows):
-                scores[l, i] += W2_here * hidden[k, i]
+    _loss_1_nest1(c, rows, scores, b2, h, W2, hidden)
     # logsumexp1_largest[i] = max_l (scores[i,l])
     for i in range(rows):
         logsumexp1_largest[i] = -np.inf
@@ -449,49 +409,8 @@ def _loss_1_blocks(
             )
 
 
-@_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
-)
-def _loss_grad_1(
-    rows,
-    d,
-    h,
-    c,
-    n,
-    X,
-    X_packed,
-    W1,
-    b1,
-    t1,
-    hidden,
-    hidden_slope,
-    W2,
-    b2,
-    scores,
-    logsumexp1_peak,
-    logsumexp1_total,
-    logsumexp1_rest,
-    index1,
-    loss,
-    scores_bar,
-    hidden_bar,
-    matmul1_bar,
-    W1_bar,
-    b1_bar,
-    W2_bar,
-    b2_bar,
-):
-    # X_packed[j,i] = X[i,j]
-    for j in range(0, d - d % 4, 4):
-        for i in range(rows):
-            X_packed[j, i] = X[i, j]
-            X_packed[j + 1, i] = X[i, j + 1]
-            X_packed[j + 2, i] = X[i, j + 2]
-            X_packed[j + 3, i] = X[i, j + 3]
-    for j in range(d - d % 4, d):
-        for i in range(rows):
-            X_packed[j, i] = X[i, j]
-    # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
+@njit(**_OPTIONS)
+def _loss_grad_1_nest1(h, rows, t1, b1, d, W1, X_packed):
     for k in range(h):
         for i in range(rows):
             t1[k, i] = b1[k]
@@ -538,6 +457,136 @@ def _loss_grad_1(
             W1_here = W1[j, k]
             for i in range(rows):
                 t1[k, i] += W1_here * X_packed[j, i]
+
+
+@njit(**_OPTIONS)
+def _loss_grad_1_nest2(d, h, rows, X_packed, matmul1_bar, W1_bar):
+    for j in range(0, d - d % 4, 4):
+        for k in range(0, h - h % 4, 4):
+            total = 0.0
+            total_k1 = 0.0
+            total_k2 = 0.0
+            total_k3 = 0.0
+            total_j1 = 0.0
+            total_j1_k1 = 0.0
+            total_j1_k2 = 0.0
+            total_j1_k3 = 0.0
+            total_j2 = 0.0
+            total_j2_k1 = 0.0
+            total_j2_k2 = 0.0
+            total_j2_k3 = 0.0
+            total_j3 = 0.0
+            total_j3_k1 = 0.0
+            total_j3_k2 = 0.0
+            total_j3_k3 = 0.0
+            for i in range(rows):
+                v21 = X_packed[j, i]
+                v22 = matmul1_bar[k, i]
+                v23 = X_packed[j + 1, i]
+                v24 = X_packed[j + 2, i]
+                v25 = X_packed[j + 3, i]
+                v26 = matmul1_bar[k + 1, i]
+                v27 = matmul1_bar[k + 2, i]
+                v28 = matmul1_bar[k + 3, i]
+                total += v21 * v22
+                total_j1 += v23 * v22
+                total_j2 += v24 * v22
+                total_j3 += v25 * v22
+                total_k1 += v21 * v26
+                total_j1_k1 += v23 * v26
+                total_j2_k1 += v24 * v26
+                total_j3_k1 += v25 * v26
+                total_k2 += v21 * v27
+                total_j1_k2 += v23 * v27
+                total_j2_k2 += v24 * v27
+                total_j3_k2 += v25 * v27
+                total_k3 += v21 * v28
+                total_j1_k3 += v23 * v28
+                total_j2_k3 += v24 * v28
+                total_j3_k3 += v25 * v28
+            W1_bar[j, k] += total
+            W1_bar[j + 1, k] += total_j1
+            W1_bar[j + 2, k] += total_j2
+            W1_bar[j + 3, k] += total_j3
+            W1_bar[j, k + 1] += total_k1
+            W1_bar[j + 1, k + 1] += total_j1_k1
+            W1_bar[j + 2, k + 1] += total_j2_k1
+            W1_bar[j + 3, k + 1] += total_j3_k1
+            W1_bar[j, k + 2] += total_k2
+            W1_bar[j + 1, k + 2] += total_j1_k2
+            W1_bar[j + 2, k + 2] += total_j2_k2
+            W1_bar[j + 3, k + 2] += total_j3_k2
+            W1_bar[j, k + 3] += total_k3
+            W1_bar[j + 1, k + 3] += total_j1_k3
+            W1_bar[j + 2, k + 3] += total_j2_k3
+            W1_bar[j + 3, k + 3] += total_j3_k3
+        for k in range(h - h % 4, h):
+            total = 0.0
+            total_j1 = 0.0
+            total_j2 = 0.0
+            total_j3 = 0.0
+            for i in range(rows):
+                v29 = matmul1_bar[k, i]
+                total += X_packed[j, i] * v29
+                total_j1 += X_packed[j + 1, i] * v29
+                total_j2 += X_packed[j + 2, i] * v29
+                total_j3 += X_packed[j + 3, i] * v29
+            W1_bar[j, k] += total
+            W1_bar[j + 1, k] += total_j1
+            W1_bar[j + 2, k] += total_j2
+            W1_bar[j + 3, k] += total_j3
+    for j in range(d - d % 4, d):
+        for k in range(h):
+            total = 0.0
+            for i in range(rows):
+                total += X_packed[j, i] * matmul1_bar[k, i]
+            W1_bar[j, k] += total
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
+)
+def _loss_grad_1(
+    rows,
+    d,
+    h,
+    c,
+    n,
+    X,
+    X_packed,
+    W1,
+    b1,
+    t1,
+    hidden,
+    hidden_slope,
+    W2,
+    b2,
+    scores,
+    logsumexp1_peak,
+    logsumexp1_total,
+    logsumexp1_rest,
+    index1,
+    loss,
+    scores_bar,
+    hidden_bar,
+    matmul1_bar,
+    W1_bar,
+    b1_bar,
+    W2_bar,
+    b2_bar,
+):
+    # X_packed[j,i] = X[i,j]
+    for j in range(0, d - d % 4, 4):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+            X_packed[j + 1, i] = X[i, j + 1]
+            X_packed[j + 2, i] = X[i, j + 2]
+            X_packed[j + 3, i] = X[i, j + 3]
+    for j in range(d - d % 4, d):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+    # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
+    _loss_grad_1_nest1(h, rows, t1, b1, d, W1, X_packed)
     # hidden[i,k] = tanh(t1[i,k])
     # hidden_slope[i,k] = sech_squared(t1[i,k])
     for k in range(h):
@@ -548,58 +597,7 @@ def _loss_grad_1(
             hidden[k, i] = v7
             hidden_slope[k, i] = _double_decay(v6) * v8 * v8
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
-    for l in range(c):
-        for i in range(rows):
-            scores[l, i] = b2[l]
-    for l in range(0, c - c % 4, 4):
-        for k in range(0, h - h % 4, 4):
-            W2_here = W2[k, l]
-            W2_here1 = W2[k, l + 1]
-            W2_here2 = W2[k, l + 2]
-            W2_here3 = W2[k, l + 3]
-            W2_here4 = W2[k + 1, l]
-            W2_here5 = W2[k + 1, l + 1]
-            W2_here6 = W2[k + 1, l + 2]
-            W2_here7 = W2[k + 1, l + 3]
-            W2_here8 = W2[k + 2, l]
-            W2_here9 = W2[k + 2, l + 1]
-            W2_here10 = W2[k + 2, l + 2]
-            W2_here11 = W2[k + 2, l + 3]
-            W2_here12 = W2[k + 3, l]
-            W2_here13 = W2[k + 3, l + 1]
-            W2_here14 = W2[k + 3, l + 2]
-            W2_here15 = W2[k + 3, l + 3]
-            for i in range(rows):
-                v9 = hidden[k, i]
-                v10 = hidden[k + 1, i]
-                v11 = hidden[k + 2, i]
-                v12 = hidden[k + 3, i]
-                scores[l, i] += W2_here * v9 + W2_here4 * v10 + W2_here8 * v11 + W2_here12 * v12
-                scores[l + 1, i] += (
-                    W2_here1 * v9 + W2_here5 * v10 + W2_here9 * v11 + W2_here13 * v12
-                )
-                scores[l + 2, i] += (
-                    W2_here2 * v9 + W2_here6 * v10 + W2_here10 * v11 + W2_here14 * v12
-                )
-                scores[l + 3, i] += (
-                    W2_here3 * v9 + W2_here7 * v10 + W2_here11 * v11 + W2_here15 * v12
-                )
-        for k in range(h - h % 4, h):
-            W2_here = W2[k, l]
-            W2_here1 = W2[k, l + 1]
-            W2_here2 = W2[k, l + 2]
-            W2_here3 = W2[k, l + 3]
-            for i in range(rows):
-                v13 = hidden[k, i]
-                scores[l, i] += W2_here * v13
-                scores[l + 1, i] += W2_here1 * v13
-                scores[l + 2, i] += W2_here2 * v13
-                scores[l + 3, i] += W2_here3 * v13
-    for l in range(c - c % 4, c):
-        for k in range(h):
-            W2_here = W2[k, l]
-            for i in range(rows):
-                scores[l, i] += W2_here * hidden[k, i]
+    _loss_grad_1_nest1(c, rows, scores, b2, h, W2, hidden)
     # for logsumexp1[i] = logsumexp_l (scores[i,l]): the largest element
     for i in range(rows):
         logsumexp1_peak[i] = -np.inf
@@ -695,86 +693,7 @@ def _loss_grad_1(
         for i in range(rows):
             matmul1_bar[k, i] = hidden_bar[k, i] * hidden_slope[k, i]
     # W1_bar[j,k] = Σ_i X[i,j]·matmul1_bar[i,k]
-    for j in range(0, d - d % 4, 4):
-        for k in range(0, h - h % 4, 4):
-            total = 0.0
-            total_k1 = 0.0
-            total_k2 = 0.0
-            total_k3 = 0.0
-            total_j1 = 0.0
-            total_j1_k1 = 0.0
-            total_j1_k2 = 0.0
-            total_j1_k3 = 0.0
-            total_j2 = 0.0
-            total_j2_k1 = 0.0
-            total_j2_k2 = 0.0
-            total_j2_k3 = 0.0
-            total_j3 = 0.0
-            total_j3_k1 = 0.0
-            total_j3_k2 = 0.0
-            total_j3_k3 = 0.0
-            for i in range(rows):
-                v21 = X_packed[j, i]
-                v22 = matmul1_bar[k, i]
-                v23 = X_packed[j + 1, i]
-                v24 = X_packed[j + 2, i]
-                v25 = X_packed[j + 3, i]
-                v26 = matmul1_bar[k + 1, i]
-                v27 = matmul1_bar[k + 2, i]
-                v28 = matmul1_bar[k + 3, i]
-                total += v21 * v22
-                total_j1 += v23 * v22
-                total_j2 += v24 * v22
-                total_j3 += v25 * v22
-                total_k1 += v21 * v26
-                total_j1_k1 += v23 * v26
-                total_j2_k1 += v24 * v26
-                total_j3_k1 += v25 * v26
-                total_k2 += v21 * v27
-                total_j1_k2 += v23 * v27
-                total_j2_k2 += v24 * v27
-                total_j3_k2 += v25 * v27
-                total_k3 += v21 * v28
-                total_j1_k3 += v23 * v28
-                total_j2_k3 += v24 * v28
-                total_j3_k3 += v25 * v28
-            W1_bar[j, k] += total
-            W1_bar[j + 1, k] += total_j1
-            W1_bar[j + 2, k] += total_j2
-            W1_bar[j + 3, k] += total_j3
-            W1_bar[j, k + 1] += total_k1
-            W1_bar[j + 1, k + 1] += total_j1_k1
-            W1_bar[j + 2, k + 1] += total_j2_k1
-            W1_bar[j + 3, k + 1] += total_j3_k1
-            W1_bar[j, k + 2] += total_k2
-            W1_bar[j + 1, k + 2] += total_j1_k2
-            W1_bar[j + 2, k + 2] += total_j2_k2
-            W1_bar[j + 3, k + 2] += total_j3_k2
-            W1_bar[j, k + 3] += total_k3
-            W1_bar[j + 1, k + 3] += total_j1_k3
-            W1_bar[j + 2, k + 3] += total_j2_k3
-            W1_bar[j + 3, k + 3] += total_j3_k3
-        for k in range(h - h % 4, h):
-            total = 0.0
-            total_j1 = 0.0
-            total_j2 = 0.0
-            total_j3 = 0.0
-            for i in range(rows):
-                v29 = matmul1_bar[k, i]
-                total += X_packed[j, i] * v29
-                total_j1 += X_packed[j + 1, i] * v29
-                total_j2 += X_packed[j + 2, i] * v29
-                total_j3 += X_packed[j + 3, i] * v29
-            W1_bar[j, k] += total
-            W1_bar[j + 1, k] += total_j1
-            W1_bar[j + 2, k] += total_j2
-            W1_bar[j + 3, k] += total_j3
-    for j in range(d - d % 4, d):
-        for k in range(h):
-            total = 0.0
-            for i in range(rows):
-                total += X_packed[j, i] * matmul1_bar[k, i]
-            W1_bar[j, k] += total
+    _loss_grad_1_nest2(d, h, rows, X_packed, matmul1_bar, W1_bar)
     # b1_bar[k] = Σ_i hidden_bar[i,k]·hidden_slope[i,k]
     for k in range(h):
         total2 = 0.0
@@ -782,86 +701,7 @@ def _loss_grad_1(
             total2 += hidden_bar[k, i] * hidden_slope[k, i]
         b1_bar[k] += total2
     # W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]
-    for k in range(0, h - h % 4, 4):
-        for l in range(0, c - c % 4, 4):
-            total3 = 0.0
-            total_l1 = 0.0
-            total_l2 = 0.0
-            total_l3 = 0.0
-            total_k12 = 0.0
-            total_k1_l1 = 0.0
-            total_k1_l2 = 0.0
-            total_k1_l3 = 0.0
-            total_k22 = 0.0
-            total_k2_l1 = 0.0
-            total_k2_l2 = 0.0
-            total_k2_l3 = 0.0
-            total_k32 = 0.0
-            total_k3_l1 = 0.0
-            total_k3_l2 = 0.0
-            total_k3_l3 = 0.0
-            for i in range(rows):
-                v30 = hidden[k, i]
-                v31 = scores_bar[l, i]
-                v32 = hidden[k + 1, i]
-                v33 = hidden[k + 2, i]
-                v34 = hidden[k + 3, i]
-                v35 = scores_bar[l + 1, i]
-                v36 = scores_bar[l + 2, i]
-                v37 = scores_bar[l + 3, i]
-                total3 += v30 * v31
-                total_k12 += v32 * v31
-                total_k22 += v33 * v31
-                total_k32 += v34 * v31
-                total_l1 += v30 * v35
-                total_k1_l1 += v32 * v35
-                total_k2_l1 += v33 * v35
-                total_k3_l1 += v34 * v35
-                total_l2 += v30 * v36
-                total_k1_l2 += v32 * v36
-                total_k2_l2 += v33 * v36
-                total_k3_l2 += v34 * v36
-                total_l3 += v30 * v37
-                total_k1_l3 += v32 * v37
-                total_k2_l3 += v33 * v37
-                total_k3_l3 += v34 * v37
-            W2_bar[k, l] += total3
-            W2_bar[k + 1, l] += total_k12
-            W2_bar[k + 2, l] += total_k22
-            W2_bar[k + 3, l] += total_k32
-            W2_bar[k, l + 1] += total_l1
-            W2_bar[k + 1, l + 1] += total_k1_l1
-            W2_bar[k + 2, l + 1] += total_k2_l1
-            W2_bar[k + 3, l + 1] += total_k3_l1
-            W2_bar[k, l + 2] += total_l2
-            W2_bar[k + 1, l + 2] += total_k1_l2
-            W2_bar[k + 2, l + 2] += total_k2_l2
-            W2_bar[k + 3, l + 2] += total_k3_l2
-            W2_bar[k, l + 3] += total_l3
-            W2_bar[k + 1, l + 3] += total_k1_l3
-            W2_bar[k + 2, l + 3] += total_k2_l3
-            W2_bar[k + 3, l + 3] += total_k3_l3
-        for l in range(c - c % 4, c):
-            total3 = 0.0
-            total_k12 = 0.0
-            total_k22 = 0.0
-            total_k32 = 0.0
-            for i in range(rows):
-                v38 = scores_bar[l, i]
-                total3 += hidden[k, i] * v38
-                total_k12 += hidden[k + 1, i] * v38
-                total_k22 += hidden[k + 2, i] * v38
-                total_k32 += hidden[k + 3, i] * v38
-            W2_bar[k, l] += total3
-            W2_bar[k + 1, l] += total_k12
-            W2_bar[k + 2, l] += total_k22
-            W2_bar[k + 3, l] += total_k32
-    for k in range(h - h % 4, h):
-        for l in range(c):
-            total3 = 0.0
-            for i in range(rows):
-                total3 += hidden[k, i] * scores_bar[l, i]
-            W2_bar[k, l] += total3
+    _loss_grad_1_nest2(h, c, rows, hidden, scores_bar, W2_bar)
     # b2_bar[l] = Σ_i scores_bar[i,l]
     for l in range(c):
         b2_bar_sum = 0.0
