@@ -9,6 +9,7 @@ from dataclasses import replace
 from symgrad.codegen.angles import FAR, calls_angular, count_far_angles
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text, number_text
 from symgrad.codegen.spelling import NUMBA, NUMBA_FAR, Spelling
+from symgrad.codegen.streaming import LEAST_BYTES, arrays_read, bytes_streamed
 from symgrad.errors import CompileError
 from symgrad.program.definitions import DType
 from symgrad.schedule.frozen import Affine, Element, Operation, Subscript
@@ -135,11 +136,15 @@ class KernelPrinter:
         self.allocate = NameAllocator({*RESERVED, *taken, *(p.view.name for p in parameters)})
         self.tile_indices: set[str] = set()
         self.locals: dict[str, str] = {}
+        self.parameters = parameters
+        self.streams = False
+        self.read: frozenset[str] = frozenset()
         self.printer = BlockPrinter(spellings, self._load, self._index, self.allocate, helpers)
 
     def lines(self, nests: tuple[tuple[str, tuple[Node, ...]], ...]) -> list[str]:
         """All nests, each below the formulas that it computes."""
         lines: list[str] = []
+        self.read = frozenset(name for _, nodes in nests for name in arrays_read(nodes))
         for formula, nodes in nests:
             self.tile_indices = set()
             self.locals = {}
@@ -149,14 +154,27 @@ class KernelPrinter:
 
     def _nest_of_angles(self, nodes: tuple[Node, ...]) -> list[str]:
         """A nest; one with functions of angles twice, behind a look at the angles."""
-        if self.printer.spellings is not NUMBA or not calls_angular(nodes):
+        if self.printer.spellings is not NUMBA:
             return self._nodes(nodes, 0)
+        if not calls_angular(nodes):
+            return self._streamed(nodes)
         look = count_far_angles(nodes)
         if look is None:
             return self._with_far_angles(nodes, 0)
         counted = self._nodes((Declare(FAR, 0), *look), 0)
         far = self._with_far_angles(nodes, 1)
         return [*counted, f"if {self._local(FAR)}:", *far, "else:", *self._nodes(nodes, 1)]
+
+    def _streamed(self, nodes: tuple[Node, ...]) -> list[str]:
+        """A nest; one that may write past the caches twice, behind a look at the sizes."""
+        size = bytes_streamed(nodes, self.parameters, self.read)
+        if size is None:
+            return self._nodes(nodes, 0)
+        self.printer.helpers.setdefault("cpu/stream")
+        self.streams = True
+        streamed = [*self._nodes(nodes, 1), "    _end_stream()"]
+        self.streams = False
+        return [f"if {size} > {LEAST_BYTES}:", *streamed, "else:", *self._nodes(nodes, 1)]
 
     def _with_far_angles(self, nodes: tuple[Node, ...], depth: int) -> list[str]:
         self.printer.spellings = NUMBA_FAR
@@ -270,6 +288,9 @@ class KernelPrinter:
         return dtype in ("float64", "float32")
 
     def _store(self, store: Store, text: str) -> str:
+        if self.streams and isinstance(store.target, Element):
+            array, _, place = self._load(store.target).rstrip("]").partition("[")
+            return f"_stream({array}, ({place}), {text})"
         return f"{self._target(store.target)} {'+=' if store.add else '='} {text}"
 
     def _fold(self, fold: Fold, text: str) -> list[str]:

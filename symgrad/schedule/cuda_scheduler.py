@@ -123,6 +123,10 @@ class _CudaScheduler(Scheduler):
             if isinstance(statement, FrozenDefinition) and matrix_product(statement) is not None:
                 yield statement.name
 
+    def with_pieces_in_place(self, program: FrozenProgram) -> FrozenProgram:
+        """The program as it is: threads compute whole elements, with all terms."""
+        return program
+
     def without_invariants(self, program: FrozenProgram, sample: str) -> FrozenProgram:
         """The program as it is: one more launch costs more than a few divisions."""
         return program

@@ -7,6 +7,7 @@ local) and *axpy* (an output axis innermost, the reduction outside it, added int
 from __future__ import annotations
 
 from symgrad.program.definitions import DType
+from symgrad.schedule.cells import cell_nests
 from symgrad.schedule.folds import accumulator_type, fold_nest
 from symgrad.schedule.frozen import (
     Affine,
@@ -22,7 +23,7 @@ from symgrad.schedule.frozen import (
 from symgrad.schedule.guarding import GuardedLoops, NestContext
 from symgrad.schedule.jamming import hoist_invariants, jam
 from symgrad.schedule.loops import Block, Declare, Fold, Local, Loop, Node, Store
-from symgrad.schedule.pieces import divide_an_axis
+from symgrad.schedule.pieces import divide_an_axis, join_loops
 from symgrad.schedule.scans import Scan, find_scan
 from symgrad.schedule.terms import (
     ARITHMETIC,
@@ -112,13 +113,17 @@ class NestBuilder(GuardedLoops):
         nodes: list[Node] = []
         started = self.context.accumulate
         apart = not plain and not started and divide_an_axis(self.definition.axes, others)
+        if others and not started and not apart:
+            cells = cell_nests(self.definition, self.context.tile_index(self.definition, None))
+            if cells is not None:
+                return cells
         if plain or not (started or apart):
             self.tile_index = self.context.tile_index(self.definition, None)
             nodes.extend(self._pointwise_nest(plain, add=started))
         for term in others:
             self.tile_index = self.context.tile_index(self.definition, term)
             nodes.extend(self._term_nest(term, add=not apart))
-        return tuple(nodes)
+        return join_loops(nodes) if apart else tuple(nodes)
 
     # --- forms ---------------------------------------------------------------------------------
 

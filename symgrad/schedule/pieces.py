@@ -6,10 +6,12 @@ y[i] = {a[i] if i < 3} + {b[i−3] if 3 ≤ i}     writes each element once, wit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from symgrad.schedule.frozen import Affine, FrozenAxis, FrozenGuard, FrozenTerm
+from symgrad.schedule.loops import Loop, Node
 
-__all__ = ["divide_an_axis"]
+__all__ = ["divide_an_axis", "join_loops", "range_of"]
 
 Range = tuple[int, int]
 
@@ -22,11 +24,30 @@ def divide_an_axis(axes: Sequence[FrozenAxis], terms: Sequence[FrozenTerm]) -> b
         if not axis.extent.isdigit():
             continue
         length = int(axis.extent)
-        ranges = [_range_of(term, axis.index, length) for term in terms]
+        ranges = [range_of(term, axis.index, length) for term in terms]
         known = [found for found in ranges if found is not None]
         if len(known) == len(terms) and _is_whole(sorted(known), length):
             return True
     return False
+
+
+def join_loops(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Nests that write different elements, with the outer loops that they share.
+
+    for k: for s < 9: …    for k: for 9 <= s: …     ->     for k: (for s < 9: … for 9 <= s: …)
+    """
+    joined: list[Node] = []
+    for node in nodes:
+        last = joined[-1] if joined else None
+        if isinstance(node, Loop) and isinstance(last, Loop) and _same_header(node, last):
+            joined[-1] = replace(last, body=join_loops((*last.body, *node.body)))
+        else:
+            joined.append(node)
+    return tuple(joined)
+
+
+def _same_header(first: Loop, second: Loop) -> bool:
+    return replace(first, body=()) == replace(second, body=())
 
 
 def _is_whole(ranges: list[Range], length: int) -> bool:
@@ -35,7 +56,7 @@ def _is_whole(ranges: list[Range], length: int) -> bool:
     return starts == ends
 
 
-def _range_of(term: FrozenTerm, index: str, length: int) -> Range | None:
+def range_of(term: FrozenTerm, index: str, length: int) -> Range | None:
     """The values of an index that a term's guards leave; None if they say anything else."""
     low, high = 0, length
     for guard in term.guards:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from symgrad.program.definitions import DType
 from symgrad.schedule.arrays import arrays_of, index_ranges
+from symgrad.schedule.cells import inline_pieces
 from symgrad.schedule.counting import count_elements, count_work
 from symgrad.schedule.decisions import (
     explain_cut,
@@ -83,7 +84,7 @@ def schedule(program: FrozenProgram, options: ScheduleOptions | None = None) -> 
 
 class Scheduler:
     def __init__(self, program: FrozenProgram, options: ScheduleOptions) -> None:
-        program = split_norms(program)
+        program = self.with_pieces_in_place(split_norms(program))
         self.sample = choose_sample(program)
         self.decisions: list[str] = list(explain_sample(program, self.sample))
         if self.sample is not None:
@@ -119,6 +120,10 @@ class Scheduler:
     def run_apart(self, program: FrozenProgram) -> frozenset[str]:
         """Definitions that are not to be computed tile by tile, even where that is possible."""
         return frozenset()
+
+    def with_pieces_in_place(self, program: FrozenProgram) -> FrozenProgram:
+        """The program without arrays that are only pieces of another."""
+        return inline_pieces(program)
 
     def without_invariants(self, program: FrozenProgram, sample: str) -> FrozenProgram:
         """The program with what no sample changes computed ahead."""
