@@ -129,6 +129,7 @@ def _find_host(
     most_functions: int | None,
 ) -> Group | None:
     reads = {element.array for term in definition.terms for element in elements_of(term)}
+    hosts: list[Group] = []
     for group in reversed(groups):
         if group.loops is not None and len(group.members) < LONGEST_GROUP:
             same = tuple(a.extent for a in group.loops) == tuple(a.extent for a in loops)
@@ -138,10 +139,12 @@ def _find_host(
                 and (len(group.functions | operands) > most_functions)
             )
             if same and not full and _reads_in_step(group, definition, loops):
-                return group
+                hosts.append(group)
         if reads & group.names():
-            return None
-    return None
+            break
+    # Functions of one operand share most of their work.
+    sharing = (group for group in hosts if operands & group.functions)
+    return next(sharing, hosts[0] if hosts else None)
 
 
 def _reads_in_step(
