@@ -324,7 +324,8 @@ def _compressed_rows(
         names = [joined.data, joined.indices]
         rows, columns = shape_text(joined.rows), size_text(joined.columns)
         count = size_text(sympy.Mul(*joined.rows))
-        ends = f"np.arange({count} + 1, dtype=np.int32) * {joined.width}"
+        width = joined.width
+        ends = f"np.arange(0, {width} * ({count}) + 1, {width}, dtype=np.int32)"
         arrays = f"{joined.data}.reshape(-1), {joined.indices}.reshape(-1)"
         result = f"Sparse({arrays}, {ends}, {rows}, ({columns},))"
     program = _finish(source, builder.program(dict.fromkeys(names)))
