@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_77b0a8067d8890ee"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_50103730f4af8574"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -218,14 +218,58 @@ def _spherical_bessel_1(x):
     return type(x)(near if abs(u) < 2.0 else far)
 
 
+if numba.config.DISABLE_JIT:
+
+    def _stream(array, place, value):
+        """array[place] = value."""
+        array[place] = value
+
+    def _end_stream():
+        """Nothing."""
+
+else:
+
+    @numba.extending.intrinsic
+    def _stream(typing, array, place, value):
+        """array[place] = value, past the caches: its line is not read before it is written."""
+
+        def generate(context, builder, signature, values):
+            own = context.make_array(array)(context, builder, values[0])
+            indices = numba.core.cgutils.unpack_tuple(builder, values[1])
+            target = numba.core.cgutils.get_item_pointer(context, builder, array, own, indices)
+            number = context.cast(builder, values[2], value, array.dtype)
+            # Processors have this store for whole numbers.
+            width = numba.types.Integer.from_bitwidth(array.dtype.bitwidth)
+            bits = context.get_value_type(width)
+            store = builder.store(
+                builder.bitcast(number, bits), builder.bitcast(target, bits.as_pointer())
+            )
+            one = context.get_constant(numba.types.int32, 1)
+            store.set_metadata("nontemporal", builder.module.add_metadata([one]))
+            return context.get_dummy_value()
+
+        return numba.types.void(array, place, value), generate
+
+    @numba.extending.intrinsic
+    def _end_stream(typing):
+        """Waits until other threads see what was streamed."""
+
+        def generate(context, builder, signature, values):
+            builder.fence("seq_cst")
+            return context.get_dummy_value()
+
+        return numba.types.void(), generate
+
+
 # --- kernels of residuals ----------------------------------------------------------------------
 
 
 @_kernel(
-    "void(int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_1(
     rows,
+    m,
     cameras,
     index1,
     theta2,
@@ -380,9 +424,15 @@ def _residuals_1(
             index1[k], 6
         ]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
-    for k in range(rows):
-        for q in range(2):
-            residuals[k, q] = t79[k] * image[q, k] - observed[k, q]
+    if 8 * m * 2 > 8388608:
+        for k in range(rows):
+            for q in range(2):
+                _stream(residuals, (k, q), t79[k] * image[q, k] - observed[k, q])
+        _end_stream()
+    else:
+        for k in range(rows):
+            for q in range(2):
+                residuals[k, q] = t79[k] * image[q, k] - observed[k, q]
 
 
 @_kernel(
@@ -435,6 +485,7 @@ def _residuals_1_blocks(
                 address,
                 (
                     rows,
+                    m,
                     cameras,
                     index1[start : start + rows],
                     theta2[worker],
@@ -462,7 +513,7 @@ def _residuals_1_blocks(
 
 
 @_kernel(
-    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_grad_1(
     rows,
@@ -519,7 +570,6 @@ def _residuals_grad_1(
     theta_bar_spherical_bessel,
     theta2_bar,
     t2_bar,
-    t1_bar,
     camera_bar,
     cameras_bar,
     points_bar,
@@ -576,6 +626,7 @@ def _residuals_grad_1(
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
+    # theta_bar_spherical_bessel[k] = spherical_bessel(theta[k])
     far2 = 0
     for k in range(rows):
         far2 += 70368744177664.0 < abs(theta[k])
@@ -584,39 +635,45 @@ def _residuals_grad_1(
             v9 = theta2[k]
             v10 = v9 < 1e-06
             v11 = v9 * v9
-            v12 = half[k]
-            v13 = cameras_at_index1[1, k]
-            v14 = points_at_index2[2, k]
-            v15 = cameras_at_index1[2, k]
-            v16 = points_at_index2[1, k]
-            v17 = points_at_index2[0, k]
-            v18 = cameras_at_index1[0, k]
+            v12 = theta[k]
+            v13 = half[k]
+            v14 = cameras_at_index1[1, k]
+            v15 = points_at_index2[2, k]
+            v16 = cameras_at_index1[2, k]
+            v17 = points_at_index2[1, k]
+            v18 = points_at_index2[0, k]
+            v19 = cameras_at_index1[0, k]
             first_[k] = (
-                1.0 + v11 / 120.0 - v9 / 6.0
-                if v10
-                else (math.sin(theta[k]) / theta[k] if theta[k] else 1.0)
+                1.0 + v11 / 120.0 - v9 / 6.0 if v10 else (math.sin(v12) / v12 if v12 else 1.0)
             )
-            second[k] = 0.5 + v11 / 720.0 - v9 / 24.0 if v10 else 2.0 * v12 * v12
-            t27[k] = v13 * v14 - v15 * v16
-            t34[k] = v15 * v17 - v18 * v14
-            t41[k] = v18 * v16 - v13 * v17
+            second[k] = 0.5 + v11 / 720.0 - v9 / 24.0 if v10 else 2.0 * v13 * v13
+            t27[k] = v14 * v15 - v16 * v17
+            t34[k] = v16 * v18 - v19 * v15
+            t41[k] = v19 * v17 - v14 * v18
+            theta_bar_spherical_bessel[k] = (
+                _spherical_bessel_1(v12)
+                if abs(v12) < 2.0
+                else (math.sin(v12) / v12 - math.cos(v12)) / v12
+            )
     else:
         for k in range(rows):
-            v19 = theta2[k]
-            v20 = v19 < 1e-06
-            v21 = v19 * v19
-            v22 = half[k]
-            v23 = cameras_at_index1[1, k]
-            v24 = points_at_index2[2, k]
-            v25 = cameras_at_index1[2, k]
-            v26 = points_at_index2[1, k]
-            v27 = points_at_index2[0, k]
-            v28 = cameras_at_index1[0, k]
-            first_[k] = 1.0 + v21 / 120.0 - v19 / 6.0 if v20 else _sinc(theta[k])
-            second[k] = 0.5 + v21 / 720.0 - v19 / 24.0 if v20 else 2.0 * v22 * v22
-            t27[k] = v23 * v24 - v25 * v26
-            t34[k] = v25 * v27 - v28 * v24
-            t41[k] = v28 * v26 - v23 * v27
+            v20 = theta2[k]
+            v21 = v20 < 1e-06
+            v22 = v20 * v20
+            v23 = theta[k]
+            v24 = half[k]
+            v25 = cameras_at_index1[1, k]
+            v26 = points_at_index2[2, k]
+            v27 = cameras_at_index1[2, k]
+            v28 = points_at_index2[1, k]
+            v29 = points_at_index2[0, k]
+            v30 = cameras_at_index1[0, k]
+            first_[k] = 1.0 + v22 / 120.0 - v20 / 6.0 if v21 else _sinc(v23)
+            second[k] = 0.5 + v22 / 720.0 - v20 / 24.0 if v21 else 2.0 * v24 * v24
+            t27[k] = v25 * v26 - v27 * v28
+            t34[k] = v27 * v29 - v30 * v26
+            t41[k] = v30 * v28 - v25 * v29
+            theta_bar_spherical_bessel[k] = _spherical_bessel_1(v23)
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
     l = 0
     if 0 <= l < 3:
@@ -634,15 +691,15 @@ def _residuals_grad_1(
     # t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]
     # t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]
     for k in range(rows):
-        v29 = cameras_at_index1[1, k]
-        v30 = rx[2, k]
-        v31 = cameras_at_index1[2, k]
-        v32 = rx[1, k]
-        v33 = rx[0, k]
-        v34 = cameras_at_index1[0, k]
-        t50[k] = v29 * v30 - v31 * v32
-        t57[k] = v31 * v33 - v34 * v30
-        t64[k] = v34 * v32 - v29 * v33
+        v31 = cameras_at_index1[1, k]
+        v32 = rx[2, k]
+        v33 = cameras_at_index1[2, k]
+        v34 = rx[1, k]
+        v35 = rx[0, k]
+        v36 = cameras_at_index1[0, k]
+        t50[k] = v31 * v32 - v33 * v34
+        t57[k] = v33 * v35 - v36 * v32
+        t64[k] = v36 * v34 - v31 * v35
     # t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}
     l = 0
     if 0 <= l < 3:
@@ -674,16 +731,16 @@ def _residuals_grad_1(
         radius2[k] = 0.0
     for q in range(0, 2, 2):
         for k in range(rows):
-            v35 = image[q, k]
-            v36 = image[q + 1, k]
-            radius2[k] += v35 * v35 + v36 * v36
+            v37 = image[q, k]
+            v38 = image[q + 1, k]
+            radius2[k] += v37 * v37 + v38 * v38
     # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
     # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
-        v37 = radius2[k]
-        v38 = 1.0 + (v37 * cameras_at_index1[8, k] + cameras_at_index1[7, k]) * v37
-        t78[k] = v38
-        t79[k] = v38 * cameras_at_index1[6, k]
+        v39 = radius2[k]
+        v40 = 1.0 + (v39 * cameras_at_index1[8, k] + cameras_at_index1[7, k]) * v39
+        t78[k] = v40
+        t79[k] = v40 * cameras_at_index1[6, k]
     # scale_bar[k] = Σ_q image[k,q]·residuals_cotangent[k,q]
     for k in range(rows):
         scale_bar[k] = 0.0
@@ -698,15 +755,15 @@ def _residuals_grad_1(
     # k2_bar[k] = radius2[k]·t75_bar[k]
     # t72_bar[k] = scale_bar[k]·t78[k]
     for k in range(rows):
-        v39 = radius2[k]
-        v40 = scale_bar[k]
-        v41 = cameras_at_index1[6, k]
-        v42 = v39 * v40 * v41
-        v43 = cameras_at_index1[8, k]
-        t75_bar[k] = v42
-        radius2_bar[k] = v42 * v43 + (v39 * v43 + cameras_at_index1[7, k]) * v40 * v41
-        k2_bar[k] = v39 * v42
-        t72_bar[k] = v40 * t78[k]
+        v41 = radius2[k]
+        v42 = scale_bar[k]
+        v43 = cameras_at_index1[6, k]
+        v44 = v41 * v42 * v43
+        v45 = cameras_at_index1[8, k]
+        t75_bar[k] = v44
+        radius2_bar[k] = v44 * v45 + (v41 * v45 + cameras_at_index1[7, k]) * v42 * v43
+        k2_bar[k] = v41 * v44
+        t72_bar[k] = v42 * t78[k]
     # residuals[k,q] = t79[k]·image[k,q] - observed[k,q]
     # image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]
     for q in range(2):
@@ -731,9 +788,9 @@ def _residuals_grad_1(
         t71_bar[k] = 0.0
     for q in range(0, 2, 2):
         for k in range(rows):
-            v44 = in_camera[2, k]
-            t71_bar[k] += -(image[q, k] * image_bar[q, k] / v44) + -(
-                image[q + 1, k] * image_bar[q + 1, k] / v44
+            v46 = in_camera[2, k]
+            t71_bar[k] += -(image[q, k] * image_bar[q, k] / v46) + -(
+                image[q + 1, k] * image_bar[q + 1, k] / v46
             )
     # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
     l = 2
@@ -747,95 +804,63 @@ def _residuals_grad_1(
     # t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]
     # t45_bar[k] = (cameras[index1[k],1]·in_camera_bar[k,0] - cameras[index1[k],0]·in_camera_bar[k,1])·second[k]
     for k in range(rows):
-        v45 = cameras_at_index1[2, k]
-        v46 = in_camera_bar[1, k]
-        v47 = cameras_at_index1[1, k]
-        v48 = in_camera_bar[2, k]
-        v49 = second[k]
-        v50 = cameras_at_index1[0, k]
-        v51 = in_camera_bar[0, k]
-        t52_bar[k] = (v45 * v46 - v47 * v48) * v49
-        t48_bar[k] = (v50 * v48 - v45 * v51) * v49
-        t45_bar[k] = (v47 * v51 - v50 * v46) * v49
+        v47 = cameras_at_index1[2, k]
+        v48 = in_camera_bar[1, k]
+        v49 = cameras_at_index1[1, k]
+        v50 = in_camera_bar[2, k]
+        v51 = second[k]
+        v52 = cameras_at_index1[0, k]
+        v53 = in_camera_bar[0, k]
+        t52_bar[k] = (v47 * v48 - v49 * v50) * v51
+        t48_bar[k] = (v52 * v50 - v47 * v53) * v51
+        t45_bar[k] = (v49 * v53 - v52 * v48) * v51
     # rx_bar[k,l] = {t52_bar[k] if l = 0} + {t48_bar[k] if l = 1} + {t45_bar[k] if l = 2} + first_[k]·in_camera_bar[k,l]
-    # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
-    for l in range(3):
-        for k in range(rows):
-            rx_bar[l, k] = first_[k] * in_camera_bar[l, k]
-        for k in range(rows):
-            t2_bar[l, k] = in_camera_bar[l, k]
-    l = 0
-    if 0 <= l < 3:
-        for k in range(rows):
-            rx_bar[l, k] += t52_bar[k]
-    l = 1
-    if 0 <= l < 3:
-        for k in range(rows):
-            rx_bar[l, k] += t48_bar[k]
-    l = 2
-    if 0 <= l < 3:
-        for k in range(rows):
-            rx_bar[l, k] += t45_bar[k]
+    for k in range(rows):
+        rx_bar[0, k] = t52_bar[k] + first_[k] * in_camera_bar[0, k]
+    for k in range(rows):
+        rx_bar[1, k] = t48_bar[k] + first_[k] * in_camera_bar[1, k]
+    for k in range(rows):
+        rx_bar[2, k] = t45_bar[k] + first_[k] * in_camera_bar[2, k]
     # t31_bar[k] = points[index2[k],1]·rx_bar[k,2] + second[k]·in_camera_bar[k,2]·rx[k,1] - points[index2[k],2]·rx_bar[k,1] - second[k]·in_camera_bar[k,1]·rx[k,2]
     # t29_bar[k] = cameras[index1[k],2]·rx_bar[k,1] - cameras[index1[k],1]·rx_bar[k,2]
     # t25_bar[k] = cameras[index1[k],0]·rx_bar[k,2] - cameras[index1[k],2]·rx_bar[k,0]
     # t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + second[k]·in_camera_bar[k,1]·rx[k,0] - points[index2[k],1]·rx_bar[k,0] - second[k]·in_camera_bar[k,0]·rx[k,1]
     # t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]
     for k in range(rows):
-        v52 = points_at_index2[1, k]
-        v53 = rx_bar[2, k]
-        v54 = second[k]
-        v55 = rx[1, k]
-        v56 = rx_bar[1, k]
-        v57 = v54 * in_camera_bar[1, k]
-        v58 = cameras_at_index1[2, k]
-        v59 = cameras_at_index1[1, k]
-        v60 = cameras_at_index1[0, k]
-        v61 = rx_bar[0, k]
+        v54 = points_at_index2[1, k]
+        v55 = rx_bar[2, k]
+        v56 = second[k]
+        v57 = rx[1, k]
+        v58 = rx_bar[1, k]
+        v59 = v56 * in_camera_bar[1, k]
+        v60 = cameras_at_index1[2, k]
+        v61 = cameras_at_index1[1, k]
+        v62 = cameras_at_index1[0, k]
+        v63 = rx_bar[0, k]
         t31_bar[k] = (
-            v52 * v53
-            + v54 * in_camera_bar[2, k] * v55
-            - points_at_index2[2, k] * v56
-            - v57 * rx[2, k]
+            v54 * v55
+            + v56 * in_camera_bar[2, k] * v57
+            - points_at_index2[2, k] * v58
+            - v59 * rx[2, k]
         )
-        t29_bar[k] = v58 * v56 - v59 * v53
-        t25_bar[k] = v60 * v53 - v58 * v61
+        t29_bar[k] = v60 * v58 - v61 * v55
+        t25_bar[k] = v62 * v55 - v60 * v63
         t24_bar[k] = (
-            points_at_index2[0, k] * v56
-            + v57 * rx[0, k]
-            - v52 * v61
-            - v54 * in_camera_bar[0, k] * v55
+            points_at_index2[0, k] * v58
+            + v59 * rx[0, k]
+            - v54 * v63
+            - v56 * in_camera_bar[0, k] * v57
         )
-        t22_bar[k] = v59 * v61 - v60 * v56
+        t22_bar[k] = v61 * v63 - v62 * v58
     # t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]
-    # theta_bar_spherical_bessel[k] = spherical_bessel(theta[k])
-    far3 = 0
     for k in range(rows):
-        far3 += 70368744177664.0 < abs(theta[k])
-    if far3:
-        for k in range(rows):
-            v62 = second[k]
-            t21_bar[k] = (
-                points_at_index2[2, k] * rx_bar[0, k]
-                + v62 * in_camera_bar[0, k] * rx[2, k]
-                - points_at_index2[0, k] * rx_bar[2, k]
-                - v62 * in_camera_bar[2, k] * rx[0, k]
-            )
-            theta_bar_spherical_bessel[k] = (
-                _spherical_bessel_1(theta[k])
-                if abs(theta[k]) < 2.0
-                else (math.sin(theta[k]) / theta[k] - math.cos(theta[k])) / theta[k]
-            )
-    else:
-        for k in range(rows):
-            v63 = second[k]
-            t21_bar[k] = (
-                points_at_index2[2, k] * rx_bar[0, k]
-                + v63 * in_camera_bar[0, k] * rx[2, k]
-                - points_at_index2[0, k] * rx_bar[2, k]
-                - v63 * in_camera_bar[2, k] * rx[0, k]
-            )
-            theta_bar_spherical_bessel[k] = _spherical_bessel_1(theta[k])
+        v64 = second[k]
+        t21_bar[k] = (
+            points_at_index2[2, k] * rx_bar[0, k]
+            + v64 * in_camera_bar[0, k] * rx[2, k]
+            - points_at_index2[0, k] * rx_bar[2, k]
+            - v64 * in_camera_bar[2, k] * rx[0, k]
+        )
     # second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]
     for k in range(rows):
         second_bar[k] = 0.0
@@ -858,98 +883,96 @@ def _residuals_grad_1(
             )
     # theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))
     # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, (theta_bar[k]/theta[k])/2)
-    far4 = 0
+    far3 = 0
     for k in range(rows):
-        far4 += 70368744177664.0 < abs(theta[k] / 2.0)
-    if far4:
+        far3 += 70368744177664.0 < abs(theta[k] / 2.0)
+    if far3:
         for k in range(rows):
-            v64 = theta2[k]
-            v65 = v64 < 1e-06
-            v66 = first_bar[k]
-            v67 = theta[k]
-            v68 = second_bar[k]
-            v69 = (
+            v65 = theta2[k]
+            v66 = v65 < 1e-06
+            v67 = first_bar[k]
+            v68 = theta[k]
+            v69 = second_bar[k]
+            v70 = (
                 0.0
-                if v65
-                else -(v66 * theta_bar_spherical_bessel[k])
+                if v66
+                else -(v67 * theta_bar_spherical_bessel[k])
                 - half[k]
-                * v68
+                * v69
                 * (
-                    _spherical_bessel_1((v67 / 2.0))
-                    if abs((v67 / 2.0)) < 2.0
-                    else (math.sin((v67 / 2.0)) / (v67 / 2.0) - math.cos((v67 / 2.0))) / (v67 / 2.0)
+                    _spherical_bessel_1((v68 / 2.0))
+                    if abs((v68 / 2.0)) < 2.0
+                    else (math.sin((v68 / 2.0)) / (v68 / 2.0) - math.cos((v68 / 2.0))) / (v68 / 2.0)
                 )
             )
             theta2_bar[k] = 2.0 * (
-                (v66 if v65 else 0.0) / 120.0 + (v68 if v65 else 0.0) / 720.0
-            ) * v64 + (
-                -(v66 / 6.0) - v68 / 24.0 if v65 else (0.0 if v69 == 0.0 else v69 / v67) / 2.0
+                (v67 if v66 else 0.0) / 120.0 + (v69 if v66 else 0.0) / 720.0
+            ) * v65 + (
+                -(v67 / 6.0) - v69 / 24.0 if v66 else (0.0 if v70 == 0.0 else v70 / v68) / 2.0
             )
     else:
         for k in range(rows):
-            v70 = theta2[k]
-            v71 = v70 < 1e-06
-            v72 = first_bar[k]
-            v73 = theta[k]
-            v74 = second_bar[k]
-            v75 = (
+            v71 = theta2[k]
+            v72 = v71 < 1e-06
+            v73 = first_bar[k]
+            v74 = theta[k]
+            v75 = second_bar[k]
+            v76 = (
                 0.0
-                if v71
-                else -(v72 * theta_bar_spherical_bessel[k])
-                - half[k] * v74 * _spherical_bessel_1(v73 / 2.0)
+                if v72
+                else -(v73 * theta_bar_spherical_bessel[k])
+                - half[k] * v75 * _spherical_bessel_1(v74 / 2.0)
             )
             theta2_bar[k] = 2.0 * (
-                (v72 if v71 else 0.0) / 120.0 + (v74 if v71 else 0.0) / 720.0
-            ) * v70 + (
-                -(v72 / 6.0) - v74 / 24.0 if v71 else (0.0 if v75 == 0.0 else v75 / v73) / 2.0
+                (v73 if v72 else 0.0) / 120.0 + (v75 if v72 else 0.0) / 720.0
+            ) * v71 + (
+                -(v73 / 6.0) - v75 / 24.0 if v72 else (0.0 if v76 == 0.0 else v76 / v74) / 2.0
             )
-    l = 0
-    if 0 <= l < 3:
-        for k in range(rows):
-            t2_bar[l, k] += t29_bar[k]
-    l = 1
-    if 0 <= l < 3:
-        for k in range(rows):
-            t2_bar[l, k] += t25_bar[k]
-    l = 2
-    if 0 <= l < 3:
-        for k in range(rows):
-            t2_bar[l, k] += t22_bar[k]
-    # t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]
+    # t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}
     for k in range(rows):
-        for l in range(3):
-            t1_bar[k, l] = 2.0 * theta2_bar[k] * cameras_at_index1[l, k]
-    l = 0
-    if 0 <= l < 3:
-        for k in range(rows):
-            t1_bar[k, l] += t31_bar[k]
-    l = 2
-    if 0 <= l < 3:
-        for k in range(rows):
-            t1_bar[k, l] += t24_bar[k]
-    l = 1
-    if 0 <= l < 3:
-        for k in range(rows):
-            t1_bar[k, l] += t21_bar[k]
+        t2_bar[0, k] = in_camera_bar[0, k] + t29_bar[k]
+    for k in range(rows):
+        t2_bar[1, k] = in_camera_bar[1, k] + t25_bar[k]
+    for k in range(rows):
+        t2_bar[2, k] = in_camera_bar[2, k] + t22_bar[k]
+    # t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]
     # camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}
+    for k in range(rows):
+        for r in range(9):
+            camera_bar[k, r] = 0.0
     r = 8
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[k, r] = k2_bar[k]
+            camera_bar[k, r] += k2_bar[k]
     r = 7
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[k, r] = t75_bar[k]
+            camera_bar[k, r] += t75_bar[k]
     r = 6
     if 0 <= r < 9:
         for k in range(rows):
-            camera_bar[k, r] = t72_bar[k]
+            camera_bar[k, r] += t72_bar[k]
     for r in range(max(0, 3), min(9, 6)):
         for k in range(rows):
-            camera_bar[k, r] = in_camera_bar[r - 3, k]
+            camera_bar[k, r] += in_camera_bar[r - 3, k]
+    r = 0
+    if 0 <= r < 9:
+        for k in range(rows):
+            if r < 3:
+                camera_bar[k, r] += t31_bar[k]
+    r = 2
+    if 0 <= r < 9:
+        for k in range(rows):
+            if r < 3:
+                camera_bar[k, r] += t24_bar[k]
+    r = 1
+    if 0 <= r < 9:
+        for k in range(rows):
+            if r < 3:
+                camera_bar[k, r] += t21_bar[k]
     for k in range(rows):
         for r in range(min(9, 3)):
-            camera_bar[k, r] = t1_bar[k, r]
+            camera_bar[k, r] += 2.0 * theta2_bar[k] * cameras_at_index1[r, k]
     # cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]
     for k in range(rows):
         i = index1[k]
@@ -963,7 +986,7 @@ def _residuals_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])"
 )
 def _residuals_grad_1_blocks(
     worker,
@@ -1027,7 +1050,6 @@ def _residuals_grad_1_blocks(
     theta_bar_spherical_bessel,
     theta2_bar,
     t2_bar,
-    t1_bar,
     camera_bar,
     cameras_bar,
     points_bar,
@@ -1102,7 +1124,6 @@ def _residuals_grad_1_blocks(
                     theta_bar_spherical_bessel[worker],
                     theta2_bar[worker],
                     t2_bar[worker],
-                    t1_bar[worker],
                     camera_bar[worker],
                     cameras_bar[place],
                     points_bar[place],
@@ -1312,11 +1333,11 @@ def _run_residuals_grad(
 ):
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
-    blocks2 = _count_blocks(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
-    tile = _count_rows(5 * 2 + 2 * 9 + 8 * 3 + 33, m, blocks2)
+    blocks2 = _count_blocks(m, 9 * 2 + 9 * 9 + 21 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
+    tile = _count_rows(5 * 2 + 2 * 9 + 7 * 3 + 33, m, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
-    sums2 = _count_sums(m, 9 * 2 + 6 * 9 + 25 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
+    sums2 = _count_sums(m, 9 * 2 + 9 * 9 + 21 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
     cameras_bar_blocks = _zeros((blocks2 * sums2, c, 9), np.float64)
     points_bar_blocks = _zeros((blocks2 * sums2, p, 3), np.float64)
     observed_packed_tile = np.empty((workers2, 2, tile), np.float64)
@@ -1346,8 +1367,6 @@ def _run_residuals_grad(
     first_bar_tile = np.empty((workers2, tile), np.float64)
     theta_bar_spherical_bessel_tile = np.empty((workers2, tile), np.float64)
     theta2_bar_tile = np.empty((workers2, tile), np.float64)
-    t2_bar_tile = np.empty((workers2, 3, tile), np.float64)
-    t1_bar_tile = np.empty((workers2, tile, 3), np.float64)
     camera_bar_tile = np.empty((workers2, tile, 9), np.float64)
     _residuals_grad_1_blocks.spread(
         workers2,
@@ -1408,8 +1427,7 @@ def _run_residuals_grad(
         first_bar_tile,
         theta_bar_spherical_bessel_tile,
         theta2_bar_tile,
-        t2_bar_tile,
-        t1_bar_tile,
+        points_at_index2_tile,
         camera_bar_tile,
         cameras_bar_blocks,
         points_bar_blocks,
