@@ -178,6 +178,15 @@ def checks(
     least = own.least / own.forward_least
     if ratio > FORWARD_BAR:
         found.append(f"- {place}: gradient ≤ 3 forwards: {ratio:.2f} ({least:.2f}) **lost**")
+    for machine in machines:
+        if program.name == "elementwise" and machine.threads == threads:
+            cost = program.cost(*size)
+            alone = cost.bytes / 2 / machine.read + machine.arithmetic(cost)
+            state = "met" if own.median <= CHAIN_BAR * alone else "**lost**"
+            found.append(
+                f"- {place}: ≤ {CHAIN_BAR:g} times reading the input once and the arithmetic alone:"
+                f" {own.median / alone:.2f} ({own.least / alone:.2f}) {state}"
+            )
     if program.name == "scalar" and threads == 1:
         state = "met" if own.median <= SCALAR_BAR else "**lost**"
         found.append(f"- one call ≤ 2 µs: {1e6 * own.median:.2f} ({1e6 * own.least:.2f}) {state}")
@@ -281,8 +290,9 @@ def document(results: Results) -> str:
 
 def machine_line(machine: Machine) -> str:
     """The rates of the machine in words."""
+    functions = ", ".join(f"{name} {1e9 * s:.2f}" for name, s in machine.functions.items())
     return (
         f"- {machine.threads} threads: copy {machine.copy / 1e9:.1f} GB/s, read"
         f" {machine.read / 1e9:.1f} GB/s, {machine.flops / 1e9:.0f} GFLOP/s,"
-        f" {1e9 * machine.exponential:.2f} ns for an exponential"
+        f" ns for a number: {functions}"
     )

@@ -38,12 +38,12 @@ class Case:
 class Cost:
     """The least that a value and its gradients take: compulsory traffic and arithmetic.
 
-    `functions` counts evaluations of exponentials and their like, `flops` the rest.
+    `functions` counts evaluations of the functions that `bench.machine` measures, `flops` the rest.
     """
 
     bytes: int
     flops: int
-    functions: int = 0
+    functions: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

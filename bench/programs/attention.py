@@ -73,7 +73,9 @@ PROGRAM = BenchProgram(
     inputs=inputs,
     cases=(Case((8, 128, 64), (Bar(("jax", "torch", "torch_compile"), 1.0),)),),
     quick=(2, 7, 5),
-    cost=lambda b, t, d: Cost(8 * 8 * b * t * d, 12 * b * t * t * d + 10 * b * t * t, b * t * t),
+    cost=lambda b, t, d: Cost(
+        8 * 8 * b * t * d, 12 * b * t * t * d + 10 * b * t * t, {"exp": b * t * t}
+    ),
     jax={"written": build_jax},
     torch={"written": build_torch, "scaled_dot_product": build_torch_fused},
     vector=True,

@@ -76,7 +76,9 @@ PROGRAM = BenchProgram(
     inputs=inputs,
     cases=(Case((100_000,), (Bar(("jax",), 2.0),)),),
     quick=(60,),
-    cost=lambda m: Cost(8 * (2 * m + 6 * m) + 8 * 6 * (m // 10), 350 * m, 3 * m),
+    cost=lambda m: Cost(
+        8 * (2 * m + 6 * m) + 8 * 6 * (m // 10), 350 * m, {"sin": m, "cos": m, "divide": m}
+    ),
     jax={"written": build_jax},
     torch={"written": build_torch},
     vector=True,

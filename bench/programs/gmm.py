@@ -152,7 +152,7 @@ def inputs(rng, n, d, K):
 def cost(n, d, K):
     triangle = d * (d + 1) // 2
     parameters = K * (1 + 2 * d + d * d)
-    return Cost(8 * (n * d + 2 * parameters), n * K * (6 * triangle + 6 * d), n * K)
+    return Cost(8 * (n * d + 2 * parameters), n * K * (6 * triangle + 6 * d), {"exp": n * K})
 
 
 JAX = (Bar(("jax:written",), 3.0), Bar(("jax:product", "jax:expanded"), 2.0))

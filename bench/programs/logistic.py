@@ -84,7 +84,11 @@ PROGRAM = BenchProgram(
         Case((1_000_000, 8), bars(1.5)),
     ),
     quick=(37, 3),
-    cost=lambda n, d: Cost(bytes=8 * (n * d + n + 2 * d), flops=4 * n * d + 20 * n, functions=n),
+    cost=lambda n, d: Cost(
+        bytes=8 * (n * d + n + 2 * d),
+        flops=4 * n * d + 20 * n,
+        functions={"softplus": n, "divide": n},
+    ),
     jax={"written": build_jax, "stable": build_jax_stable},
     torch={"written": build_torch, "bce_with_logits": build_torch_loss},
     trend=((100, 8), (1_000, 8), (10_000, 8), (100_000, 8), (1_000_000, 8)),

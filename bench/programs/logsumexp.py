@@ -43,7 +43,7 @@ PROGRAM = BenchProgram(
     inputs=lambda rng, n: (rng.normal(size=n),),
     cases=(Case((2_500,), BARS), Case((1_000_000,), BARS), Case((10_000_000,), BARS)),
     quick=(53,),
-    cost=lambda n: Cost(16 * n, 3 * n, n),
+    cost=lambda n: Cost(16 * n, 3 * n, {"exp": n}),
     jax={"written": build_jax, "without maximum": build_jax_naive},
     torch={"written": build_torch},
     native="logsumexp",

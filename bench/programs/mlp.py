@@ -69,7 +69,7 @@ def inputs(rng, n, d, h):
 def cost(n, d, h):
     parameters = d * h + h + h * CLASSES + CLASSES
     flops = 4 * n * d * h + 6 * n * h * CLASSES + 10 * n * h
-    return Cost(8 * (n * d + n + 2 * parameters), flops, n * (h + CLASSES))
+    return Cost(8 * (n * d + n + 2 * parameters), flops, {"tanh": n * h, "exp": n * CLASSES})
 
 
 def bars(ratio):

@@ -34,7 +34,7 @@ PROGRAM = BenchProgram(
     inputs=lambda rng: (np.array(rng.normal()),),
     cases=(Case(()),),
     quick=(),
-    cost=lambda: Cost(16, 6, 2),
+    cost=lambda: Cost(16, 6, {"sin": 1, "cos": 1, "exp": 1}),
     jax={"written": build_jax},
     torch={"written": build_torch},
 )

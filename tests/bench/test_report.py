@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from bench import results
-from bench.machine import Machine
+from bench.machine import FUNCTIONS, PLAIN, Machine
 from bench.report import document, milliseconds, verdicts
 from bench.results import Results
 from bench.spec import Bar, Case, Cost, Measurement
 
 SIZE = (1_000_000, 8)
+
+SECONDS = dict.fromkeys([*FUNCTIONS, *PLAIN], 1e-9)
 
 
 def entry(peer: str, variant: str, median: float, threads: int = 2) -> Measurement:
@@ -68,7 +70,7 @@ def test_rows_of_a_busy_machine_say_so() -> None:
 
 
 def test_results_survive_the_file_and_are_replaced_one_by_one(tmp_path: Path) -> None:
-    machine = Machine(threads=2, copy=1e10, read=2e10, flops=1e11, exponential=1e-9)
+    machine = Machine(threads=2, copy=1e10, read=2e10, flops=1e11, functions=SECONDS)
     first = Results({"date": "today"}, (machine,)).merged(ROW)
     first = first.with_memory([(ROW[0].key, 4096)])
     path = tmp_path / "r.json"
@@ -83,9 +85,12 @@ def test_results_survive_the_file_and_are_replaced_one_by_one(tmp_path: Path) ->
 
 
 def test_the_roof_is_memory_or_arithmetic() -> None:
-    machine = Machine(threads=1, copy=1e10, read=1e10, flops=1e10, exponential=1e-9)
+    machine = Machine(threads=1, copy=1e10, read=1e10, flops=1e10, functions=SECONDS)
     assert machine.roof(Cost(bytes=10**9, flops=10**8)) == (0.1, "memory")
-    assert machine.roof(Cost(bytes=10**5, flops=10**7, functions=10**6)) == (0.002, "arithmetic")
+    assert machine.roof(Cost(bytes=10**5, flops=10**7, functions={"exp": 10**6})) == (
+        0.002,
+        "arithmetic",
+    )
 
 
 def test_milliseconds_have_three_digits() -> None:
