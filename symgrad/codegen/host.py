@@ -12,6 +12,7 @@ from symgrad.codegen.outlining import outline
 from symgrad.codegen.scratch import share_scratch
 from symgrad.codegen.spelling import NUMPY, Spelling
 from symgrad.program.definitions import DType
+from symgrad.schedule.counting import count_elements
 from symgrad.schedule.frozen import FrozenDefinition, FrozenProgram, Operation
 from symgrad.schedule.loops import Parameter
 from symgrad.schedule.plan import (
@@ -195,7 +196,7 @@ class _HostPrinter:
             counted.append(str(_LEAST_ROWS))
         alone = len(step.kernel.nests) == 1 and not step.scratch and not _has_sums(step)
         # Rows need no tiles where nothing of them is read again and no sum is to be divided.
-        rows = f"_count_rows({step.row_elements}, {sample}, {blocks})"
+        rows = f"_count_rows({_row_elements(step, shared)}, {sample}, {blocks})"
         self.body += [
             f"{blocks} = _count_blocks({', '.join(counted)})",
             f"{tile} = max({sample}, 1)" if alone else f"{tile} = {rows}",
@@ -315,6 +316,18 @@ class _HostPrinter:
 
 def _has_sums(step: RunTiled) -> bool:
     return any(accumulator.reduction == "sum" for accumulator in step.accumulators)
+
+
+def _row_elements(step: RunTiled, shared: dict[str, str]) -> str:
+    """Scratch elements for each row, as a text over sizes; shared memory counts once."""
+    held = set(shared.values())
+    shapes = (list(buffer.shape) for buffer in step.scratch if buffer.name in held)
+    return count_elements(_without(shape, step.sample) for shape in shapes)
+
+
+def _without(shape: list[str], extent: str) -> tuple[str, ...]:
+    shape.remove(extent)
+    return tuple(shape)
 
 
 def _tile_arguments(printed: PrintedKernel) -> list[str]:

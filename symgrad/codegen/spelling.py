@@ -82,7 +82,7 @@ _SHARED_HELPERS: dict[str, Spelling] = {
 _VECTORISED = """
     exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh
     arccosh arctanh cbrt sigmoid softplus logit erf erfc erfcx ndtr log_ndtr gammaln digamma
-    versine sinc double_decay
+    versine sinc
 """
 
 NUMBA: dict[str, Spelling] = {
@@ -113,6 +113,8 @@ NUMBA: dict[str, Spelling] = {
     "xlog1py": _vector("xlog1py", 2),
     "hypot": _vector("hypot", 2),
     "subtract_both": _vector("subtract_both", 3),
+    # Of x and tanh(x), from x: next to the tanh, which shares all of its work.
+    "sech_squared": Spelling("_sech_squared({0})", _ATOM, (_TERNARY,) * 2, "cpu/sech_squared"),
     "spherical_bessel": _call("_spherical_bessel_1", 1, "cpu/spherical_bessel_1"),
 }
 
@@ -158,7 +160,9 @@ NUMPY: dict[str, Spelling] = {
     "logaddexp": _call("np.logaddexp", 2),
     "softplus": Spelling("np.logaddexp({0}, 0.0)", _ATOM, (_TERNARY,)),
     "versine": _helper("versine"),
-    "double_decay": Spelling("np.exp(-2.0 * np.abs({0}))", _ATOM, (_TERNARY,)),
+    "sech_squared": Spelling(
+        "np.exp(-2.0 * np.abs({0})) * (1.0 + np.abs({1})) ** 2", _PRODUCT, (_TERNARY,) * 2
+    ),
     "subtract_both": Spelling("{0} - {1} - {2}", _SUM, (_SUM, _PRODUCT, _PRODUCT)),
     "sinc": Spelling("_spherical_bessel(0, {0})", _ATOM, (_TERNARY,), "spherical_bessel"),
     "norm_root": _call("np.sqrt"),
@@ -189,7 +193,7 @@ CUDA: dict[str, Spelling] = {
         for name, _, spelled in (pair.partition(":") for pair in _LIBDEVICE.split())
     },
     "hypot": _call("math.hypot", 2),
-    "double_decay": Spelling("math.exp(-abs({0} + {0}))", _ATOM, (_SUM,)),
+    "sech_squared": _call("_sech_squared", 2, "cuda/sech_squared"),
     "power": _call("math.pow", 2),
     "arctan2": _call("math.atan2", 2),
     "subtract_both": Spelling("{0} - {1} - {2}", _SUM, (_SUM, _PRODUCT, _PRODUCT)),
@@ -214,7 +218,7 @@ _CALLS: dict[str, str] = {
     "log1p": "exact",
     "tanh_parts": "power_of_two",
     "tanh": "tanh_parts",
-    "double_decay": "tanh_parts",
+    "sech_squared": "tanh_parts",
     "sigmoid": "exp",
     "log1p_unit": "exact",
     "softplus": "exp log1p_unit",

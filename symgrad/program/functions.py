@@ -289,7 +289,7 @@ class xlog1py(ScalarFunction):
 class sech_squared(ScalarFunction):
     """sech(x)² = 1 − tanh(x)², with all digits where tanh is saturated.
 
-    Where y = tanh(x) is known, `sech_squared(x, y)` = exp(−2|x|)·(1 + |y|)² costs no division.
+    Where y = tanh(x) is known, `sech_squared(x, y)` stands beside it and shares its work.
     """
 
     nargs = (1, 2)

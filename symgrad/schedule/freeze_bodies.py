@@ -266,11 +266,9 @@ class _Freezer:
         return self.emit("select", (vanishes, zero, self.visit_number(a * b)))
 
     def _sech_squared(self, x: sympy.Expr, y: sympy.Expr | None = None) -> int:
-        """e·(1 + |y|)² with e = exp(−2|x|) and y = tanh(x)."""
-        decay = self.emit("double_decay", (self.visit_number(x),))
+        """1 − tanh(x)² as a function of x and of y = tanh(x); each target takes what it needs."""
         value = sympy.tanh(x) if y is None else y
-        square = self.visit_number((1 + f.absolute(value)) ** 2)
-        return self.emit("multiply", (decay, square))
+        return self.emit("sech_squared", (self.visit_number(x), self.visit_number(value)))
 
     def _call(self, node: sympy.Expr) -> int:
         if isinstance(node, (sympy.Mod, sympy.Min, sympy.Max, sympy.floor, sympy.ceiling)):

@@ -67,6 +67,7 @@ def inline_copies(program: Program) -> Program:
 def _inline(program: Program, copies: bool) -> Program:
     uses = _collect_uses(program)
     dtypes = program.dtypes()
+    slopes = frozenset(s.name for s in program.definitions if _is_slope(s))
     norms = frozenset(
         s.name
         for s in program.definitions
@@ -84,7 +85,7 @@ def _inline(program: Program, copies: bool) -> Program:
         )
         if (
             candidate
-            and _is_inlined(rewritten, uses[rewritten.name], dtypes)
+            and _is_inlined(rewritten, uses[rewritten.name], dtypes, slopes)
             and not _squares_a_norm(rewritten, uses[rewritten.name], norms)
         ):
             chosen[rewritten.name] = rewritten
@@ -107,12 +108,21 @@ def _collect_uses(program: Program) -> dict[str, list[_Use]]:
     return uses
 
 
-def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DType]) -> bool:
+def _is_slope(statement: Statement) -> bool:
+    """Whether it is the derivative of a tanh, which stands beside it in one loop."""
+    return isinstance(statement, Definition) and any(
+        isinstance(term.body, f.sech_squared) for term in statement.terms
+    )
+
+
+def _is_inlined(
+    definition: Definition, uses: list[_Use], dtypes: dict[str, DType], slopes: frozenset[str]
+) -> bool:
     if not uses or len(definition.terms) != 1:
         return False
     (term,) = definition.terms
-    if isinstance(term.body, f.sech_squared):
-        return False  # stays beside the tanh, with which it shares an exponential
+    if definition.name in slopes:
+        return False
     if not all(_keeps_subscripts(definition, term, use) for use in uses):
         return False
     exact = not accesses(term.body)
@@ -130,6 +140,8 @@ def _is_inlined(definition: Definition, uses: list[_Use], dtypes: dict[str, DTyp
         return False
     if len(uses) == 1:
         return operations + operations_in(uses[0].term.body) <= LONGEST_BODY
+    if any(access.name in slopes for access in accesses(term.body)):
+        return False  # an array less to read, if its product with the adjoint is stored
     return functions == 0 and operations <= CHEAP_BODY
 
 
