@@ -1272,7 +1272,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     index1 = _check_index("residuals", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals", point_index, p, "point_index", "points", 0)
     blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, 0, 64)
-    tile = _count_rows(3 * 3 + 2 + 12, m, blocks2)
+    tile = _count_rows(3 * 3 + 2 + 7, m, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
     theta2_tile = np.empty((workers2, tile), np.float64)
@@ -1334,7 +1334,7 @@ def _run_residuals_grad(
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
     blocks2 = _count_blocks(m, 9 * 2 + 9 * 9 + 21 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
-    tile = _count_rows(5 * 2 + 2 * 9 + 7 * 3 + 33, m, blocks2)
+    tile = _count_rows(5 * 2 + 2 * 9 + 5 * 3 + 16, m, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
     sums2 = _count_sums(m, 9 * 2 + 9 * 9 + 21 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)

@@ -14,9 +14,9 @@ loss (line 15) and its gradient by W1, b1, W2, b2:
     loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])                        i < n
     scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}    i < n, l < c
     hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]                               i < n, k < h, l < c
-    matmul1_bar[i,k] = hidden_bar[i,k]·hidden_slope[i,k]                        i < n, k < h
-    W1_bar[j,k] = Σ_i X[i,j]·matmul1_bar[i,k]                                   j < d, k < h, i < n
-    b1_bar[k] = Σ_i hidden_bar[i,k]·hidden_slope[i,k]                           k < h, i < n
+    t1_bar[i,k] = hidden_bar[i,k]·hidden_slope[i,k]                             i < n, k < h
+    W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]                                        j < d, k < h, i < n
+    b1_bar[k] = Σ_i t1_bar[i,k]                                                 k < h, i < n
     W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]                               k < h, l < c, i < n
     b2_bar[l] = Σ_i scores_bar[i,l]                                             l < c, i < n
 
@@ -26,8 +26,9 @@ loss (line 15) and its gradient by W1, b1, W2, b2:
     scores     = hidden·W2 + 1·b2ᵀ
     loss       = 1/n · 1ᵀ(log(exp(scores) 1) − (scores ⊙ onehot(label))1)
     scores_bar = 1/n · (softmax(scores) − onehot(label))
-    W1_bar     = Xᵀ(scores_bar·W2ᵀ ⊙ sech^2(X·W1 + 1·b1ᵀ))
-    b1_bar     = (W2·scores_barᵀ ⊙ sech^2(X·W1 + 1·b1ᵀ)ᵀ)1
+    t1_bar     = scores_bar·W2ᵀ ⊙ sech^2(X·W1 + 1·b1ᵀ)
+    W1_bar     = Xᵀ·t1_bar
+    b1_bar     = t1_barᵀ·1
     W2_bar     = hiddenᵀ·scores_bar
     b2_bar     = scores_barᵀ·1
 """
@@ -54,7 +55,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_6606f5e761c717a7"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_aa367f7924214679"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -124,34 +125,6 @@ def _power_of_two(k):
 
 
 @njit(**_EXACT)
-def _tanh_parts(x):
-    """2^k, q and q's rounding error, with e^(-2|x|) = 2^k·(1 + q): what tanh and its slope share."""
-    a = abs(np.float64(x))
-    a = -2.0 * (354.0 if a > 354.0 else a)
-    k = np.rint(a * 1.4426950408889634)
-    near = a - k * 0.6931471805598903
-    r = near - k * 5.497923018708371e-14
-    low = (near - r) - k * 5.497923018708371e-14
-    p = 2.091467944897855e-09
-    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
-    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
-    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
-    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
-    p = (p * r + 0.1666666666666667) * r + 0.5
-    p = low + r * r * p
-    q = r + p
-    return _power_of_two(k), q, p - (q - r)
-
-
-@njit(**_EXACT)
-def _double_decay(x):
-    """e^(-2|x|) from what tanh(x) computes too; 0 from 354 on. Error <= 2 ulp."""
-    u = np.float64(x)
-    power, q, _ = _tanh_parts(u)
-    return type(x)(0.0 if abs(u) > 354.0 else power + power * q)
-
-
-@njit(**_EXACT)
 def _exp(x):
     """e^x = 2^k·e^r, k = round(x/log(2)), |r| <= log(2)/2; e^r a polynomial. Error <= 1 ulp."""
     u = np.float64(x)
@@ -196,6 +169,39 @@ def _log(x):
 
 
 @njit(**_EXACT)
+def _tanh_parts(x):
+    """What tanh and its slope share: y, 2^k, q, q's rounding error and y's denominator.
+
+    e^(-2|x|) = 2^k·(1 + q); y is tanh|x|, and tanh|x| - 1 = -2e/(1 + e) where 2^k < 1/2.
+    """
+    a = abs(np.float64(x))
+    a = -2.0 * (354.5 if a > 354.5 else a)
+    k = np.rint(a * 1.4426950408889634)
+    near = a - k * 0.6931471805598903
+    r = near - k * 5.497923018708371e-14
+    low = (near - r) - k * 5.497923018708371e-14
+    p = 2.091467944897855e-09
+    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
+    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
+    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
+    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
+    p = (p * r + 0.1666666666666667) * r + 0.5
+    p = low + r * r * p
+    q = r + p
+    power = _power_of_two(k)  # 0 where k = -1023, from |x| = 354.37 on
+    above, below = (1.0 - power) - power * q, (1.0 + power) + power * q
+    y = (-2.0 * (power + power * q) if power < 0.5 else above) / below
+    return y, power, q, p - (q - r), above, below
+
+
+@njit(**_EXACT)
+def _sech_squared(x):
+    """1 - tanh(x)^2 from what tanh(x) computes too; 0 from 354.37 on. Error <= 4 ulp."""
+    y, power, _, _, _, _ = _tanh_parts(x)
+    return type(x)((-2.0 * y if power < 0.5 else 1.0) - y * y)
+
+
+@njit(**_EXACT)
 def _subtract_both(x, peak, rest):
     """(x - peak) - rest, in this order: x and peak may be large, what is left is not."""
     return (x - peak) - rest
@@ -205,15 +211,12 @@ def _subtract_both(x, peak, rest):
 def _tanh(x):
     """tanh|x| = (1 - e)/(1 + e) = 1 - 2e/(1 + e), e = e^(-2|x|) = 2^k·(1 + q). Error <= 2 ulp."""
     u = np.float64(x)
-    power, q, lost = _tanh_parts(u)
-    above, below = (1.0 - power) - power * q, (1.0 + power) + power * q
-    large = power < 0.5
-    y = (-2.0 * (power + power * q) if large else above) / below
+    y, power, q, lost, above, below = _tanh_parts(u)
     # What rounding took from both, divided by the denominator, which is 2/(1 + y).
     rest = power * lost
     more = (((1.0 - power) - above) - power * q) - rest
     less = (power * q - (below - (1.0 + power))) + rest
-    y = 1.0 + y if large else y + (0.5 + 0.5 * y) * (more - y * less)
+    y = 1.0 + y if power < 0.5 else y + (0.5 + 0.5 * y) * (more - y * less)
     return type(x)(math.copysign(y, u))
 
 
@@ -460,7 +463,7 @@ def _loss_grad_1_nest1(h, rows, t1, b1, d, W1, X_packed):
 
 
 @njit(**_OPTIONS)
-def _loss_grad_1_nest2(d, h, rows, X_packed, matmul1_bar, W1_bar):
+def _loss_grad_1_nest2(d, h, rows, X_packed, t1_bar, W1_bar):
     for j in range(0, d - d % 4, 4):
         for k in range(0, h - h % 4, 4):
             total = 0.0
@@ -481,13 +484,13 @@ def _loss_grad_1_nest2(d, h, rows, X_packed, matmul1_bar, W1_bar):
             total_j3_k3 = 0.0
             for i in range(rows):
                 v21 = X_packed[j, i]
-                v22 = matmul1_bar[k, i]
+                v22 = t1_bar[k, i]
                 v23 = X_packed[j + 1, i]
                 v24 = X_packed[j + 2, i]
                 v25 = X_packed[j + 3, i]
-                v26 = matmul1_bar[k + 1, i]
-                v27 = matmul1_bar[k + 2, i]
-                v28 = matmul1_bar[k + 3, i]
+                v26 = t1_bar[k + 1, i]
+                v27 = t1_bar[k + 2, i]
+                v28 = t1_bar[k + 3, i]
                 total += v21 * v22
                 total_j1 += v23 * v22
                 total_j2 += v24 * v22
@@ -526,7 +529,7 @@ def _loss_grad_1_nest2(d, h, rows, X_packed, matmul1_bar, W1_bar):
             total_j2 = 0.0
             total_j3 = 0.0
             for i in range(rows):
-                v29 = matmul1_bar[k, i]
+                v29 = t1_bar[k, i]
                 total += X_packed[j, i] * v29
                 total_j1 += X_packed[j + 1, i] * v29
                 total_j2 += X_packed[j + 2, i] * v29
@@ -539,7 +542,7 @@ def _loss_grad_1_nest2(d, h, rows, X_packed, matmul1_bar, W1_bar):
         for k in range(h):
             total = 0.0
             for i in range(rows):
-                total += X_packed[j, i] * matmul1_bar[k, i]
+                total += X_packed[j, i] * t1_bar[k, i]
             W1_bar[j, k] += total
 
 
@@ -569,7 +572,7 @@ def _loss_grad_1(
     loss,
     scores_bar,
     hidden_bar,
-    matmul1_bar,
+    t1_bar,
     W1_bar,
     b1_bar,
     W2_bar,
@@ -593,9 +596,8 @@ def _loss_grad_1(
         for i in range(rows):
             v6 = t1[k, i]
             v7 = _tanh(v6)
-            v8 = 1.0 + abs(v7)
             hidden[k, i] = v7
-            hidden_slope[k, i] = _double_decay(v6) * v8 * v8
+            hidden_slope[k, i] = _sech_squared(v6)
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
     _loss_grad_1_nest1(c, rows, scores, b2, h, W2, hidden)
     # for logsumexp1[i] = logsumexp_l (scores[i,l]): the largest element
@@ -603,9 +605,9 @@ def _loss_grad_1(
         logsumexp1_peak[i] = -np.inf
     for l in range(c):
         for i in range(rows):
-            v14 = scores[l, i]
+            v13 = scores[l, i]
             logsumexp1_peak[i] = (
-                v14 if v14 > logsumexp1_peak[i] or v14 != v14 else logsumexp1_peak[i]
+                v13 if v13 > logsumexp1_peak[i] or v13 != v13 else logsumexp1_peak[i]
             )
     for i in range(rows):
         logsumexp1_peak[i] = _finite_or_zero(logsumexp1_peak[i])
@@ -620,9 +622,9 @@ def _loss_grad_1(
     # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
     loss_sum = 0.0
     for i in range(rows):
-        v15 = _log(logsumexp1_total[i])
-        logsumexp1_rest[i] = v15
-        loss_sum += logsumexp1_peak[i] + v15 - scores[index1[i], i]
+        v14 = _log(logsumexp1_total[i])
+        logsumexp1_rest[i] = v14
+        loss_sum += logsumexp1_peak[i] + v14 - scores[index1[i], i]
     loss[0] += loss_sum
     # scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}
     for l in range(c):
@@ -656,21 +658,21 @@ def _loss_grad_1(
             W2_here142 = W2[k + 2, l + 3]
             W2_here152 = W2[k + 3, l + 3]
             for i in range(rows):
-                v16 = scores_bar[l, i]
-                v17 = scores_bar[l + 1, i]
-                v18 = scores_bar[l + 2, i]
-                v19 = scores_bar[l + 3, i]
+                v15 = scores_bar[l, i]
+                v16 = scores_bar[l + 1, i]
+                v17 = scores_bar[l + 2, i]
+                v18 = scores_bar[l + 3, i]
                 hidden_bar[k, i] += (
-                    W2_here16 * v16 + W2_here42 * v17 + W2_here82 * v18 + W2_here122 * v19
+                    W2_here16 * v15 + W2_here42 * v16 + W2_here82 * v17 + W2_here122 * v18
                 )
                 hidden_bar[k + 1, i] += (
-                    W2_here17 * v16 + W2_here52 * v17 + W2_here92 * v18 + W2_here132 * v19
+                    W2_here17 * v15 + W2_here52 * v16 + W2_here92 * v17 + W2_here132 * v18
                 )
                 hidden_bar[k + 2, i] += (
-                    W2_here22 * v16 + W2_here62 * v17 + W2_here102 * v18 + W2_here142 * v19
+                    W2_here22 * v15 + W2_here62 * v16 + W2_here102 * v17 + W2_here142 * v18
                 )
                 hidden_bar[k + 3, i] += (
-                    W2_here32 * v16 + W2_here72 * v17 + W2_here112 * v18 + W2_here152 * v19
+                    W2_here32 * v15 + W2_here72 * v16 + W2_here112 * v17 + W2_here152 * v18
                 )
         for l in range(c - c % 4, c):
             W2_here16 = W2[k, l]
@@ -678,28 +680,27 @@ def _loss_grad_1(
             W2_here22 = W2[k + 2, l]
             W2_here32 = W2[k + 3, l]
             for i in range(rows):
-                v20 = scores_bar[l, i]
-                hidden_bar[k, i] += W2_here16 * v20
-                hidden_bar[k + 1, i] += W2_here17 * v20
-                hidden_bar[k + 2, i] += W2_here22 * v20
-                hidden_bar[k + 3, i] += W2_here32 * v20
+                v19 = scores_bar[l, i]
+                hidden_bar[k, i] += W2_here16 * v19
+                hidden_bar[k + 1, i] += W2_here17 * v19
+                hidden_bar[k + 2, i] += W2_here22 * v19
+                hidden_bar[k + 3, i] += W2_here32 * v19
     for k in range(h - h % 4, h):
         for l in range(c):
             W2_here16 = W2[k, l]
             for i in range(rows):
                 hidden_bar[k, i] += W2_here16 * scores_bar[l, i]
-    # matmul1_bar[i,k] = hidden_bar[i,k]·hidden_slope[i,k]
+    # t1_bar[i,k] = hidden_bar[i,k]·hidden_slope[i,k]
+    # b1_bar[k] = Σ_i t1_bar[i,k]
     for k in range(h):
+        b1_bar_sum = 0.0
         for i in range(rows):
-            matmul1_bar[k, i] = hidden_bar[k, i] * hidden_slope[k, i]
-    # W1_bar[j,k] = Σ_i X[i,j]·matmul1_bar[i,k]
-    _loss_grad_1_nest2(d, h, rows, X_packed, matmul1_bar, W1_bar)
-    # b1_bar[k] = Σ_i hidden_bar[i,k]·hidden_slope[i,k]
-    for k in range(h):
-        total2 = 0.0
-        for i in range(rows):
-            total2 += hidden_bar[k, i] * hidden_slope[k, i]
-        b1_bar[k] += total2
+            v20 = hidden_bar[k, i] * hidden_slope[k, i]
+            t1_bar[k, i] = v20
+            b1_bar_sum += v20
+        b1_bar[k] += b1_bar_sum
+    # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
+    _loss_grad_1_nest2(d, h, rows, X_packed, t1_bar, W1_bar)
     # W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]
     _loss_grad_1_nest2(h, c, rows, hidden, scores_bar, W2_bar)
     # b2_bar[l] = Σ_i scores_bar[i,l]
@@ -742,7 +743,7 @@ def _loss_grad_1_blocks(
     loss,
     scores_bar,
     hidden_bar,
-    matmul1_bar,
+    t1_bar,
     W1_bar,
     b1_bar,
     W2_bar,
@@ -786,7 +787,7 @@ def _loss_grad_1_blocks(
                     loss[place],
                     scores_bar[worker],
                     hidden_bar[worker],
-                    matmul1_bar[worker],
+                    t1_bar[worker],
                     W1_bar[place],
                     b1_bar[place],
                     W2_bar[place],
@@ -982,7 +983,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     blocks2 = _count_blocks(
         n, d + h * d + 5 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c, 64
     )
-    tile = _count_rows(d + 5 * h + 2 * c + 3, n, blocks2)
+    tile = _count_rows(d + 4 * h + 2 * c + 3, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
         n,
@@ -1004,7 +1005,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
     logsumexp1_rest_tile = np.empty((workers2, tile), np.float64)
     scores_bar_tile = np.empty((workers2, c, tile), np.float64)
-    matmul1_bar_tile = np.empty((workers2, h, tile), np.float64)
+    t1_bar_tile = np.empty((workers2, h, tile), np.float64)
     _loss_grad_1_blocks.spread(
         workers2,
         _loss_grad_1.address(),
@@ -1032,7 +1033,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
         loss_blocks,
         scores_bar_tile,
         t1_tile,
-        matmul1_bar_tile,
+        t1_bar_tile,
         W1_bar_blocks,
         b1_bar_blocks,
         W2_bar_blocks,
