@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text
@@ -182,13 +183,11 @@ class _HostPrinter:
         self._define(printed)
         parts = {a.buffer.name: self.allocate(f"{a.buffer.name}_blocks") for a in step.accumulators}
         shared = share_scratch(printed.lines, step.scratch)
-        tiles = {name: self.allocate(f"{name}_tile") for name in dict.fromkeys(shared.values())}
-        tiles |= {name: tiles[holder] for name, holder in shared.items()}
         sample = step.sample
         if not sample.isidentifier():
             sample = self.allocate("samples")
             self.body.append(f"{sample} = {_clamped(step.sample)}")
-        self._define_blocks(printed, sample, bool(step.accumulators))
+        self._define_blocks(step, printed, sample, shared)
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
         workers = self.allocate("workers")
         counted = [sample, step.work, self._block_size(step)]
@@ -216,16 +215,10 @@ class _HostPrinter:
             self.body.append(
                 f"{parts[buffer.name]} = {call}, np.{_type_name(accumulator.partial)})"
             )
-        for buffer in step.scratch:
-            if shared.get(buffer.name) == buffer.name:
-                extents = [workers, *buffer.shape]
-                extents[1 + buffer.shape.index(step.sample)] = tile
-                self.body.append(_allocation(tiles[buffer.name], extents, buffer, is_tile=True))
-        arrays = {p.view.name: p.view.array for p in printed.parameters}
-        names = {name: {**parts, **tiles}.get(array, array) for name, array in arrays.items()}
-        arguments = [names[p.view.name] for p in printed.parameters]
+        given = [p.view.array for p in printed.parameters if p.role != "scratch"]
+        arguments = [parts.get(array, array) for array in given]
         address = f"{printed.name}.address()"
-        sizes = _sizes_passed(sample, printed)
+        sizes = _sizes_passed(step, sample, printed)
         passed = [workers, address, blocks, tile, *([sums] if sums else []), *sizes, *arguments]
         self.body.append(f"{printed.name}_blocks.spread({', '.join(passed)})")
         for accumulator in step.accumulators:
@@ -251,21 +244,24 @@ class _HostPrinter:
         self.body.append(f"{sums} = _count_sums({counted})" if _has_sums(step) else f"{sums} = 1")
         return sums
 
-    def _define_blocks(self, printed: PrintedKernel, sample: str, has_sums: bool) -> None:
+    def _define_blocks(
+        self, step: RunTiled, printed: PrintedKernel, sample: str, shared: Mapping[str, str]
+    ) -> None:
         """The loop over tiles: a worker takes whole blocks, a block its tiles in order.
 
-        Workers are as many as threads, and each has scratch of its own; partial sums belong to
+        Workers are as many as threads, and each makes scratch of its own; partial sums belong to
         blocks, so that the result does not depend on who computed them.
         """
         vector = self.schedule.options.vector
-        sizes = _sizes_passed(sample, printed)
+        sizes = _sizes_passed(step, sample, printed)
         leading = ["worker", "workers", "each_worker", "address", "blocks", "tile"]
-        leading += ["sums"] if has_sums else []
-        types = ["int64"] * (len(leading) + len(sizes))
-        for parameter in printed.parameters:
-            types.append(_blocked_type(parameter))
-        names = [p.view.name for p in printed.parameters]
-        call = _tile_arguments(printed)
+        leading += ["sums"] if step.accumulators else []
+        given = [p for p in printed.parameters if p.role != "scratch"]
+        types = ["int64"] * (len(leading) + len(sizes)) + [_blocked_type(p) for p in given]
+        names = [p.view.name for p in given]
+        views = {p.view.array: p.view.name for p in printed.parameters}
+        scratch = [b for b in step.scratch if shared.get(b.name) == b.name]
+        call = _tile_arguments(printed, {views[n]: views[shared[n]] for n in shared})
         call = call if len(call) > 1 else [*call, ""]
         place = "place = block * sums + (start - first) * sums // (last - first)"
         lines = [
@@ -274,6 +270,7 @@ class _HostPrinter:
             "    if worker < 0:",
             "        _spread(each_worker, workers)",
             "        return",
+            *(f"    {_tile_scratch(views[b.name], b, step.sample)}" for b in scratch),
             "    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers",
             "    for block in range(begin, end):",
             f"        first = block * {sample} // blocks",
@@ -283,7 +280,7 @@ class _HostPrinter:
             f"            last = last // {vector} * {vector} if last < {sample} else last",
             "        for start in range(first, last, tile):",
             "            rows = min(tile, last - start)",
-            *([f"            {place}"] if has_sums else []),
+            *([f"            {place}"] if step.accumulators else []),
             f"            _call_kernel(address, ({', '.join(call)}))",
         ]
         self.kernels.append("\n".join(lines))
@@ -330,16 +327,24 @@ def _without(shape: list[str], extent: str) -> tuple[str, ...]:
     return tuple(shape)
 
 
-def _tile_arguments(printed: PrintedKernel) -> list[str]:
-    """Arguments of one tile: rows as slices, scratch of the worker, partial sums of the block."""
-    places = {"rows": "[start : start + rows]", "scratch": "[worker]", "accumulator": "[place]"}
-    own = [p.view.name + places.get(p.role, "") for p in printed.parameters]
-    return [*printed.scalars, *own]
+def _tile_arguments(printed: PrintedKernel, holders: Mapping[str, str]) -> list[str]:
+    """Arguments of one tile: rows as slices, scratch by who holds it, partial sums of the block."""
+    places = {"rows": "[start : start + rows]", "accumulator": "[place]"}
+    own = [(holders.get(p.view.name, p.view.name), p.role) for p in printed.parameters]
+    return [*printed.scalars, *(name + places.get(role, "") for name, role in own)]
 
 
-def _sizes_passed(sample: str, printed: PrintedKernel) -> list[str]:
+def _tile_scratch(name: str, buffer: Buffer, sample: str) -> str:
+    """The line that makes a scratch array of a tile."""
+    extents = ["tile" if extent == sample else extent for extent in buffer.shape]
+    return f"{name} = np.empty({shape_text(extents)}, np.{_numpy_type(buffer)})"
+
+
+def _sizes_passed(step: RunTiled, sample: str, printed: PrintedKernel) -> list[str]:
     """The sizes that the loop over tiles takes: the sample count first."""
-    passed = dict.fromkeys((sample, *printed.scalars))
+    extents = " ".join(e for b in step.scratch for e in b.shape if e != step.sample)
+    needed = (n for n in re.findall(r"[A-Za-z_]\w*", extents) if n != "max")
+    passed = dict.fromkeys((sample, *printed.scalars, *needed))
     return [name for name in passed if name not in ("start", "rows")]
 
 
@@ -356,9 +361,8 @@ def _as_double(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
     return tuple(Operation(op.name, op.operands, "float64", op.value) for op in operations)
 
 
-def _allocation(name: str, shape: Sequence[str], buffer: Buffer, is_tile: bool = False) -> str:
-    fixed = all(extent.isdigit() for extent in shape)
-    maker = "np.empty" if is_tile or fixed else "_empty"
+def _allocation(name: str, shape: Sequence[str], buffer: Buffer) -> str:
+    maker = "np.empty" if all(extent.isdigit() for extent in shape) else "_empty"
     return f"{name} = {maker}({shape_text(shape)}, np.{_numpy_type(buffer)})"
 
 
@@ -374,5 +378,4 @@ def _blocked_type(parameter: Parameter) -> str:
     view = parameter.view
     if view.by_value:
         return scalar_type(view.dtype)
-    blocked = parameter.role in ("scratch", "accumulator")
-    return array_type(view.dtype, max(view.rank, 1) + blocked)
+    return array_type(view.dtype, max(view.rank, 1) + (parameter.role == "accumulator"))
