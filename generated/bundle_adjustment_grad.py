@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_50103730f4af8574"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_2efe9f2d5e25d8e6"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -436,7 +436,7 @@ def _residuals_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_1_blocks(
     worker,
@@ -448,30 +448,25 @@ def _residuals_1_blocks(
     m,
     cameras,
     index1,
-    theta2,
-    theta,
-    first_,
-    second,
     points,
     index2,
-    t27,
-    t34,
-    t41,
-    rx,
-    t50,
-    t57,
-    t64,
-    t65,
-    in_camera,
-    image,
-    radius2,
-    t79,
     observed,
     residuals,
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    theta2 = np.empty((tile,), np.float64)
+    theta = np.empty((tile,), np.float64)
+    first_ = np.empty((tile,), np.float64)
+    second = np.empty((tile,), np.float64)
+    t27 = np.empty((tile,), np.float64)
+    t34 = np.empty((tile,), np.float64)
+    t41 = np.empty((tile,), np.float64)
+    rx = np.empty((tile, 3), np.float64)
+    t65 = np.empty((tile, 3), np.float64)
+    in_camera = np.empty((tile, 3), np.float64)
+    image = np.empty((2, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * m // blocks
@@ -488,24 +483,24 @@ def _residuals_1_blocks(
                     m,
                     cameras,
                     index1[start : start + rows],
-                    theta2[worker],
-                    theta[worker],
-                    first_[worker],
-                    second[worker],
+                    theta2,
+                    theta,
+                    first_,
+                    second,
                     points,
                     index2[start : start + rows],
-                    t27[worker],
-                    t34[worker],
-                    t41[worker],
-                    rx[worker],
-                    t50[worker],
-                    t57[worker],
-                    t64[worker],
-                    t65[worker],
-                    in_camera[worker],
-                    image[worker],
-                    radius2[worker],
-                    t79[worker],
+                    t27,
+                    t34,
+                    t41,
+                    rx,
+                    theta2,
+                    theta,
+                    t27,
+                    t65,
+                    in_camera,
+                    image,
+                    first_,
+                    second,
                     observed[start : start + rows],
                     residuals[start : start + rows],
                 ),
@@ -986,7 +981,7 @@ def _residuals_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], int64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])"
 )
 def _residuals_grad_1_blocks(
     worker,
@@ -998,65 +993,46 @@ def _residuals_grad_1_blocks(
     sums,
     m,
     observed,
-    observed_packed,
     residuals_cotangent,
-    residuals_cotangent_packed,
     cameras,
     index1,
-    cameras_at_index1,
     points,
     index2,
-    points_at_index2,
-    theta2,
-    theta,
-    half,
-    first_,
-    second,
-    t27,
-    t34,
-    t41,
-    rx,
-    t50,
-    t57,
-    t64,
-    t65,
-    in_camera,
-    image,
-    radius2,
-    t78,
-    t79,
-    residuals_packed,
     residuals,
-    scale_bar,
-    t75_bar,
-    radius2_bar,
-    k2_bar,
-    t72_bar,
-    image_bar,
-    t71_bar,
-    in_camera_bar,
-    t52_bar,
-    t48_bar,
-    t45_bar,
-    rx_bar,
-    t31_bar,
-    t29_bar,
-    t25_bar,
-    t24_bar,
-    t22_bar,
-    t21_bar,
-    second_bar,
-    first_bar,
-    theta_bar_spherical_bessel,
-    theta2_bar,
-    t2_bar,
-    camera_bar,
     cameras_bar,
     points_bar,
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    observed_packed = np.empty((2, tile), np.float64)
+    residuals_cotangent_packed = np.empty((2, tile), np.float64)
+    cameras_at_index1 = np.empty((9, tile), np.float64)
+    points_at_index2 = np.empty((3, tile), np.float64)
+    theta2 = np.empty((tile,), np.float64)
+    theta = np.empty((tile,), np.float64)
+    half = np.empty((tile,), np.float64)
+    first_ = np.empty((tile,), np.float64)
+    second = np.empty((tile,), np.float64)
+    t27 = np.empty((tile,), np.float64)
+    t34 = np.empty((tile,), np.float64)
+    t41 = np.empty((tile,), np.float64)
+    rx = np.empty((3, tile), np.float64)
+    t65 = np.empty((3, tile), np.float64)
+    in_camera = np.empty((3, tile), np.float64)
+    image = np.empty((2, tile), np.float64)
+    residuals_packed = np.empty((2, tile), np.float64)
+    scale_bar = np.empty((tile,), np.float64)
+    t75_bar = np.empty((tile,), np.float64)
+    radius2_bar = np.empty((tile,), np.float64)
+    k2_bar = np.empty((tile,), np.float64)
+    t72_bar = np.empty((tile,), np.float64)
+    image_bar = np.empty((2, tile), np.float64)
+    in_camera_bar = np.empty((3, tile), np.float64)
+    first_bar = np.empty((tile,), np.float64)
+    theta_bar_spherical_bessel = np.empty((tile,), np.float64)
+    theta2_bar = np.empty((tile,), np.float64)
+    camera_bar = np.empty((tile, 9), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * m // blocks
@@ -1072,59 +1048,59 @@ def _residuals_grad_1_blocks(
                 (
                     rows,
                     observed[start : start + rows],
-                    observed_packed[worker],
+                    observed_packed,
                     residuals_cotangent[start : start + rows],
-                    residuals_cotangent_packed[worker],
+                    residuals_cotangent_packed,
                     cameras,
                     index1[start : start + rows],
-                    cameras_at_index1[worker],
+                    cameras_at_index1,
                     points,
                     index2[start : start + rows],
-                    points_at_index2[worker],
-                    theta2[worker],
-                    theta[worker],
-                    half[worker],
-                    first_[worker],
-                    second[worker],
-                    t27[worker],
-                    t34[worker],
-                    t41[worker],
-                    rx[worker],
-                    t50[worker],
-                    t57[worker],
-                    t64[worker],
-                    t65[worker],
-                    in_camera[worker],
-                    image[worker],
-                    radius2[worker],
-                    t78[worker],
-                    t79[worker],
-                    residuals_packed[worker],
+                    points_at_index2,
+                    theta2,
+                    theta,
+                    half,
+                    first_,
+                    second,
+                    t27,
+                    t34,
+                    t41,
+                    rx,
+                    t27,
+                    t34,
+                    t41,
+                    t65,
+                    in_camera,
+                    image,
+                    t27,
+                    t34,
+                    t41,
+                    residuals_packed,
                     residuals[start : start + rows],
-                    scale_bar[worker],
-                    t75_bar[worker],
-                    radius2_bar[worker],
-                    k2_bar[worker],
-                    t72_bar[worker],
-                    image_bar[worker],
-                    t71_bar[worker],
-                    in_camera_bar[worker],
-                    t52_bar[worker],
-                    t48_bar[worker],
-                    t45_bar[worker],
-                    rx_bar[worker],
-                    t31_bar[worker],
-                    t29_bar[worker],
-                    t25_bar[worker],
-                    t24_bar[worker],
-                    t22_bar[worker],
-                    t21_bar[worker],
-                    second_bar[worker],
-                    first_bar[worker],
-                    theta_bar_spherical_bessel[worker],
-                    theta2_bar[worker],
-                    t2_bar[worker],
-                    camera_bar[worker],
+                    scale_bar,
+                    t75_bar,
+                    radius2_bar,
+                    k2_bar,
+                    t72_bar,
+                    image_bar,
+                    t27,
+                    in_camera_bar,
+                    t34,
+                    t41,
+                    scale_bar,
+                    in_camera,
+                    first_,
+                    radius2_bar,
+                    t27,
+                    t34,
+                    t41,
+                    scale_bar,
+                    second,
+                    first_bar,
+                    theta_bar_spherical_bessel,
+                    theta2_bar,
+                    points_at_index2,
+                    camera_bar,
                     cameras_bar[place],
                     points_bar[place],
                 ),
@@ -1275,17 +1251,6 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     tile = _count_rows(3 * 3 + 2 + 7, m, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
-    theta2_tile = np.empty((workers2, tile), np.float64)
-    theta_tile = np.empty((workers2, tile), np.float64)
-    first__tile = np.empty((workers2, tile), np.float64)
-    second_tile = np.empty((workers2, tile), np.float64)
-    t27_tile = np.empty((workers2, tile), np.float64)
-    t34_tile = np.empty((workers2, tile), np.float64)
-    t41_tile = np.empty((workers2, tile), np.float64)
-    rx_tile = np.empty((workers2, tile, 3), np.float64)
-    t65_tile = np.empty((workers2, tile, 3), np.float64)
-    in_camera_tile = np.empty((workers2, tile, 3), np.float64)
-    image_tile = np.empty((workers2, 2, tile), np.float64)
     _residuals_1_blocks.spread(
         workers2,
         _residuals_1.address(),
@@ -1294,24 +1259,8 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
         m,
         cameras,
         index1,
-        theta2_tile,
-        theta_tile,
-        first__tile,
-        second_tile,
         points,
         index2,
-        t27_tile,
-        t34_tile,
-        t41_tile,
-        rx_tile,
-        theta2_tile,
-        theta_tile,
-        t27_tile,
-        t65_tile,
-        in_camera_tile,
-        image_tile,
-        first__tile,
-        second_tile,
         observed,
         residuals,
     )
@@ -1340,34 +1289,6 @@ def _run_residuals_grad(
     sums2 = _count_sums(m, 9 * 2 + 9 * 9 + 21 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
     cameras_bar_blocks = _zeros((blocks2 * sums2, c, 9), np.float64)
     points_bar_blocks = _zeros((blocks2 * sums2, p, 3), np.float64)
-    observed_packed_tile = np.empty((workers2, 2, tile), np.float64)
-    residuals_cotangent_packed_tile = np.empty((workers2, 2, tile), np.float64)
-    cameras_at_index1_tile = np.empty((workers2, 9, tile), np.float64)
-    points_at_index2_tile = np.empty((workers2, 3, tile), np.float64)
-    theta2_tile = np.empty((workers2, tile), np.float64)
-    theta_tile = np.empty((workers2, tile), np.float64)
-    half_tile = np.empty((workers2, tile), np.float64)
-    first__tile = np.empty((workers2, tile), np.float64)
-    second_tile = np.empty((workers2, tile), np.float64)
-    t27_tile = np.empty((workers2, tile), np.float64)
-    t34_tile = np.empty((workers2, tile), np.float64)
-    t41_tile = np.empty((workers2, tile), np.float64)
-    rx_tile = np.empty((workers2, 3, tile), np.float64)
-    t65_tile = np.empty((workers2, 3, tile), np.float64)
-    in_camera_tile = np.empty((workers2, 3, tile), np.float64)
-    image_tile = np.empty((workers2, 2, tile), np.float64)
-    residuals_packed_tile = np.empty((workers2, 2, tile), np.float64)
-    scale_bar_tile = np.empty((workers2, tile), np.float64)
-    t75_bar_tile = np.empty((workers2, tile), np.float64)
-    radius2_bar_tile = np.empty((workers2, tile), np.float64)
-    k2_bar_tile = np.empty((workers2, tile), np.float64)
-    t72_bar_tile = np.empty((workers2, tile), np.float64)
-    image_bar_tile = np.empty((workers2, 2, tile), np.float64)
-    in_camera_bar_tile = np.empty((workers2, 3, tile), np.float64)
-    first_bar_tile = np.empty((workers2, tile), np.float64)
-    theta_bar_spherical_bessel_tile = np.empty((workers2, tile), np.float64)
-    theta2_bar_tile = np.empty((workers2, tile), np.float64)
-    camera_bar_tile = np.empty((workers2, tile, 9), np.float64)
     _residuals_grad_1_blocks.spread(
         workers2,
         _residuals_grad_1.address(),
@@ -1376,59 +1297,12 @@ def _run_residuals_grad(
         sums2,
         m,
         observed,
-        observed_packed_tile,
         residuals_cotangent,
-        residuals_cotangent_packed_tile,
         cameras,
         index1,
-        cameras_at_index1_tile,
         points,
         index2,
-        points_at_index2_tile,
-        theta2_tile,
-        theta_tile,
-        half_tile,
-        first__tile,
-        second_tile,
-        t27_tile,
-        t34_tile,
-        t41_tile,
-        rx_tile,
-        t27_tile,
-        t34_tile,
-        t41_tile,
-        t65_tile,
-        in_camera_tile,
-        image_tile,
-        t27_tile,
-        t34_tile,
-        t41_tile,
-        residuals_packed_tile,
         residuals,
-        scale_bar_tile,
-        t75_bar_tile,
-        radius2_bar_tile,
-        k2_bar_tile,
-        t72_bar_tile,
-        image_bar_tile,
-        t27_tile,
-        in_camera_bar_tile,
-        t34_tile,
-        t41_tile,
-        scale_bar_tile,
-        in_camera_tile,
-        first__tile,
-        radius2_bar_tile,
-        t27_tile,
-        t34_tile,
-        t41_tile,
-        scale_bar_tile,
-        second_tile,
-        first_bar_tile,
-        theta_bar_spherical_bessel_tile,
-        theta2_bar_tile,
-        points_at_index2_tile,
-        camera_bar_tile,
         cameras_bar_blocks,
         points_bar_blocks,
     )

@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_01b525f6cce2b731"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_2f757bdaa7922263"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -347,28 +347,15 @@ def _loss_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, t10, K):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[:, ::1])"
 )
 def _loss_2_blocks(
-    worker,
-    workers,
-    each_worker,
-    address,
-    blocks,
-    tile,
-    n,
-    d,
-    X_rows,
-    X,
-    t5,
-    log_variance,
-    t7,
-    t10,
-    K,
+    worker, workers, each_worker, address, blocks, tile, n, d, X_rows, X, log_variance, t7, t10, K
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    t5 = np.empty((tile, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -387,7 +374,7 @@ def _loss_2_blocks(
                     d,
                     X_rows[start : start + rows],
                     X,
-                    t5[worker],
+                    t5,
                     log_variance,
                     t7,
                     t10,
@@ -665,7 +652,7 @@ def _loss_grad_3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_grad_3_blocks(
     worker,
@@ -681,7 +668,6 @@ def _loss_grad_3_blocks(
     y,
     loss_total,
     K_inverse,
-    t12_bar,
     t10_bar,
     t5,
     kernel,
@@ -691,6 +677,7 @@ def _loss_grad_3_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
+    t12_bar = np.empty((tile, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -712,7 +699,7 @@ def _loss_grad_3_blocks(
                     y[start : start + rows],
                     loss_total[place],
                     K_inverse[start : start + rows],
-                    t12_bar[worker],
+                    t12_bar,
                     t10_bar[place],
                     t5[start : start + rows],
                     kernel[start : start + rows],
@@ -1276,7 +1263,7 @@ def _loss_hessian_3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_3_blocks(
     worker,
@@ -1303,7 +1290,6 @@ def _loss_hessian_3_blocks(
     K_bar,
     alpha_dot3_by_log_noise_rows,
     alpha_dot3_by_log_noise,
-    K_bar_by_log_noise2,
     t10_bar,
     t10_bar_by_log_noise,
     t7_bar,
@@ -1313,6 +1299,7 @@ def _loss_hessian_3_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
+    K_bar_by_log_noise2 = np.empty((tile, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -1345,7 +1332,7 @@ def _loss_hessian_3_blocks(
                     K_bar[start : start + rows],
                     alpha_dot3_by_log_noise_rows[start : start + rows],
                     alpha_dot3_by_log_noise,
-                    K_bar_by_log_noise2[worker],
+                    K_bar_by_log_noise2,
                     t10_bar[place],
                     t10_bar_by_log_noise[place],
                     t7_bar[place],
@@ -1553,7 +1540,7 @@ def _loss_hessian_5(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_5_blocks(
     worker,
@@ -1570,16 +1557,13 @@ def _loss_hessian_5_blocks(
     alpha,
     y_bar_dot_by_log_variance,
     alpha_dot_by_log_variance,
-    K_bar_by_log_variance2,
     K_inverse_right2_by_log_length,
     y_bar_dot2_by_log_length,
     alpha_dot2_by_log_length,
-    K_bar_by_log_length2,
     distance,
     K_bar,
     t7,
     kernel,
-    t9_bar_by_log_length2,
     t7_bar_by_log_length,
     hessian_log_variance_log_variance,
     hessian_log_variance_log_length,
@@ -1587,6 +1571,9 @@ def _loss_hessian_5_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
+    K_bar_by_log_variance2 = np.empty((tile, tile), np.float64)
+    K_bar_by_log_length2 = np.empty((tile, tile), np.float64)
+    t9_bar_by_log_length2 = np.empty((tile, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -1609,16 +1596,16 @@ def _loss_hessian_5_blocks(
                     alpha,
                     y_bar_dot_by_log_variance[start : start + rows],
                     alpha_dot_by_log_variance,
-                    K_bar_by_log_variance2[worker],
+                    K_bar_by_log_variance2,
                     K_inverse_right2_by_log_length,
                     y_bar_dot2_by_log_length[start : start + rows],
                     alpha_dot2_by_log_length,
-                    K_bar_by_log_length2[worker],
+                    K_bar_by_log_length2,
                     distance[start : start + rows],
                     K_bar[start : start + rows],
                     t7,
                     kernel[start : start + rows],
-                    t9_bar_by_log_length2[worker],
+                    t9_bar_by_log_length2,
                     t7_bar_by_log_length[place],
                     hessian_log_variance_log_variance[place],
                     hessian_log_variance_log_length[place],
@@ -1783,9 +1770,8 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     tile = _count_rows(n, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     K = _empty((n, n), np.float64)
-    t5_tile = np.empty((workers2, tile, n), np.float64)
     _loss_2_blocks.spread(
-        workers2, _loss_2.address(), blocks2, tile, n, d, X, X, t5_tile, log_variance, t7, t10, K
+        workers2, _loss_2.address(), blocks2, tile, n, d, X, X, log_variance, t7, t10, K
     )
     alpha = _attempt("loss: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
@@ -1840,7 +1826,6 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     t10_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t7_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     log_variance_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
-    t12_bar_tile = np.empty((workers3, tile2, n), np.float64)
     _loss_grad_3_blocks.spread(
         workers3,
         _loss_grad_3.address(),
@@ -1853,7 +1838,6 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
         y,
         loss_total_blocks,
         K_inverse,
-        t12_bar_tile,
         t10_bar_blocks,
         t5,
         kernel,
@@ -2033,7 +2017,6 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     t7_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t7_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     log_variance_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
-    K_bar_by_log_noise2_tile = np.empty((workers3, tile2, n), np.float64)
     _loss_hessian_3_blocks.spread(
         workers3,
         _loss_hessian_3.address(),
@@ -2057,7 +2040,6 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         K_bar,
         alpha_dot3_by_log_noise,
         alpha_dot3_by_log_noise,
-        K_bar_by_log_noise2_tile,
         t10_bar_blocks,
         t10_bar_by_log_noise_blocks,
         t7_bar_blocks,
@@ -2114,9 +2096,6 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     t7_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
     hessian_log_variance_log_variance_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
     hessian_log_variance_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
-    K_bar_by_log_variance2_tile = np.empty((workers4, tile3, n), np.float64)
-    K_bar_by_log_length2_tile = np.empty((workers4, tile3, n), np.float64)
-    t9_bar_by_log_length2_tile = np.empty((workers4, tile3, n), np.float64)
     _loss_hessian_5_blocks.spread(
         workers4,
         _loss_hessian_5.address(),
@@ -2130,16 +2109,13 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         alpha,
         y_bar_dot_by_log_variance,
         alpha_dot_by_log_variance,
-        K_bar_by_log_variance2_tile,
         K_inverse_right2_by_log_length,
         y_bar_dot2_by_log_length,
         alpha_dot2_by_log_length,
-        K_bar_by_log_length2_tile,
         distance,
         K_bar,
         t7,
         kernel,
-        t9_bar_by_log_length2_tile,
         t7_bar_by_log_length_blocks,
         hessian_log_variance_log_variance_blocks,
         hessian_log_variance_log_length_blocks,

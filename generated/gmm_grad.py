@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_3416a4c6c3e9e68b"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_60b8f48c7ee60c0b"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -362,7 +362,7 @@ def _log_posterior_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1])"
 )
 def _log_posterior_2_blocks(
     worker,
@@ -376,21 +376,21 @@ def _log_posterior_2_blocks(
     K,
     d,
     X,
-    X_packed,
     mu,
-    centred,
     lower,
     t3,
-    whitened,
     t6,
-    t9,
-    logsumexp2_largest,
-    logsumexp2_total,
     log_posterior_total,
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    X_packed = np.empty((d, tile), np.float64)
+    centred = np.empty((d, tile), np.float64)
+    whitened = np.empty((d, tile), np.float64)
+    t9 = np.empty((K, tile), np.float64)
+    logsumexp2_largest = np.empty((tile,), np.float64)
+    logsumexp2_total = np.empty((tile,), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -408,16 +408,16 @@ def _log_posterior_2_blocks(
                     K,
                     d,
                     X[start : start + rows],
-                    X_packed[worker],
+                    X_packed,
                     mu,
-                    centred[worker],
+                    centred,
                     lower,
                     t3,
-                    whitened[worker],
+                    whitened,
                     t6,
-                    t9[worker],
-                    logsumexp2_largest[worker],
-                    logsumexp2_total[worker],
+                    t9,
+                    logsumexp2_largest,
+                    logsumexp2_total,
                     log_posterior_total[place],
                 ),
             )
@@ -759,7 +759,7 @@ def _log_posterior_grad_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, :, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])"
 )
 def _log_posterior_grad_2_blocks(
     worker,
@@ -773,21 +773,12 @@ def _log_posterior_grad_2_blocks(
     K,
     d,
     X,
-    X_packed,
     mu,
-    centred,
     lower,
     t3,
-    whitened,
     t6,
-    t9,
-    logsumexp2_peak,
-    logsumexp2_total,
-    logsumexp2_rest,
     log_posterior_total,
-    t9_bar,
     log_normaliser_bar,
-    t4_bar,
     t3_bar_total,
     mu_bar_sum,
     lower_bar_total,
@@ -795,6 +786,14 @@ def _log_posterior_grad_2_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
+    X_packed = np.empty((d, tile), np.float64)
+    centred = np.empty((d, tile), np.float64)
+    whitened = np.empty((K, d, tile), np.float64)
+    t9 = np.empty((K, tile), np.float64)
+    logsumexp2_peak = np.empty((tile,), np.float64)
+    logsumexp2_total = np.empty((tile,), np.float64)
+    logsumexp2_rest = np.empty((tile,), np.float64)
+    t4_bar = np.empty((d, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -812,21 +811,21 @@ def _log_posterior_grad_2_blocks(
                     K,
                     d,
                     X[start : start + rows],
-                    X_packed[worker],
+                    X_packed,
                     mu,
-                    centred[worker],
+                    centred,
                     lower,
                     t3,
-                    whitened[worker],
+                    whitened,
                     t6,
-                    t9[worker],
-                    logsumexp2_peak[worker],
-                    logsumexp2_total[worker],
-                    logsumexp2_rest[worker],
+                    t9,
+                    logsumexp2_peak,
+                    logsumexp2_total,
+                    logsumexp2_rest,
                     log_posterior_total[place],
-                    t9_bar[worker],
+                    logsumexp2_total,
                     log_normaliser_bar[place],
-                    t4_bar[worker],
+                    t4_bar,
                     t3_bar_total[place],
                     mu_bar_sum[place],
                     lower_bar_total[place],
@@ -1093,12 +1092,6 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, blocks2)
     log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    X_packed_tile = np.empty((workers2, d, tile), np.float64)
-    centred_tile = np.empty((workers2, d, tile), np.float64)
-    whitened_tile = np.empty((workers2, d, tile), np.float64)
-    t9_tile = np.empty((workers2, K, tile), np.float64)
-    logsumexp2_largest_tile = np.empty((workers2, tile), np.float64)
-    logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
     _log_posterior_2_blocks.spread(
         workers2,
         _log_posterior_2.address(),
@@ -1109,16 +1102,10 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         K,
         d,
         X,
-        X_packed_tile,
         mu,
-        centred_tile,
         lower,
         t3,
-        whitened_tile,
         t6,
-        t9_tile,
-        logsumexp2_largest_tile,
-        logsumexp2_total_tile,
         log_posterior_total_blocks,
     )
     log_posterior_total = _combine(log_posterior_total_blocks)
@@ -1165,14 +1152,6 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
     t3_bar_total_blocks = _zeros((blocks2 * sums2, K, d), np.float64)
     mu_bar_sum_blocks = _zeros((blocks2 * sums2, K, d), np.float64)
     lower_bar_total_blocks = _zeros((blocks2 * sums2, K, d, d), np.float64)
-    X_packed_tile = np.empty((workers2, d, tile), np.float64)
-    centred_tile = np.empty((workers2, d, tile), np.float64)
-    whitened_tile = np.empty((workers2, K, d, tile), np.float64)
-    t9_tile = np.empty((workers2, K, tile), np.float64)
-    logsumexp2_peak_tile = np.empty((workers2, tile), np.float64)
-    logsumexp2_total_tile = np.empty((workers2, tile), np.float64)
-    logsumexp2_rest_tile = np.empty((workers2, tile), np.float64)
-    t4_bar_tile = np.empty((workers2, d, tile), np.float64)
     _log_posterior_grad_2_blocks.spread(
         workers2,
         _log_posterior_grad_2.address(),
@@ -1183,21 +1162,12 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
         K,
         d,
         X,
-        X_packed_tile,
         mu,
-        centred_tile,
         lower,
         t3,
-        whitened_tile,
         t6,
-        t9_tile,
-        logsumexp2_peak_tile,
-        logsumexp2_total_tile,
-        logsumexp2_rest_tile,
         log_posterior_total_blocks,
-        logsumexp2_total_tile,
         log_normaliser_bar_blocks,
-        t4_bar_tile,
         t3_bar_total_blocks,
         mu_bar_sum_blocks,
         lower_bar_total_blocks,

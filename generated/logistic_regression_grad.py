@@ -42,7 +42,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_51b727db6a0d3936"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_4268d56968713576"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -201,14 +201,15 @@ def _loss_1(rows, d, w, X, b, z, y, loss):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[:, ::1])"
 )
 def _loss_1_blocks(
-    worker, workers, each_worker, address, blocks, tile, sums, n, d, w, X, b, z, y, loss
+    worker, workers, each_worker, address, blocks, tile, sums, n, d, w, X, b, y, loss
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    z = np.empty((tile,), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -221,16 +222,7 @@ def _loss_1_blocks(
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
-                (
-                    rows,
-                    d,
-                    w,
-                    X[start : start + rows],
-                    b,
-                    z[worker],
-                    y[start : start + rows],
-                    loss[place],
-                ),
+                (rows, d, w, X[start : start + rows], b, z, y[start : start + rows], loss[place]),
             )
 
 
@@ -293,31 +285,16 @@ def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_grad_1_blocks(
-    worker,
-    workers,
-    each_worker,
-    address,
-    blocks,
-    tile,
-    sums,
-    n,
-    d,
-    w,
-    X,
-    b,
-    z,
-    y,
-    loss,
-    z_bar,
-    w_bar,
-    b_bar,
+    worker, workers, each_worker, address, blocks, tile, sums, n, d, w, X, b, y, loss, w_bar, b_bar
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    z = np.empty((tile,), np.float64)
+    z_bar = np.empty((tile,), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -337,10 +314,10 @@ def _loss_grad_1_blocks(
                     w,
                     X[start : start + rows],
                     b,
-                    z[worker],
+                    z,
                     y[start : start + rows],
                     loss[place],
-                    z_bar[worker],
+                    z_bar,
                     w_bar[place],
                     b_bar[place],
                 ),
@@ -476,9 +453,8 @@ def _run_loss(d, n, w, b, X, y):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + 2, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    z_tile = np.empty((workers2, tile), np.float64)
     _loss_1_blocks.spread(
-        workers2, _loss_1.address(), blocks2, tile, sums2, n, d, w, X, b, z_tile, y, loss_blocks
+        workers2, _loss_1.address(), blocks2, tile, sums2, n, d, w, X, b, y, loss_blocks
     )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
@@ -492,8 +468,6 @@ def _run_loss_grad(d, n, w, b, X, y, *, targets=()):
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     w_bar_blocks = _zeros((blocks2 * sums2, d), np.float64)
     b_bar_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    z_tile = np.empty((workers2, tile), np.float64)
-    z_bar_tile = np.empty((workers2, tile), np.float64)
     _loss_grad_1_blocks.spread(
         workers2,
         _loss_grad_1.address(),
@@ -505,10 +479,8 @@ def _run_loss_grad(d, n, w, b, X, y, *, targets=()):
         w,
         X,
         b,
-        z_tile,
         y,
         loss_blocks,
-        z_bar_tile,
         w_bar_blocks,
         b_bar_blocks,
     )

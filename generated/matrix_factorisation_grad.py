@@ -44,7 +44,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_d8d8f41d1d77a444"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_5e4586db16795037"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -211,7 +211,7 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])"
 )
 def _loss_1_blocks(
     worker,
@@ -228,7 +228,6 @@ def _loss_1_blocks(
     V,
     Y,
     b,
-    t3,
     t9_total,
     observed,
     loss_total,
@@ -236,6 +235,7 @@ def _loss_1_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
+    t3 = np.empty((tile, p), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -256,7 +256,7 @@ def _loss_1_blocks(
                     V,
                     Y[start : start + rows],
                     b,
-                    t3[worker],
+                    t3,
                     t9_total[place],
                     observed[start : start + rows],
                     loss_total[place],
@@ -511,7 +511,7 @@ def _loss_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64[:, :, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])"
 )
 def _loss_grad_1_blocks(
     worker,
@@ -528,11 +528,9 @@ def _loss_grad_1_blocks(
     V_turned,
     Y,
     b,
-    t3,
     t9_total,
     observed,
     loss_total,
-    matmul1_bar,
     penalty,
     U_bar,
     V_bar_total_turned,
@@ -541,6 +539,8 @@ def _loss_grad_1_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
+    t3 = np.empty((tile, p), np.float64)
+    matmul1_bar = np.empty((tile, p), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -561,11 +561,11 @@ def _loss_grad_1_blocks(
                     V_turned,
                     Y[start : start + rows],
                     b,
-                    t3[worker],
+                    t3,
                     t9_total[place],
                     observed[start : start + rows],
                     loss_total[place],
-                    matmul1_bar[worker],
+                    matmul1_bar,
                     penalty,
                     U_bar[start : start + rows],
                     V_bar_total_turned[place],
@@ -745,7 +745,6 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     sums2 = _count_sums(n, p * r + 2 * p + r, 1 + 1, blocks2)
     t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    t3_tile = np.empty((workers2, tile, p), np.float64)
     _loss_1_blocks.spread(
         workers2,
         _loss_1.address(),
@@ -759,7 +758,6 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
         V,
         Y,
         b,
-        t3_tile,
         t9_total_blocks,
         observed,
         loss_total_blocks,
@@ -783,8 +781,6 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
     loss_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     V_bar_total_turned_blocks = _zeros((blocks2 * sums2, r, p), np.float64)
     b_bar_blocks = _zeros((blocks2 * sums2, p), np.float64)
-    t3_tile = np.empty((workers2, tile, p), np.float64)
-    matmul1_bar_tile = np.empty((workers2, tile, p), np.float64)
     _loss_grad_1_blocks.spread(
         workers2,
         _loss_grad_1.address(),
@@ -798,11 +794,9 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
         V_turned,
         Y,
         b,
-        t3_tile,
         t9_total_blocks,
         observed,
         loss_total_blocks,
-        matmul1_bar_tile,
         penalty,
         U_bar,
         V_bar_total_turned_blocks,

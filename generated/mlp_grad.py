@@ -55,7 +55,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_aa367f7924214679"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_2f012b15141b6b52"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -347,7 +347,7 @@ def _loss_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[:, ::1])"
 )
 def _loss_1_blocks(
     worker,
@@ -362,22 +362,22 @@ def _loss_1_blocks(
     h,
     c,
     X,
-    X_packed,
     W1,
     b1,
-    t1,
-    hidden,
     W2,
     b2,
-    scores,
-    logsumexp1_largest,
-    logsumexp1_total,
     index1,
     loss,
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    X_packed = np.empty((d, tile), np.float64)
+    t1 = np.empty((h, tile), np.float64)
+    hidden = np.empty((h, tile), np.float64)
+    scores = np.empty((c, tile), np.float64)
+    logsumexp1_largest = np.empty((tile,), np.float64)
+    logsumexp1_total = np.empty((tile,), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -396,16 +396,16 @@ def _loss_1_blocks(
                     h,
                     c,
                     X[start : start + rows],
-                    X_packed[worker],
+                    X_packed,
                     W1,
                     b1,
-                    t1[worker],
-                    hidden[worker],
+                    t1,
+                    hidden,
                     W2,
                     b2,
-                    scores[worker],
-                    logsumexp1_largest[worker],
-                    logsumexp1_total[worker],
+                    scores,
+                    logsumexp1_largest,
+                    logsumexp1_total,
                     index1[start : start + rows],
                     loss[place],
                 ),
@@ -712,7 +712,7 @@ def _loss_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])"
 )
 def _loss_grad_1_blocks(
     worker,
@@ -727,23 +727,12 @@ def _loss_grad_1_blocks(
     h,
     c,
     X,
-    X_packed,
     W1,
     b1,
-    t1,
-    hidden,
-    hidden_slope,
     W2,
     b2,
-    scores,
-    logsumexp1_peak,
-    logsumexp1_total,
-    logsumexp1_rest,
     index1,
     loss,
-    scores_bar,
-    hidden_bar,
-    t1_bar,
     W1_bar,
     b1_bar,
     W2_bar,
@@ -752,6 +741,16 @@ def _loss_grad_1_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
+    X_packed = np.empty((d, tile), np.float64)
+    t1 = np.empty((h, tile), np.float64)
+    hidden = np.empty((h, tile), np.float64)
+    hidden_slope = np.empty((h, tile), np.float64)
+    scores = np.empty((c, tile), np.float64)
+    logsumexp1_peak = np.empty((tile,), np.float64)
+    logsumexp1_total = np.empty((tile,), np.float64)
+    logsumexp1_rest = np.empty((tile,), np.float64)
+    scores_bar = np.empty((c, tile), np.float64)
+    t1_bar = np.empty((h, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -771,23 +770,23 @@ def _loss_grad_1_blocks(
                     c,
                     n,
                     X[start : start + rows],
-                    X_packed[worker],
+                    X_packed,
                     W1,
                     b1,
-                    t1[worker],
-                    hidden[worker],
-                    hidden_slope[worker],
+                    t1,
+                    hidden,
+                    hidden_slope,
                     W2,
                     b2,
-                    scores[worker],
-                    logsumexp1_peak[worker],
-                    logsumexp1_total[worker],
-                    logsumexp1_rest[worker],
+                    scores,
+                    logsumexp1_peak,
+                    logsumexp1_total,
+                    logsumexp1_rest,
                     index1[start : start + rows],
                     loss[place],
-                    scores_bar[worker],
-                    hidden_bar[worker],
-                    t1_bar[worker],
+                    scores_bar,
+                    t1,
+                    t1_bar,
                     W1_bar[place],
                     b1_bar[place],
                     W2_bar[place],
@@ -944,12 +943,6 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    X_packed_tile = np.empty((workers2, d, tile), np.float64)
-    t1_tile = np.empty((workers2, h, tile), np.float64)
-    hidden_tile = np.empty((workers2, h, tile), np.float64)
-    scores_tile = np.empty((workers2, c, tile), np.float64)
-    logsumexp1_largest_tile = np.empty((workers2, tile), np.float64)
-    logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
     _loss_1_blocks.spread(
         workers2,
         _loss_1.address(),
@@ -961,16 +954,10 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
         h,
         c,
         X,
-        X_packed_tile,
         W1,
         b1,
-        t1_tile,
-        hidden_tile,
         W2,
         b2,
-        scores_tile,
-        logsumexp1_largest_tile,
-        logsumexp1_total_tile,
         index1,
         loss_blocks,
     )
@@ -996,16 +983,6 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     b1_bar_blocks = _zeros((blocks2 * sums2, h), np.float64)
     W2_bar_blocks = _zeros((blocks2 * sums2, h, c), np.float64)
     b2_bar_blocks = _zeros((blocks2 * sums2, c), np.float64)
-    X_packed_tile = np.empty((workers2, d, tile), np.float64)
-    t1_tile = np.empty((workers2, h, tile), np.float64)
-    hidden_tile = np.empty((workers2, h, tile), np.float64)
-    hidden_slope_tile = np.empty((workers2, h, tile), np.float64)
-    scores_tile = np.empty((workers2, c, tile), np.float64)
-    logsumexp1_peak_tile = np.empty((workers2, tile), np.float64)
-    logsumexp1_total_tile = np.empty((workers2, tile), np.float64)
-    logsumexp1_rest_tile = np.empty((workers2, tile), np.float64)
-    scores_bar_tile = np.empty((workers2, c, tile), np.float64)
-    t1_bar_tile = np.empty((workers2, h, tile), np.float64)
     _loss_grad_1_blocks.spread(
         workers2,
         _loss_grad_1.address(),
@@ -1017,23 +994,12 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
         h,
         c,
         X,
-        X_packed_tile,
         W1,
         b1,
-        t1_tile,
-        hidden_tile,
-        hidden_slope_tile,
         W2,
         b2,
-        scores_tile,
-        logsumexp1_peak_tile,
-        logsumexp1_total_tile,
-        logsumexp1_rest_tile,
         index1,
         loss_blocks,
-        scores_bar_tile,
-        t1_tile,
-        t1_bar_tile,
         W1_bar_blocks,
         b1_bar_blocks,
         W2_bar_blocks,

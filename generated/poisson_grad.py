@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_67b24781413a57fc"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_68552eb6e29d9a7d"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -286,29 +286,16 @@ def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1])"
 )
 def _loss_1_blocks(
-    worker,
-    workers,
-    each_worker,
-    address,
-    blocks,
-    tile,
-    sums,
-    n,
-    p,
-    beta,
-    X,
-    offset,
-    eta,
-    loss_exp,
-    y,
-    loss,
+    worker, workers, each_worker, address, blocks, tile, sums, n, p, beta, X, offset, y, loss
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    eta = np.empty((tile,), np.float64)
+    loss_exp = np.empty((tile,), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -327,8 +314,8 @@ def _loss_1_blocks(
                     beta,
                     X[start : start + rows],
                     offset[start : start + rows],
-                    eta[worker],
-                    loss_exp[worker],
+                    eta,
+                    loss_exp,
                     y[start : start + rows],
                     loss[place],
                 ),
@@ -392,7 +379,7 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, bet
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_grad_1_blocks(
     worker,
@@ -407,16 +394,16 @@ def _loss_grad_1_blocks(
     beta,
     X,
     offset,
-    eta,
-    t1,
     y,
     loss,
-    matmul1_bar,
     beta_bar,
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    eta = np.empty((tile,), np.float64)
+    t1 = np.empty((tile,), np.float64)
+    matmul1_bar = np.empty((tile,), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -436,11 +423,11 @@ def _loss_grad_1_blocks(
                     beta,
                     X[start : start + rows],
                     offset[start : start + rows],
-                    eta[worker],
-                    t1[worker],
+                    eta,
+                    t1,
                     y[start : start + rows],
                     loss[place],
-                    matmul1_bar[worker],
+                    matmul1_bar,
                     beta_bar[place],
                 ),
             )
@@ -545,29 +532,17 @@ def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1])"
 )
 def _loss_hessian_1_blocks(
-    worker,
-    workers,
-    each_worker,
-    address,
-    blocks,
-    tile,
-    sums,
-    n,
-    p,
-    beta,
-    X,
-    offset,
-    eta,
-    t1,
-    hessian_pair,
-    hessian,
+    worker, workers, each_worker, address, blocks, tile, sums, n, p, beta, X, offset, hessian
 ):
     if worker < 0:
         _spread(each_worker, workers)
         return
+    eta = np.empty((tile,), np.float64)
+    t1 = np.empty((tile,), np.float64)
+    hessian_pair = np.empty((tile, p), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -586,9 +561,9 @@ def _loss_hessian_1_blocks(
                     beta,
                     X[start : start + rows],
                     offset[start : start + rows],
-                    eta[worker],
-                    t1[worker],
-                    hessian_pair[worker],
+                    eta,
+                    t1,
+                    hessian_pair,
                     hessian[place],
                 ),
             )
@@ -728,23 +703,8 @@ def _run_loss(p, n, beta, X, offset, y):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, p + 3, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
-    eta_tile = np.empty((workers2, tile), np.float64)
-    loss_exp_tile = np.empty((workers2, tile), np.float64)
     _loss_1_blocks.spread(
-        workers2,
-        _loss_1.address(),
-        blocks2,
-        tile,
-        sums2,
-        n,
-        p,
-        beta,
-        X,
-        offset,
-        eta_tile,
-        loss_exp_tile,
-        y,
-        loss_blocks,
+        workers2, _loss_1.address(), blocks2, tile, sums2, n, p, beta, X, offset, y, loss_blocks
     )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
@@ -757,9 +717,6 @@ def _run_loss_grad(p, n, beta, X, offset, y, *, targets=()):
     sums2 = _count_sums(n, 2 * p + 4, 1 + p, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     beta_bar_blocks = _zeros((blocks2 * sums2, p), np.float64)
-    eta_tile = np.empty((workers2, tile), np.float64)
-    t1_tile = np.empty((workers2, tile), np.float64)
-    matmul1_bar_tile = np.empty((workers2, tile), np.float64)
     _loss_grad_1_blocks.spread(
         workers2,
         _loss_grad_1.address(),
@@ -771,11 +728,8 @@ def _run_loss_grad(p, n, beta, X, offset, y, *, targets=()):
         beta,
         X,
         offset,
-        eta_tile,
-        t1_tile,
         y,
         loss_blocks,
-        matmul1_bar_tile,
         beta_bar_blocks,
     )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
@@ -867,9 +821,6 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * p + p * p + 2, p * p, blocks2)
     hessian_blocks = _zeros((blocks2 * sums2, p, p), np.float64)
-    eta_tile = np.empty((workers2, tile), np.float64)
-    t1_tile = np.empty((workers2, tile), np.float64)
-    hessian_pair_tile = np.empty((workers2, tile, p), np.float64)
     _loss_hessian_1_blocks.spread(
         workers2,
         _loss_hessian_1.address(),
@@ -881,9 +832,6 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
         beta,
         X,
         offset,
-        eta_tile,
-        t1_tile,
-        hessian_pair_tile,
         hessian_blocks,
     )
     hessian = _combine(hessian_blocks) * (np.divide(1.0, n))
