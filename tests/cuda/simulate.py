@@ -18,6 +18,7 @@ import numpy as np
 
 from symgrad.modules import load
 from symgrad.schedule.cuda_plan import CudaOptions
+from tests.cuda.turns import take_turns
 from tests.operations import Operation, sample_arguments, size_names
 from tests.support import C_MATH, Built, assert_close, magnitude
 from tests.targets.test_operations_vjp import (
@@ -29,6 +30,7 @@ from tests.targets.test_operations_vjp import (
     numpy_value,
 )
 
+take_turns()
 EXACT = 1e-12
 SMALL = CudaOptions(
     threads=4,
@@ -67,7 +69,7 @@ def sizings(operation: Operation) -> Iterator[dict[str, int]]:
 
 
 def check_operation(operation: Operation) -> None:
-    """Values, and products where there are any, against the NumPy target."""
+    """Values, and products where there are any, against the CPU target as plain Python."""
     rng = np.random.default_rng(len(operation.name))
     discrete = operation in DISCRETE
     module = built_for_values(operation.name) if discrete else built(operation.name)
@@ -82,11 +84,11 @@ def check_operation(operation: Operation) -> None:
         if discrete:
             arguments = {**arguments, "companion": np.float64(3.0)}
         if discrete or number == 0:
-            wanted = module.value("numpy", arguments)
+            wanted = module.value("cpu", arguments)
             compare(what, as_tuple(python.f(**arguments), module.model.returns_tuple), wanted)
         if not discrete:
             cotangents = cotangents_of(expected, rng)
-            values, products = module.vjp("numpy", arguments, cotangents)
+            values, products = module.vjp("cpu", arguments, cotangents)
             compare(what, flat_vjp(module, python, arguments, cotangents), (*values, *products))
 
 

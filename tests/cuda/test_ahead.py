@@ -22,13 +22,11 @@ from symgrad.ahead import (
 from symgrad.compilation import Request, compile_file
 from symgrad.errors import ModelError
 from symgrad.modules import import_file
-from tests.cuda.sweep import Sweep, subjects, values_and_gradient
+from tests.cuda.sweep import Sweep, examples, kernel_texts, subjects, values_and_gradient
 from tests.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/model.py"))
-# Numba takes up to a minute for the kernels of these, for each capability again.
-LARGE = ("bundle_adjustment", "gaussian_process", "gmm", "matrix_factorisation", "mlp")
 EVERYTHING = bool(os.environ.get("SYMGRAD_ALL_CAPABILITIES"))
 
 
@@ -46,38 +44,57 @@ needs_toolchain = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="module")
+def sweep() -> Sweep:
+    """Kernels of the same text are assembled once, for one card or, by hand, for both."""
+    return Sweep((80, 90), in_turn=not EVERYTHING)
+
+
+def assert_assembled(sweep: Sweep, before: int, least: int) -> None:
+    """The reports since `before`: no failure, no spills, within what a card has."""
+    assert not sweep.failures, sweep.failures
+    reports = sweep.reports[before:]
+    assert len(reports) >= least, sweep.summary()
+    for subject, report in reports:
+        assert report.spilled == 0, (subject, report)
+        assert 0 < report.registers <= 255, (subject, report)
+        assert report.shared <= 48 * 1024, (subject, report)
+
+
 @needs_toolchain
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_every_kernel_of_an_example_assembles_without_spills(name: str, tmp_path: Path) -> None:
-    model = ROOT / "examples" / name / "model.py"
+def test_every_kernel_of_an_example_assembles_without_spills(name: str, sweep: Sweep) -> None:
+    """Values and gradients; with SYMGRAD_ALL_CAPABILITIES=1 for two cards."""
+    (subject,) = (subject for subject in examples() if subject.name == name)
+    before = len(sweep.reports)
+    sweep.run(subject)
+    assert_assembled(sweep, before, 2)
+
+
+@needs_toolchain
+@pytest.mark.slow
+def test_operations_assemble_without_spills(sweep: Sweep) -> None:
+    """Some of the table; with SYMGRAD_ALL_CAPABILITIES=1 all of it, and further products."""
+    before = len(sweep.reports)
+    some = (values_and_gradient(operation) for operation in OPERATIONS[::30])
+    for subject in subjects() if EVERYTHING else some:
+        sweep.run(subject)
+    assert_assembled(sweep, before, 20)
+
+
+@needs_toolchain
+@pytest.mark.slow
+def test_folders_hold_the_kernels_of_both_cards(tmp_path: Path) -> None:
+    model = ROOT / "examples" / "logistic_regression" / "model.py"
     path = compile_file(Request(model, output=tmp_path / "m.py", target="cuda")).path
-    capabilities = (90,) if name in LARGE and not EVERYTHING else (80, 90)
-    reports = compile_ahead(path, capabilities)
-    assert {r.capability for r in reports} == set(capabilities)
-    assert len(reports) >= 6 * len(capabilities)
-    for report in reports:
-        assert report.spilled == 0, report
-        assert 0 < report.registers <= 255, report
-        assert report.shared <= 48 * 1024, report
+    reports = compile_ahead(path, (80, 90))
+    assert {r.capability for r in reports} == {80, 90} and len(reports) >= 12
     for folder in tmp_path.glob("m.sm_*"):
         for file in folder.glob("*.ptx"):
             text = file.read_text(encoding="utf-8")
             assert f".target {'sm_80' if 'sm_80' in folder.name else 'sm_90'}" in text
             assert file.with_suffix(".cubin").stat().st_size > 1000
-
-
-@needs_toolchain
-@pytest.mark.slow
-def test_operations_assemble_without_spills() -> None:
-    """Some of the table for one card; with SYMGRAD_ALL_CAPABILITIES=1 all of it, for two."""
-    sweep = Sweep((80, 90) if EVERYTHING else (90,))
-    some = (values_and_gradient(operation) for operation in OPERATIONS[::30])
-    for subject in subjects() if EVERYTHING else some:
-        sweep.run(subject)
-    assert len(sweep.reports) > 30, sweep.summary()
-    assert not sweep.failures, sweep.failures
-    assert not sweep.spilled(), sweep.spilled()
 
 
 @needs_toolchain
@@ -146,11 +163,22 @@ def test_single_precision_stays_single(tmp_path: Path) -> None:
     assert "ld.local" not in kernel.read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def small_model(tmp_path: Path) -> Path:
+    text = (
+        "import numpy as np\nfrom jaxtyping import Float64\nfrom symgrad import program\n"
+        "@program(wrt='x')\ndef loss(x: Float64[np.ndarray, 'n']):\n    return np.sum(x**2)\n"
+    )
+    path = tmp_path / "model.py"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 @needs_toolchain
-def test_on_the_command_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "symgrad", "compile", "examples/poisson/model.py"]
+def test_on_the_command_line(small_model: Path) -> None:
+    command = [sys.executable, "-m", "symgrad", "compile", str(small_model), "--target", "cuda"]
     done = subprocess.run(
-        [*command, "--target", "cuda", "--cc", "90", "-o", str(tmp_path / "p.py")],
+        [*command, "--cc", "90", "-o", str(small_model.with_name("p.py"))],
         capture_output=True,
         text=True,
         check=False,
@@ -162,10 +190,21 @@ def test_on_the_command_line(tmp_path: Path) -> None:
 
 
 @needs_toolchain
-def test_table_of_explain() -> None:
-    request = Request(ROOT / "examples" / "poisson" / "model.py")
-    table = kernel_table(request, (90,))
+def test_table_of_explain(small_model: Path) -> None:
+    table = kernel_table(Request(small_model), (90,))
     assert "CUDA kernels" in table and re.search(r"_loss_grad_1 +90 +\d+ +0 ", table)
+
+
+def test_kernels_of_a_sweep_are_known_by_all_that_they_call() -> None:
+    """Names, comments and layout of a kernel do not matter; a helper and a constant do."""
+    text = (
+        "K = 2\ndef half(x):\n    return x / K\ndef f_1(a):\n    # first\n    a[0] = half(a[0])\n"
+    )
+    known = kernel_texts(text)["f_1"]
+    other = text.replace("f_1", "g_2").replace("# first", "# other")
+    assert kernel_texts(other)["g_2"] == known
+    for change in (("K = 2", "K = 3"), ("return x /", "return x *"), ("half(a[0])", "half(a[1])")):
+        assert kernel_texts(text.replace(*change))["f_1"] != known, change
 
 
 def test_capabilities() -> None:

@@ -37,7 +37,7 @@ def assert_good(found: dict[str, str], least: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
-def test_every_operation_equals_the_numpy_target(part: int) -> None:
+def test_every_operation_equals_the_cpu_target(part: int) -> None:
     """Values and vector-Jacobian products to 1e-12: odd sizes, zeros, more than one grid."""
     assert_good(simulate("simulate", str(part), str(PARTS)), 80)
 
