@@ -1,4 +1,9 @@
-"""The seven programs of `bench.gpu`, in symgrad's words and in those of torch and JAX."""
+"""The seven programs of `bench.gpu`, over NumPy for symgrad and over torch and JAX.
+
+A program is one formula over a namespace, NumPy's or a peer's, where all of them can say it alike.
+Two are written twice: symgrad is given the plain formula of a logistic regression, which it makes
+stable, and an index of NumPy's where peers need a gather.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ Arrays = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program in symgrad's words and in those of torch and JAX.
+    """A program for symgrad, and for torch and JAX.
 
     Attributes:
         name: on the command line and in the table.
@@ -38,9 +43,19 @@ class Program:
     peer: Callable[..., Any]
 
 
+class Names:
+    """What formulas say with NumPy and SciPy; `bench.gpu_peers` has the same of torch and JAX."""
+
+    sum, exp, log, sqrt, tanh = np.sum, np.exp, np.log, np.sqrt, np.tanh
+    sin, cos, log1p, ndtr = np.sin, np.cos, np.log1p, special.ndtr
+    logsumexp = staticmethod(lambda a: special.logsumexp(a, axis=-1))
+    sum_last = staticmethod(lambda a: np.sum(a, axis=-1))
+    min_last = staticmethod(lambda a: np.min(a, axis=-1))
+
+
 def chain(x):
     """An elementwise chain with a total at its end."""
-    return np.sum(np.tanh(x) * np.exp(-0.5 * x * x) + np.log1p(x * x))
+    return chain_peer(Names, x)
 
 
 def chain_peer(xp, x):
@@ -72,9 +87,7 @@ def softmax_peer(xp, W, X, label):
 
 def gmm(alpha, mu, q, X):
     """Log-likelihood of a Gaussian mixture with diagonal precisions exp(2·q)."""
-    whitened = np.exp(q) * (X[:, None, :] - mu)
-    joint = alpha - special.logsumexp(alpha) + np.sum(q, axis=1)
-    return np.sum(special.logsumexp(joint - 0.5 * np.sum(whitened**2, axis=2), axis=1))
+    return gmm_peer(Names, alpha, mu, q, X)
 
 
 def gmm_peer(xp, alpha, mu, q, X):
@@ -85,9 +98,7 @@ def gmm_peer(xp, alpha, mu, q, X):
 
 def black_scholes(S, K, T, sigma):
     """The total of call prices; its gradient holds delta, dual delta, theta and vega."""
-    root = sigma * np.sqrt(T)
-    d1 = (np.log(S / K) + (0.02 + 0.5 * sigma * sigma) * T) / root
-    return np.sum(S * special.ndtr(d1) - K * np.exp(-0.02 * T) * special.ndtr(d1 - root))
+    return black_scholes_peer(Names, S, K, T, sigma)
 
 
 def black_scholes_peer(xp, S, K, T, sigma):
@@ -98,7 +109,7 @@ def black_scholes_peer(xp, S, K, T, sigma):
 
 def k_means(C, X):
     """Squared distances to the nearest centre."""
-    return np.sum(np.min(np.sum((X[:, None, :] - C) ** 2, axis=2), axis=1))
+    return k_means_peer(Names, C, X)
 
 
 def k_means_peer(xp, C, X):
@@ -108,19 +119,7 @@ def k_means_peer(xp, C, X):
 
 def bundle(cameras, points, camera_index, point_index, weight):
     """A weighted total of projections: rotation by a vector, translation, focal, distortion."""
-    r, x = cameras[camera_index], points[point_index]
-    theta = np.sqrt(r[:, 0] ** 2 + r[:, 1] ** 2 + r[:, 2] ** 2 + 1e-12)
-    first, second = np.sin(theta) / theta, (1 - np.cos(theta)) / theta**2
-    a = r[:, 1] * x[:, 2] - r[:, 2] * x[:, 1]
-    b = r[:, 2] * x[:, 0] - r[:, 0] * x[:, 2]
-    c = r[:, 0] * x[:, 1] - r[:, 1] * x[:, 0]
-    u = x[:, 0] + first * a + second * (r[:, 1] * c - r[:, 2] * b) + r[:, 3]
-    v = x[:, 1] + first * b + second * (r[:, 2] * a - r[:, 0] * c) + r[:, 4]
-    w = x[:, 2] + first * c + second * (r[:, 0] * b - r[:, 1] * a) + r[:, 5]
-    p, q = -u / w, -v / w
-    square = p * p + q * q
-    scale = r[:, 6] * (1 + square * (r[:, 7] + r[:, 8] * square))
-    return np.sum(weight[:, 0] * scale * p + weight[:, 1] * scale * q)
+    return bundle_peer(Names, cameras, points, camera_index, point_index, weight)
 
 
 def bundle_peer(xp, cameras, points, camera_index, point_index, weight):
