@@ -26,7 +26,7 @@ test: $(VENV)/.test $(if $(CI)$(WITH_PEERS),peers toolchain)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n $(WORKERS)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 examples: $(VENV)/.examples
 	@set -e; for model in $(MODELS); do $(PY) -m symgrad compile $$model; done
@@ -34,7 +34,8 @@ examples: $(VENV)/.examples
 
 # Half an hour; BENCH="--only gmm --threads 1" measures a part and keeps the rest.
 bench: $(VENV)/.bench
-	$(PY) -m bench --sizes trend $(BENCH)
+	$(PY) -m bench $(BENCH)
+	$(PY) -m bench.plots
 
 # The comparisons with torch are skipped without it, so a failure to install it is no failure.
 peers: $(VENV)/.test

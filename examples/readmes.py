@@ -8,16 +8,14 @@ docs/guide.md the text block below a Python block by what that block prints.
 
 import contextlib
 import io
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from examples.gallery.page import PAGE, gallery_text
+from symgrad import cli
 
 EXAMPLES = Path(__file__).resolve().parent
 ROOT = EXAMPLES.parent
@@ -31,12 +29,18 @@ _BLOCK = re.compile(
 )
 
 
+def printed(*command):
+    """What a command prints at the top of the checkout."""
+    output = io.StringIO()
+    with contextlib.chdir(ROOT), contextlib.redirect_stdout(output):
+        if cli.main(command):
+            raise SystemExit(f"symgrad {' '.join(command)} failed")
+    return output.getvalue()
+
+
 def formulas(name):
     """What `symgrad show examples/NAME/model.py` prints at the top of the checkout."""
-    command = [sys.executable, "-m", "symgrad", "show", f"examples/{name}/model.py"]
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
-    return done.stdout.decode().rstrip() + "\n"
+    return printed("show", f"examples/{name}/model.py").rstrip() + "\n"
 
 
 def kernel(name, function):
@@ -51,16 +55,9 @@ def summary(name):
     output = f"generated/{name}_grad.py"
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "module.py"
-        command = ["symgrad", "compile", f"examples/{name}/model.py"]
-        done = subprocess.run(
-            [sys.executable, "-m", *command, "--no-warm", "-o", str(copy)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        lines = done.stdout.decode().replace(str(copy), output).splitlines()
-    return "\n".join([f"$ {' '.join(command)}", *lines[:-1]]) + "\n"
+        command = ["compile", f"examples/{name}/model.py"]
+        lines = printed(*command, "--no-warm", "-o", str(copy)).replace(str(copy), output)
+    return "\n".join([f"$ symgrad {' '.join(command)}", *lines.splitlines()[:-1]]) + "\n"
 
 
 def refreshed(text, blocks):

@@ -95,6 +95,17 @@ class Built:
                 cuda=cuda,
             )
 
+    def _unformatted(self, target: Target) -> str:
+        """The module's text to be run: neither formatted nor with matrix notation in its header.
+
+        Both are for readers, and take more time than all else in emitting a small module.
+        """
+        with (
+            patch("symgrad.codegen.module.format_source", lambda text: text),
+            patch("symgrad.driver.matrix_text", lambda *_, **__: ()),
+        ):
+            return self.source(target)
+
     def in_small_tiles(self) -> Built:
         """The same with tiles of two rows and blocks of few, so that small sizes need several."""
         small = ScheduleOptions(least_tile=2, most_tile=2, most_blocks=3, work_per_block=1)
@@ -103,7 +114,7 @@ class Built:
     def module(self, target: Target, jit: bool = False) -> ModuleType:
         """The generated module; without `jit` its kernels are plain Python loops."""
         if (target, jit) not in self.modules:
-            text = self.source(target)
+            text = self._unformatted(target)
             if jit or target == "numpy":
                 self.modules[target, jit] = load(self.derived, text).python
             else:

@@ -83,7 +83,9 @@ def test_random_program(program: RandomProgram, n: int, d: int, seed: int) -> No
     cotangents = [np.asarray(rng.normal(size=y.shape)) for y in expected]
     largest = _largest(module, arguments, cotangents)
     assume(largest < LARGEST_VALUE)
-    check_targets(module, arguments, expected, cotangents, largest)
+    # Three of four in tiles of two rows and blocks of few, the others in one tile.
+    tiled = module.in_small_tiles() if seed % 4 else module
+    check_targets(tiled, arguments, expected, cotangents, largest)
     check_dot_product(module, arguments, cotangents, largest, rng)
     check_gradient(module, function, rng, n, d)
 
@@ -108,9 +110,8 @@ def check_targets(
     cotangents: list[Array],
     largest: float,
 ) -> None:
-    """NumPy == reference evaluator == numpy target == cpu target, in tiles of two rows."""
+    """NumPy == reference evaluator == numpy target == cpu target."""
     tolerance = EXACT * largest
-    small = module.in_small_tiles()
     values, products = module.reference_vjp(arguments, cotangents)
     for mine, numpys in zip(values, expected, strict=True):
         assert_close(mine, numpys, EXACT, atol=tolerance, what="reference value")
@@ -119,7 +120,7 @@ def check_targets(
     for target in ("numpy", "cpu"):
         for mine, numpys in zip(module.value(target, arguments), expected, strict=True):
             assert_close(mine, numpys, EXACT, atol=tolerance, what=f"{target} value")
-        found_values, found = small.vjp(target, arguments, cotangents)
+        found_values, found = module.vjp(target, arguments, cotangents)
         for mine, reference in zip((*found_values, *found), (*values, *products), strict=True):
             assert_close(mine, reference, EXACT, atol=tolerance, what=f"{target} product")
 
