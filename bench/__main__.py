@@ -1,9 +1,10 @@
 """symgrad beside its peers, measured, checked and tabulated.
 
-    python -m bench [--only NAMES] [--sizes quick|full|trend] [--threads 1,2] [--peers NAMES]
+    python -m bench [--only NAMES] [--sizes quick|full] [--threads 1,2] [--peers NAMES]
 
-Prints the report, keeps the numbers in bench/results/cpu.json and writes docs/benchmarks.md with
-its plots. A run of a part replaces what it measured again and keeps the rest.
+Prints the report, keeps the numbers in bench/results/cpu.json and writes docs/benchmarks.md, which
+shows the plots of `bench.plots`. A run of a part replaces what it measured again and keeps the
+rest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench import plots, report, results, starting
+from bench import report, results, starting
 from bench.machine import Machine
 from bench.programs import PROGRAMS
 from bench.results import Results
@@ -38,9 +39,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(PROGRAMS), help="programs, with commas between")
     parser.add_argument(
         "--sizes",
-        choices=("quick", "full", "trend"),
+        choices=("quick", "full"),
         default="full",
-        help="quick: tiny inputs; full: the table; trend: the table and the sizes of the plots",
+        help="quick: tiny inputs; full: the table",
     )
     parser.add_argument("--threads", default=f"1,{len(cores())}", help="thread counts")
     parser.add_argument("--peers", default=",".join(Settings().peers), help="peers to measure")
@@ -79,8 +80,7 @@ def sizes(program: BenchProgram, which: str) -> list[Size]:
     """The sizes to measure, each once."""
     if which == "quick":
         return [program.quick]
-    trend = program.trend if which == "trend" else ()
-    return list(dict.fromkeys([*(case.size for case in program.cases), *trend]))
+    return [case.size for case in program.cases]
 
 
 def measure_machines(threads: Sequence[int]) -> tuple[Machine, ...]:
@@ -134,7 +134,7 @@ def measure_memory(
     """Peaks of memory of the programs that have a million samples."""
     found = []
     for program in chosen:
-        for size in sizes(program, "trend"):
+        for size in sizes(program, "full"):
             if size[:1] == (MILLION,):
                 for peer, variant, peak in peak_memory(
                     program, size, count, options.peers.split(",")
@@ -180,7 +180,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(text)
     if not options.no_docs:
         DOCUMENT.write_text(text, encoding="utf-8")
-        plots.draw(kept, max(threads))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bench import plots
 from bench.machine import Machine
 from bench.programs import PROGRAMS
 from bench.results import Results
@@ -284,6 +285,9 @@ def document(results: Results) -> str:
     for program in PROGRAMS.values():
         if any(m.program == program.name for m in results.measurements):
             lines += program_table(results, program)
+            plot = plots.drawn(program)
+            if plot is not None:
+                lines += [f"![time against size](benchmarks/{plot.name})", ""]
     lines += [*memory_table(results), *starting_tables(results)]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -60,5 +60,5 @@ PROGRAM = BenchProgram(
     torch={"written": build_torch},
     vector=True,
     tolerance=1e-9,
-    trend=((1_000, 64), (10_000, 64), (100_000, 64)),
+    trend=((100, 64), (1_000, 64), (10_000, 64), (100_000, 64)),
 )

@@ -91,5 +91,5 @@ PROGRAM = BenchProgram(
     },
     torch={"written": build_torch, "expanded": build_torch_expanded},
     tolerance=1e-9,
-    trend=((1_000, 20, 8), (10_000, 20, 8), (100_000, 20, 8)),
+    trend=((100, 20, 8), (1_000, 20, 8), (10_000, 20, 8), (100_000, 20, 8)),
 )

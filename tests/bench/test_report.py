@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import results
+from bench.__main__ import DOCUMENT
 from bench.machine import FUNCTIONS, PLAIN, Machine
+from bench.plots import caption, curves, drawn, moving
+from bench.programs import PROGRAMS
 from bench.report import document, milliseconds, verdicts
 from bench.results import Results
-from bench.spec import Bar, Case, Cost, Measurement
+from bench.spec import Bar, BenchProgram, Case, Cost, Measurement
 
 SIZE = (1_000_000, 8)
 
@@ -95,3 +100,29 @@ def test_the_roof_is_memory_or_arithmetic() -> None:
 
 def test_milliseconds_have_three_digits() -> None:
     assert [milliseconds(s) for s in (1.5, 12.345e-3, 1.2345e-6)] == ["1500", "12.3", "0.00123"]
+
+
+@pytest.mark.parametrize("program", [p for p in PROGRAMS.values() if p.axes], ids=lambda p: p.name)
+def test_every_program_with_an_axis_has_sizes_for_a_plot(program: BenchProgram) -> None:
+    assert len(program.trend) > 2
+    grows = moving(program)
+    assert all(a[grows] < b[grows] for a, b in itertools.pairwise(program.trend))
+    title, axis = caption(program)
+    assert axis in program.axes and title.startswith(program.title)
+    path = drawn(program)
+    if path is not None:
+        text = DOCUMENT.read_text(encoding="utf-8")
+        assert f"![time against size](benchmarks/{path.name})" in text
+
+
+def test_a_curve_has_the_best_variant_of_each_peer_and_no_reused_outputs() -> None:
+    program = PROGRAMS["logistic"]
+    sizes = program.trend[:2]
+    row = [*ROW, entry("symgrad", "out=", 1e-9), entry("torch", "broken", math.nan)]
+    measured = tuple(replace(m, size=size) for m in row for size in sizes)
+    found = curves(program, Results({}, measurements=measured), 2)
+    assert found == {
+        "symgrad": [(sizes[0][0], 1e-3), (sizes[1][0], 1e-3)],
+        "jax": [(sizes[0][0], 3e-3), (sizes[1][0], 3e-3)],
+        "torch": [(sizes[0][0], 1.5e-3), (sizes[1][0], 1.5e-3)],
+    }
