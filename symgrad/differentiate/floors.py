@@ -1,10 +1,13 @@
 """What stays above a positive number for all arguments, so that dividing by it gives no infinity.
 
-A sum of squares plus 1e-5 is no zero, nor is its root, though it is another definition. Only
-numbers count that no type of floating point underflows: exp(x) > 0 can be 0 in a computer.
+A sum of squares plus 1e-5 is no zero, nor is its root, though it is another definition. Bounds are
+numbers: 1e-20 + x² is no zero, but (1e-20 + x²)² is one in single precision, and exp(x) > 0 can be
+0 in a computer.
 """
 
 from __future__ import annotations
+
+import math
 
 import sympy
 
@@ -13,77 +16,80 @@ from symgrad.program import functions as f
 
 __all__ = ["Floors"]
 
-_LEAST = 1e-30  # within the range of single precision
-_MOST_POWER = 4
-_NONNEGATIVE = (sympy.Abs, f.absolute, sympy.exp, sympy.cosh, f.softplus, f.sigmoid)
+_LEAST = 1e-30  # within the range of single precision, and so is its reciprocal
+_NONNEGATIVE = (sympy.Abs, f.absolute, sympy.exp, f.softplus, f.sigmoid)
 
 
 class Floors:
-    """Arrays of a program that are at least zero, and those that are at least a positive number."""
+    """Lower bounds of a program's arrays, where they are at least zero for all arguments."""
 
     def __init__(self, program: Program) -> None:
-        self.nonnegative: set[str] = set()
-        self.positive: set[str] = set()
+        self.bounds: dict[str, float] = {}
         for statement in program.definitions:
             self._note(statement)
 
     def _note(self, statement: Statement) -> None:
-        if isinstance(statement, Reshape):
-            for names in (self.nonnegative, self.positive):
-                if statement.source in names:
-                    names.add(statement.name)
+        if isinstance(statement, Reshape) and statement.source in self.bounds:
+            self.bounds[statement.name] = self.bounds[statement.source]
         if not isinstance(statement, Definition):
             return
-        if not all(
-            self.is_nonnegative(term.body) and (term.reduction == "sum" or not term.axes)
-            for term in statement.terms
-        ):
-            return
-        self.nonnegative.add(statement.name)
-        whole = (term for term in statement.terms if not term.axes and not term.guards)
-        if any(self.is_positive(term.body) for term in whole):
-            self.positive.add(statement.name)
+        total = 0.0
+        for term in statement.terms:
+            bound = self.bound(term.body)
+            if bound is None or (term.axes and term.reduction != "sum"):
+                return
+            total += 0.0 if term.axes or term.guards else bound
+        self.bounds[statement.name] = total
 
-    def is_nonnegative(self, expression: sympy.Expr) -> bool:
-        """Whether an expression is at least 0 (or not a number) for all arguments."""
+    def bound(self, expression: sympy.Expr) -> float | None:
+        """What an expression is at least for all arguments; None if it can be below zero."""
         if expression.is_number:
-            return bool(expression.is_nonnegative)
+            return float(expression) if expression.is_nonnegative else None
         if isinstance(expression, Access):
-            return expression.name in self.nonnegative
+            return self.bounds.get(expression.name)
         if expression.is_Add or expression.is_Mul:
-            return all(map(self.is_nonnegative, expression.args))
+            return self._combined(expression)
         if expression.is_Pow:
-            even = bool(expression.exp.is_Integer and expression.exp % 2 == 0)
-            return even or self.is_nonnegative(expression.base)
-        return bool(expression.is_Symbol and expression.is_positive) or isinstance(
-            expression, _NONNEGATIVE
-        )
+            return self._power(expression)
+        if isinstance(expression, sympy.cosh):
+            return 1.0
+        known = expression.is_Symbol and expression.is_positive
+        return 0.0 if known or isinstance(expression, _NONNEGATIVE) else None
 
-    def is_positive(self, expression: sympy.Expr) -> bool:
-        """Whether an expression is at least some positive number for all arguments."""
-        if expression.is_number:
-            return bool(expression.is_real and expression >= _LEAST)
-        if isinstance(expression, Access):
-            return expression.name in self.positive
-        if expression.is_Add:
-            return all(map(self.is_nonnegative, expression.args)) and any(
-                map(self.is_positive, expression.args)
-            )
-        if expression.is_Mul:
-            number, rest = expression.as_coeff_Mul()
-            return number != 1 and self.is_positive(number) and self.is_positive(rest)
-        if expression.is_Pow:
-            power = expression.exp
-            return bool(power.is_number and 0 < power <= _MOST_POWER) and self.is_positive(
-                expression.base
-            )
-        return isinstance(expression, sympy.cosh)
+    def _combined(self, expression: sympy.Expr) -> float | None:
+        bounds = [self.bound(part) for part in expression.args]
+        known = [bound for bound in bounds if bound is not None]
+        if len(known) < len(bounds):
+            return None
+        return sum(known) if expression.is_Add else math.prod(known)
+
+    def _power(self, power: sympy.Expr) -> float | None:
+        bound = self.bound(power.base)
+        if bound is not None and power.exp.is_number and power.exp.is_positive:
+            return _raised(bound, power.exp)
+        even = power.exp.is_Integer and power.exp % 2 == 0
+        return 0.0 if even or bound is not None else None
 
     def without_divisions(self, expression: sympy.Expr) -> sympy.Expr:
         """The expression with 1 in place of each quotient that is finite for all arguments."""
         found = {
             node: sympy.S.One
             for node in expression.atoms(sympy.Pow)
-            if node.exp.is_negative and self.is_positive(node.base)
+            if node.exp.is_negative and self._stays_above_zero(node)
         }
         return expression.xreplace(found) if found else expression
+
+    def _stays_above_zero(self, quotient: sympy.Expr) -> bool:
+        """Whether base^|e| of base^−|e| is no zero and no number that underflows."""
+        bound = self.bound(quotient.base)
+        if bound is None or not quotient.exp.is_number:
+            return False
+        return bound >= _LEAST and _raised(bound, -quotient.exp) >= _LEAST
+
+
+def _raised(bound: float, exponent: sympy.Expr) -> float:
+    """bound^exponent, the largest number where that is too large."""
+    try:
+        return float(bound ** float(exponent))
+    except OverflowError:
+        return math.inf

@@ -77,6 +77,8 @@ SQUARES: dict[str, Callable[..., Any]] = {
     "over lines": lambda x, y, z: np.sqrt((x * x + 4 * y**2) + z**2 / 4),
     "below a fraction": lambda x, y, z: 1 / np.sqrt(x**2 + y * y + 2 * z**2),
     "with a number": lambda x, y, z: np.sqrt(x**2 + y**2 + z**2 + 9.0),
+    "one square twice": lambda x, y, z: np.sqrt((x**2 + y**2) + (x * x + z**2)),
+    "a product of its parts": lambda x, y, z: np.sqrt(x * x + 4 * y**2 + z**2 + 0.25 * x * x),
 }
 
 

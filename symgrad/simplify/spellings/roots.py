@@ -45,9 +45,13 @@ def _root_of(part: sympy.Expr, views: Views) -> sympy.Expr | None:
     number, square = views.scaled(part)
     if number.is_positive and square.is_Pow and square.exp == 2:
         return sympy.sqrt(number) * square.base
-    factors = [views.see(factor) for factor in seen.args] if seen.is_Mul else []
-    if factors and all(map(_is_square, factors)):
-        return sympy.Mul(*(sympy.sqrt(x) if x.is_number else x.base for x in factors))
+    if not seen.is_Mul:
+        return None
+    # (x/4)·x is a square only when written out.
+    for product in (sympy.Mul(*map(views.see, seen.args)), views.spell_out(seen)):
+        factors = sympy.Mul.make_args(product)
+        if all(map(_is_square, factors)):
+            return sympy.Mul(*(sympy.sqrt(x) if x.is_number else x.base for x in factors))
     return None
 
 
