@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -167,10 +167,19 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 def fmax(input: Tensor, other: Tensor) -> Tensor:
     """The larger one, or the number if the other is NaN."""
+    return _number_of(ELEMENTWISE["maximum"], input, other)
+
+
+def fmin(input: Tensor, other: Tensor) -> Tensor:
+    """The smaller one, or the number if the other is NaN."""
+    return _number_of(ELEMENTWISE["minimum"], input, other)
+
+
+def _number_of(choose: Callable[..., Tensor], input: Tensor, other: Tensor) -> Tensor:
     kind = common_dtype(input, other)
     a, b = to(input, kind), to(other, kind)
-    larger = ELEMENTWISE["maximum"](a, b)
-    return where(COMPARED["isnan"](a), b, where(COMPARED["isnan"](b), a, larger))
+    chosen = choose(a, b)
+    return where(COMPARED["isnan"](a), b, where(COMPARED["isnan"](b), a, chosen))
 
 
 # --- facts ---------------------------------------------------------------------------------------
@@ -231,7 +240,7 @@ _SHARED: dict[str, Any] = {
     f.__name__: f
     for f in (
         broadcast_to, tensor_split, take_along_dim, diff, frac, nan_to_num, nanmean, dist,
-        float_power, index_fill, fmax, fliplr, flipud, is_floating_point, is_complex,
+        float_power, index_fill, fmax, fmin, fliplr, flipud, is_floating_point, is_complex,
     )
 }  # fmt: skip
 FUNCTIONS: dict[str, Any] = {

@@ -118,6 +118,7 @@ MINIMUM = operation(
     selects=lambda inputs, _: (inputs[0] <= inputs[1], inputs[1] <= inputs[0]),
 )
 LOGADDEXP = operation("LogaddexpBackward0", np.logaddexp, quiet=True)
+LOGADDEXP2 = operation("Logaddexp2Backward0", np.logaddexp2, quiet=True)
 XLOGY = operation("XlogyBackward0", special.xlogy)
 COPYSIGN = operation("CopysignBackward0", np.copysign)
 
@@ -145,6 +146,11 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other))"""
     return apply(LOGADDEXP, (input, other), floating=True)
+
+
+def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
+    """log2(2^input + 2^other)"""
+    return apply(LOGADDEXP2, (input, other), floating=True)
 
 
 def xlogy(input: Any, other: Any) -> Tensor:
@@ -180,8 +186,8 @@ FUNCTIONS: dict[str, Any] = {
     **{
         f.__name__: f
         for f in (
-            atan2, hypot, maximum, minimum, logaddexp, xlogy, copysign, lerp, addcmul, addcdiv,
-            relu,
+            atan2, hypot, maximum, minimum, logaddexp, logaddexp2, xlogy, copysign, lerp, addcmul,
+            addcdiv, relu,
         )
     },
 }  # fmt: skip
@@ -192,6 +198,11 @@ FUNCTIONS.update(
         "arcsin": FUNCTIONS["asin"],
         "arccos": FUNCTIONS["acos"],
         "arctan": FUNCTIONS["atan"],
+        "arcsinh": FUNCTIONS["asinh"],
+        "arccosh": FUNCTIONS["acosh"],
+        "arctanh": FUNCTIONS["atanh"],
+        "fix": FUNCTIONS["trunc"],
+        "sgn": FUNCTIONS["sign"],
     }
 )
 METHODS = FUNCTIONS

@@ -124,6 +124,9 @@ FUNCTIONS: dict[str, Any] = {
     "equal": equal,
     "greater": _COMPARISONS["gt"],
     "less": _COMPARISONS["lt"],
+    "greater_equal": _COMPARISONS["ge"],
+    "less_equal": _COMPARISONS["le"],
+    "not_equal": _COMPARISONS["ne"],
 }
 
 

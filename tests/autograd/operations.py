@@ -393,6 +393,18 @@ _op(
 
 _op("asinh", lambda t, x: t.asinh(x), "3", model=lambda x: np.arcsinh(x))
 _op("atanh", lambda t, x: t.atanh(x), "3 inner", model=lambda x: np.arctanh(x))
+_op("arcsinh", lambda t, x: t.arcsinh(x), "3", model=lambda x: np.arcsinh(x))
+_op("arccosh", lambda t, x: t.arccosh(x), "3 above1", model=lambda x: np.arccosh(x))
+_op("arctanh", lambda t, x: x.arctanh(), "3 inner", model=lambda x: np.arctanh(x))
+_op("fix", lambda t, x: x * t.fix(3 * x), "4 distinct", model=lambda x: x * np.trunc(3 * x))
+_op("sgn", lambda t, x: x * t.sgn(x), "4 nonzero", model=lambda x: x * np.sign(x))
+_op(
+    "logaddexp2",
+    lambda t, x, y: t.logaddexp2(x, y),
+    "3",
+    "3",
+    model=lambda x, y: np.logaddexp2(x, y),
+)
 _op("exp2", lambda t, x: t.exp2(x), "3", model=lambda x: np.exp2(x))
 _op("lgamma", lambda t, x: t.lgamma(x), "3 positive", model=lambda x: special.gammaln(x))
 _op("hypot", lambda t, x, y: t.hypot(x, y), "3 nonzero", "3", model=lambda x, y: np.hypot(x, y))
@@ -553,6 +565,7 @@ _op("dist", lambda t, x, y: t.dist(x, y, 3), "4", "4")
 _op("float_power", lambda t, x: t.float_power(x, 1.5), "3 positive")
 _op("index_fill", lambda t, x, i: x.index_fill(1, i, 2.0), "3,4", "2 index:4")
 _op("fmax", lambda t, x, y: t.fmax(x, y), "4", "4")
+_op("fmin", lambda t, x, y: t.fmin(x, y), "4", "4")
 _op("fliplr", lambda t, x: t.fliplr(x), "2,3")
 _op("var_mean", lambda t, x: t.var_mean(x, 1)[0] * t.std_mean(x, 1)[1], "3,4")
 _op("trapezoid", lambda t, x, y: t.trapezoid(y, x), "4 distinct", "2,4")
