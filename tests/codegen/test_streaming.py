@@ -1,0 +1,50 @@
+"""Large results of short rows are written past the caches, with the same values."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from symgrad.schedule.frozen import Affine
+from symgrad.schedule.loops import Bound, Loop
+from symgrad.schedule.pieces import join_loops
+from tests.support import build
+
+
+def rows(X):
+    """Each row of the result is 4 elements that are computed as vectors over rows."""
+    u, v = np.exp(X[:, 0] * X[:, 1]), np.exp(X[:, 1] - X[:, 0])
+    return np.stack([u * v + X[:, 0], u - v, v * X[:, 1], u + v], axis=1)
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32"])
+def test_streamed_rows_are_equal(dtype: str) -> None:
+    kind = np.float64 if dtype == "f64" else np.float32
+    X = np.random.default_rng(0).normal(size=(3001, 2)).astype(kind)
+    plain = build(rows, {"X": f"{dtype}[n, 2]"})
+    width = 8 if dtype == "f64" else 4
+    assert f"if {width} * n * 4 > 8388608:" in plain.source()
+    (wanted,) = plain.value("cpu", {"X": X}, jit=True)
+    with patch("symgrad.codegen.kernels.LEAST_BYTES", 0):
+        streamed = build(rows, {"X": f"{dtype}[n, 2]"})
+        assert f"if {width} * n * 4 > 0:" in streamed.source()
+        for jit in (True, False):
+            (found,) = streamed.value("cpu", {"X": X}, jit=jit)
+            np.testing.assert_allclose(found, wanted, rtol=1e-14 if dtype == "f64" else 1e-6)
+
+
+def test_long_rows_and_what_is_read_again_are_not_streamed() -> None:
+    long = build(lambda X: np.exp(X) * 2, {"X": "f64[n, 64]"})
+    assert "_stream(" not in long.source()
+    again = build(lambda X: np.sum(np.exp(X), axis=1), {"X": "f64[n, 3]"})
+    assert "_stream(exp" not in again.source()
+
+
+def test_loops_with_the_same_header_are_joined() -> None:
+    inner = [Loop("s", "5", (), upper=(Bound(Affine((), str(k))),)) for k in (2, 3)]
+    nests = [Loop("k", "n", (loop,), tile=True) for loop in inner]
+    assert join_loops(nests) == (Loop("k", "n", tuple(inner), tile=True),)
+    other = Loop("k", "m", (), tile=True)
+    assert join_loops([nests[0], other]) == (nests[0], other)
