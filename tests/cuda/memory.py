@@ -145,7 +145,7 @@ def check_results_are_the_callers_own() -> None:
 def check_numpy_in_numpy_out() -> None:
     """Arrays of NumPy are copied, whatever their layout; results are arrays of NumPy."""
     module, python, arguments = softmax_module()
-    (known,), products = module.vjp("numpy", arguments, [np.array(1.0)])
+    (known,), products = module.vjp("cpu", arguments, [np.array(1.0)])
     wide = np.zeros((7, 6))
     wide[:, ::2] = arguments["x"]
     given = {**arguments, "x": wide[:, ::2], "W": np.asfortranarray(arguments["W"])}
@@ -256,7 +256,7 @@ def _expect_device_result(
     name: str,
     stand_in: Callable[..., Any],
 ) -> None:
-    (known,), products = module.vjp("numpy", arguments, [np.array(1.0)])
+    (known,), products = module.vjp("cpu", arguments, [np.array(1.0)])
     with patch.object(cuda, name, stand_in, create=True):
         value, gradients = python.f_value_and_grad(**given)
     found = (value, *gradients)

@@ -110,7 +110,7 @@ def check_devices() -> None:
         value, gradients = python.f_value_and_grad(x, Foreign(np.array(2.0)))
     for array in (value, *gradients):
         assert hasattr(array, "copy_to_host"), type(array)
-    (known,), products = module.vjp("numpy", {"x": x, "b": 2.0}, [np.array(1.0)])
+    (known,), products = module.vjp("cpu", {"x": x, "b": 2.0}, [np.array(1.0)])
     found = tuple(np.asarray(a.copy_to_host()) for a in (value, *gradients))
     compare("0-d", found, (known, *products))
 
@@ -139,7 +139,7 @@ def check_tensors_of_the_host() -> None:
 
     module, python, arguments = softmax_module()
     given = {name: torch.from_numpy(array.copy()) for name, array in arguments.items()}
-    (known,), products = module.vjp("numpy", arguments, [np.array(1.0)])
+    (known,), products = module.vjp("cpu", arguments, [np.array(1.0)])
     value, gradients = python.f_value_and_grad(**given)
     compare("torch", tuple(map(np.asarray, (value, *gradients))), (known, *products))
     out = tuple(torch.zeros(g.shape, dtype=torch.float64) for g in products)
@@ -275,7 +275,7 @@ def check_two_modules() -> None:
     arguments = {"x": x, "b": np.float64(2.0)}
     for _ in range(2):
         for module, python in ((first, one), (second, two), (first, again)):
-            known = module.vjp("numpy", arguments, [np.array(1.5)])
+            known = module.vjp("cpu", arguments, [np.array(1.5)])
             compare("module", flat_vjp(module, python, arguments, [1.5]), (*known[0], *known[1]))
     assert one._WORKSPACE is not two._WORKSPACE
 
@@ -284,7 +284,7 @@ def check_threads() -> None:
     """Each thread has a workspace of its own; what one computes does not disturb another."""
     module, python, arguments = softmax_module()
     cases = [{**arguments, "x": arguments["x"] * k} for k in range(1, 5)]
-    known = [module.vjp("numpy", case, [np.array(1.0)]) for case in cases]
+    known = [module.vjp("cpu", case, [np.array(1.0)]) for case in cases]
     found: dict[int, Any] = {}
     spaces: dict[int, Any] = {}
     turn = threading.Lock()  # the simulator runs one kernel at a time

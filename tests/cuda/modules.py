@@ -80,7 +80,7 @@ def softmax_module() -> tuple[Built, Any, dict[str, Any]]:
 def check_device_arrays() -> None:
     """Device arrays in, device arrays out: nothing is copied to the host."""
     module, python, arguments = softmax_module()
-    (value,), gradients = module.vjp("numpy", arguments, [np.array(1.0)])
+    (value,), gradients = module.vjp("cpu", arguments, [np.array(1.0)])
     on_device = {name: cuda.to_device(array) for name, array in arguments.items()}
     found_value, found = python.f_value_and_grad(**on_device)
     for array in (found_value, *found):
@@ -92,7 +92,7 @@ def check_device_arrays() -> None:
 def check_out_and_accumulate() -> None:
     """`out` on the host and on the device; `accumulate` adds to what is there."""
     module, python, arguments = softmax_module()
-    _, gradients = module.vjp("numpy", arguments, [np.array(1.0)])
+    _, gradients = module.vjp("cpu", arguments, [np.array(1.0)])
     for put in (np.array, cuda.to_device):
         out = tuple(put(np.ones(g.shape)) for g in gradients)
         _, delivered = python.f_value_and_grad(**arguments, out=out)
@@ -115,7 +115,7 @@ def check_streams_and_workspace() -> None:
     compare(
         "smaller",
         flat_vjp(module, python, smaller, [1.0]),
-        tuple(a for part in module.vjp("numpy", smaller, [np.array(1.0)]) for a in part),
+        tuple(a for part in module.vjp("cpu", smaller, [np.array(1.0)]) for a in part),
     )
     value, gradients = python.f_vjp(**arguments, cotangent=1.5, stream=stream)
     for mine, before in zip((value, *gradients), first, strict=True):
@@ -149,7 +149,7 @@ def check_float32() -> None:
     wide = {n: a.astype("f8") if a.dtype.kind == "f" else a for n, a in single.items()}
     python = cuda_module(module)
     value, gradients = python.f_value_and_grad(**single)
-    (known,), products = double.vjp("numpy", wide, [np.array(1.0)])
+    (known,), products = double.vjp("cpu", wide, [np.array(1.0)])
     for mine, exact in zip((value, *gradients), (known, *products), strict=True):
         assert mine.dtype == np.float32
         np.testing.assert_allclose(mine, exact, rtol=1e-5, atol=1e-5)
@@ -188,14 +188,14 @@ def check_derivatives() -> None:
     """A Hessian by its structure, computed by kernels and returned as NumPy arrays."""
     rng = np.random.default_rng(9)
     module = example("poisson")
-    python, plain = cuda_module(module), module.module("numpy")
+    python, plain = cuda_module(module), module.module("cpu")
     arguments = random_arguments(module.model.program, rng, n=11, p=3)
     found, known = python.loss_hessian(**arguments), plain.loss_hessian(**arguments)
     vector = rng.normal(size=3)
     compare("hessian", (np.asarray(found @ vector),), (np.asarray(known @ vector),))
     model = capture(lambda x: np.sum(np.tanh(x) ** 3), shapes={"x": "f64[n]"}, wrt="x", name="f")
     module = Built(model, derive(model, (), Timings(), products=("jvp", "hvp")))
-    python, plain = cuda_module(module), module.module("numpy")
+    python, plain = cuda_module(module), module.module("cpu")
     x, direction = rng.normal(size=11), rng.normal(size=11)
     compare("jvp", tuple(python.f_jvp(x, direction)), tuple(plain.f_jvp(x, direction)))
     compare("hvp", (python.f_hvp(x, direction),), (plain.f_hvp(x, direction),))

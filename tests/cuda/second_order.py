@@ -33,7 +33,7 @@ def example(name: str, products: tuple[str, ...], order: int) -> Built:
 
 def compare_products(module: Built, arguments: dict[str, Any], products: tuple[str, ...]) -> None:
     """Structures of both targets as dense arrays, values and gradients as they are."""
-    python, plain = cuda_module(module, SMALL), module.module("numpy")
+    python, plain = cuda_module(module, SMALL), module.module("cpu")
     for product in products:
         name = f"{module.derived.name}_{product}"
         found, known = getattr(python, name)(**arguments), getattr(plain, name)(**arguments)
@@ -105,7 +105,7 @@ def check_vectors() -> None:
     """hvp and jvp of a model with several arguments, and a vector of the wrong shape."""
     rng = np.random.default_rng(11)
     module = example("mlp", ("hvp", "jvp"), 1)
-    python, plain = cuda_module(module), module.module("numpy")
+    python, plain = cuda_module(module), module.module("cpu")
     arguments = random_arguments(module.model.program, rng, n=7, d=3, h=5, c=3)
     given = [rng.normal(size=np.shape(arguments[name])) for name in module.model.wrt]
     for product, vectors in (("hvp", "vectors"), ("jvp", "tangents")):

@@ -59,6 +59,11 @@ def test_examples_equal_the_cpu_target(names: tuple[str, ...]) -> None:
     assert_good(simulate("modules", *names), len(names))
 
 
+def test_blocks_of_the_simulator() -> None:
+    """Threads take turns: missing barriers show, and results are those of Numba's blocks."""
+    assert_good(simulate("blocks"), 4)
+
+
 @pytest.mark.slow
 def test_arguments_results_and_errors() -> None:
     """Device arrays, out=, accumulate, streams, workspace, float32, messages."""
@@ -66,7 +71,7 @@ def test_arguments_results_and_errors() -> None:
 
 
 @pytest.mark.slow
-def test_gallery_equals_the_numpy_target() -> None:
+def test_gallery_equals_the_cpu_target() -> None:
     assert_good(simulate("gallery"), 42)
 
 
@@ -83,7 +88,7 @@ def test_kernels_compiled_ahead_are_loaded() -> None:
 
 @pytest.mark.slow
 def test_second_order() -> None:
-    """Hessians and Jacobians of every structure equal those of the NumPy target to 1e-12."""
+    """Hessians and Jacobians of every structure equal those of the CPU target to 1e-12."""
     assert_good(simulate("second_order"), 7)
 
 

@@ -3,8 +3,8 @@
 Numba's own blocks start a thread of Python for each thread of the block, ask all of them again and
 again whether they wait, which takes most of the time of a small kernel, and leave their order to
 chance. Here one thread runs at a time, up to its next barrier, then the one after it: forwards in
-one block and backwards in the next, so that what is read before a barrier made it known is wrong in
-every run. Threads that wait at different barriers are an error.
+one block and backwards in the next, so that what a missing barrier does is the same in every run.
+Threads that wait at different barriers are an error.
 """
 
 from __future__ import annotations
