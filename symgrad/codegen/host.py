@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text
 from symgrad.codegen.kernels import RESERVED, PrintedKernel, array_type, print_kernel, scalar_type
@@ -39,6 +39,8 @@ __all__ = [
     "shape_text",
 ]
 
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_TILE = "tile"  # what the rows of a tile are called where they are an extent
 # Rows of a block where the innermost loops run over rows: shorter ones cost more than they do.
 _LEAST_ROWS = 64
 
@@ -182,20 +184,22 @@ class _HostPrinter:
         printed = print_kernel(step.kernel, self.helpers)
         self._define(printed)
         parts = {a.buffer.name: self.allocate(f"{a.buffer.name}_blocks") for a in step.accumulators}
-        shared = share_scratch(printed.lines, step.scratch)
+        scratch = _tile_scratch(step, printed)
+        shared = share_scratch(printed.lines, scratch)
         sample = step.sample
         if not sample.isidentifier():
             sample = self.allocate("samples")
             self.body.append(f"{sample} = {_clamped(step.sample)}")
-        self._define_blocks(step, printed, sample, shared)
+        held = [buffer for buffer in scratch if shared[buffer.name] == buffer.name]
+        self._define_blocks(step, printed, sample, held, shared)
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
         workers = self.allocate("workers")
         counted = [sample, step.work, self._block_size(step)]
-        if any(len(b.shape) > 1 and b.shape[-1] == step.sample for b in step.scratch):
+        if any(len(b.shape) > 1 and b.shape[-1] == _TILE for b in scratch):
             counted.append(str(_LEAST_ROWS))
         alone = len(step.kernel.nests) == 1 and not step.scratch and not _has_sums(step)
         # Rows need no tiles where nothing of them is read again and no sum is to be divided.
-        rows = f"_count_rows({_row_elements(step, shared)}, {sample}, {blocks})"
+        rows = f"_count_rows({_row_elements(held)}, {sample}, {blocks})"
         self.body += [
             f"{blocks} = _count_blocks({', '.join(counted)})",
             f"{tile} = max({sample}, 1)" if alone else f"{tile} = {rows}",
@@ -218,7 +222,7 @@ class _HostPrinter:
         given = [p.view.array for p in printed.parameters if p.role != "scratch"]
         arguments = [parts.get(array, array) for array in given]
         address = f"{printed.name}.address()"
-        sizes = _sizes_passed(step, sample, printed)
+        sizes = _sizes_passed(held, sample, printed)
         passed = [workers, address, blocks, tile, *([sums] if sums else []), *sizes, *arguments]
         self.body.append(f"{printed.name}_blocks.spread({', '.join(passed)})")
         for accumulator in step.accumulators:
@@ -245,7 +249,12 @@ class _HostPrinter:
         return sums
 
     def _define_blocks(
-        self, step: RunTiled, printed: PrintedKernel, sample: str, shared: Mapping[str, str]
+        self,
+        step: RunTiled,
+        printed: PrintedKernel,
+        sample: str,
+        held: Sequence[Buffer],
+        shared: Mapping[str, str],
     ) -> None:
         """The loop over tiles: a worker takes whole blocks, a block its tiles in order.
 
@@ -253,14 +262,13 @@ class _HostPrinter:
         blocks, so that the result does not depend on who computed them.
         """
         vector = self.schedule.options.vector
-        sizes = _sizes_passed(step, sample, printed)
+        sizes = _sizes_passed(held, sample, printed)
         leading = ["worker", "workers", "each_worker", "address", "blocks", "tile"]
         leading += ["sums"] if step.accumulators else []
         given = [p for p in printed.parameters if p.role != "scratch"]
         types = ["int64"] * (len(leading) + len(sizes)) + [_blocked_type(p) for p in given]
         names = [p.view.name for p in given]
         views = {p.view.array: p.view.name for p in printed.parameters}
-        scratch = [b for b in step.scratch if shared.get(b.name) == b.name]
         call = _tile_arguments(printed, {views[n]: views[shared[n]] for n in shared})
         call = call if len(call) > 1 else [*call, ""]
         place = "place = block * sums + (start - first) * sums // (last - first)"
@@ -270,7 +278,7 @@ class _HostPrinter:
             "    if worker < 0:",
             "        _spread(each_worker, workers)",
             "        return",
-            *(f"    {_tile_scratch(views[b.name], b, step.sample)}" for b in scratch),
+            *(f"    {_allocation(views[b.name], b.shape, b, 'np.empty')}" for b in held),
             "    begin, end = worker * blocks // workers, (worker + 1) * blocks // workers",
             "    for block in range(begin, end):",
             f"        first = block * {sample} // blocks",
@@ -315,16 +323,22 @@ def _has_sums(step: RunTiled) -> bool:
     return any(accumulator.reduction == "sum" for accumulator in step.accumulators)
 
 
-def _row_elements(step: RunTiled, shared: dict[str, str]) -> str:
-    """Scratch elements for each row, as a text over sizes; shared memory counts once."""
-    held = set(shared.values())
-    shapes = (list(buffer.shape) for buffer in step.scratch if buffer.name in held)
-    return count_elements(_without(shape, step.sample) for shape in shapes)
+def _tile_scratch(step: RunTiled, printed: PrintedKernel) -> list[Buffer]:
+    """The scratch arrays that a kernel uses, the rows of a tile in place of the sample axis."""
+    axes = {p.view.array: p.view.tile_axis for p in printed.parameters}
+    found = []
+    for buffer in step.scratch:
+        axis = axes.get(buffer.name)
+        if axis is not None:
+            shape = (*buffer.shape[:axis], _TILE, *buffer.shape[axis + 1 :])
+            found.append(replace(buffer, shape=shape))
+    return found
 
 
-def _without(shape: list[str], extent: str) -> tuple[str, ...]:
-    shape.remove(extent)
-    return tuple(shape)
+def _row_elements(held: Iterable[Buffer]) -> str:
+    """Scratch elements for each row, as a text over sizes."""
+    shapes = [tuple(extent for extent in buffer.shape if extent != _TILE) for buffer in held]
+    return count_elements(shapes)
 
 
 def _tile_arguments(printed: PrintedKernel, holders: Mapping[str, str]) -> list[str]:
@@ -334,16 +348,10 @@ def _tile_arguments(printed: PrintedKernel, holders: Mapping[str, str]) -> list[
     return [*printed.scalars, *(name + places.get(role, "") for name, role in own)]
 
 
-def _tile_scratch(name: str, buffer: Buffer, sample: str) -> str:
-    """The line that makes a scratch array of a tile."""
-    extents = ["tile" if extent == sample else extent for extent in buffer.shape]
-    return f"{name} = np.empty({shape_text(extents)}, np.{_numpy_type(buffer)})"
-
-
-def _sizes_passed(step: RunTiled, sample: str, printed: PrintedKernel) -> list[str]:
+def _sizes_passed(held: Iterable[Buffer], sample: str, printed: PrintedKernel) -> list[str]:
     """The sizes that the loop over tiles takes: the sample count first."""
-    extents = " ".join(e for b in step.scratch for e in b.shape if e != step.sample)
-    needed = (n for n in re.findall(r"[A-Za-z_]\w*", extents) if n != "max")
+    extents = " ".join(extent for buffer in held for extent in buffer.shape)
+    needed = (name for name in _NAME.findall(extents) if name not in ("max", _TILE))
     passed = dict.fromkeys((sample, *printed.scalars, *needed))
     return [name for name in passed if name not in ("start", "rows")]
 
@@ -361,8 +369,8 @@ def _as_double(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
     return tuple(Operation(op.name, op.operands, "float64", op.value) for op in operations)
 
 
-def _allocation(name: str, shape: Sequence[str], buffer: Buffer) -> str:
-    maker = "np.empty" if all(extent.isdigit() for extent in shape) else "_empty"
+def _allocation(name: str, shape: Sequence[str], buffer: Buffer, maker: str = "") -> str:
+    maker = maker or ("np.empty" if all(extent.isdigit() for extent in shape) else "_empty")
     return f"{name} = {maker}({shape_text(shape)}, np.{_numpy_type(buffer)})"
 
 

@@ -69,6 +69,7 @@ RESERVED = frozenset(
         "first",
         "last",
         "sums",
+        "tile",
         "place",
         "address",
     ]
