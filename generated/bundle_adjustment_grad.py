@@ -1248,14 +1248,14 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     index1 = _check_index("residuals", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals", point_index, p, "point_index", "points", 0)
     blocks2 = _count_blocks(m, 8 * 3 + 3 * 2 + 10, 0, 64)
-    tile = _count_rows(3 * 3 + 2 + 7, m, blocks2)
+    tile2 = _count_rows(3 * 3 + 2 + 7, m, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
     _residuals_1_blocks.spread(
         workers2,
         _residuals_1.address(),
         blocks2,
-        tile,
+        tile2,
         m,
         cameras,
         index1,
@@ -1283,7 +1283,7 @@ def _run_residuals_grad(
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
     blocks2 = _count_blocks(m, 9 * 2 + 9 * 9 + 21 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
-    tile = _count_rows(5 * 2 + 2 * 9 + 5 * 3 + 16, m, blocks2)
+    tile2 = _count_rows(5 * 2 + 2 * 9 + 5 * 3 + 16, m, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
     sums2 = _count_sums(m, 9 * 2 + 9 * 9 + 21 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
@@ -1293,7 +1293,7 @@ def _run_residuals_grad(
         workers2,
         _residuals_grad_1.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         m,
         observed,

@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_2f757bdaa7922263"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_45b105f9ab6a8727"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -355,7 +355,7 @@ def _loss_2_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
-    t5 = np.empty((tile, tile), np.float64)
+    t5 = np.empty((tile, n), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -677,7 +677,7 @@ def _loss_grad_3_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
-    t12_bar = np.empty((tile, tile), np.float64)
+    t12_bar = np.empty((tile, n), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -1299,7 +1299,7 @@ def _loss_hessian_3_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
-    K_bar_by_log_noise2 = np.empty((tile, tile), np.float64)
+    K_bar_by_log_noise2 = np.empty((tile, n), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -1571,9 +1571,9 @@ def _loss_hessian_5_blocks(
     if worker < 0:
         _spread(each_worker, workers)
         return
-    K_bar_by_log_variance2 = np.empty((tile, tile), np.float64)
-    K_bar_by_log_length2 = np.empty((tile, tile), np.float64)
-    t9_bar_by_log_length2 = np.empty((tile, tile), np.float64)
+    K_bar_by_log_variance2 = np.empty((tile, n), np.float64)
+    K_bar_by_log_length2 = np.empty((tile, n), np.float64)
+    t9_bar_by_log_length2 = np.empty((tile, n), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -1766,22 +1766,22 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     t7 = np.empty((1,), np.float64)
     t10 = np.empty((1,), np.float64)
     _loss_1.call(log_length, t7, log_noise, t10)
-    blocks2 = _count_blocks(n, n * d + 2 * n, 0, 64)
-    tile = _count_rows(n, n, blocks2)
+    blocks2 = _count_blocks(n, n * d + 2 * n, 0)
+    tile2 = _count_rows(n, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     K = _empty((n, n), np.float64)
     _loss_2_blocks.spread(
-        workers2, _loss_2.address(), blocks2, tile, n, d, X, X, log_variance, t7, t10, K
+        workers2, _loss_2.address(), blocks2, tile2, n, d, X, X, log_variance, t7, t10, K
     )
     alpha = _attempt("loss: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
     blocks3 = _count_blocks(n, 1, 1)
-    tile2 = _count_rows(0, n, blocks3)
+    tile3 = _count_rows(0, n, blocks3)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     sums2 = _count_sums(n, 1, 1, blocks3)
     loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     _loss_3_blocks.spread(
-        workers3, _loss_3.address(), blocks3, tile2, sums2, n, alpha, y, loss_total_blocks
+        workers3, _loss_3.address(), blocks3, tile3, sums2, n, alpha, y, loss_total_blocks
     )
     loss_total = _combine(loss_total_blocks) * (0.5)
     loss = np.empty((1,), np.float64)
@@ -1794,7 +1794,7 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     t10 = np.empty((1,), np.float64)
     _loss_grad_1.call(log_length, t7, log_noise, t10)
     blocks2 = _count_blocks(n, n * d + 3 * n, 0)
-    tile = _count_rows(0, n, blocks2)
+    tile2 = _count_rows(0, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     t5 = _empty((n, n), np.float64)
     kernel = _empty((n, n), np.float64)
@@ -1803,7 +1803,7 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
         workers2,
         _loss_grad_2.address(),
         blocks2,
-        tile,
+        tile2,
         n,
         d,
         X,
@@ -1818,8 +1818,8 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     alpha = _attempt("loss_grad: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
     K_inverse = _attempt("loss_grad: inverse of 'K', line 22 of the model", np.linalg.inv, K)
-    blocks3 = _count_blocks(n, 3 * n + 2, 1 + 1 + 1 + 1, 64)
-    tile2 = _count_rows(n, n, blocks3)
+    blocks3 = _count_blocks(n, 3 * n + 2, 1 + 1 + 1 + 1)
+    tile3 = _count_rows(n, n, blocks3)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     sums2 = _count_sums(n, 3 * n + 2, 1 + 1 + 1 + 1, blocks3)
     loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
@@ -1830,7 +1830,7 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
         workers3,
         _loss_grad_3.address(),
         blocks3,
-        tile2,
+        tile3,
         sums2,
         n,
         alpha,
@@ -1973,7 +1973,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     t10 = np.empty((1,), np.float64)
     _loss_hessian_1.call(log_length, t7, log_noise, t10)
     blocks2 = _count_blocks(n, n * d + 4 * n, 0)
-    tile = _count_rows(0, n, blocks2)
+    tile2 = _count_rows(0, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     distance = _empty((n, n), np.float64)
     kernel = _empty((n, n), np.float64)
@@ -1983,7 +1983,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         workers2,
         _loss_hessian_2.address(),
         blocks2,
-        tile,
+        tile2,
         n,
         d,
         X,
@@ -2001,8 +2001,8 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         "loss_hessian: solve of 'K', line 21 of the model", np.linalg.solve, K, alpha
     )
     K_inverse = _attempt("loss_hessian: inverse of 'K', line 22 of the model", np.linalg.inv, K)
-    blocks3 = _count_blocks(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1, 64)
-    tile2 = _count_rows(n, n, blocks3)
+    blocks3 = _count_blocks(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1)
+    tile3 = _count_rows(n, n, blocks3)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     alpha_right_by_log_variance = _empty((n,), np.float64)
     alpha_right2_by_log_length = _empty((n,), np.float64)
@@ -2021,7 +2021,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         workers3,
         _loss_hessian_3.address(),
         blocks3,
-        tile2,
+        tile3,
         sums2,
         n,
         alpha,
@@ -2089,8 +2089,8 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         t10_bar,
         hessian_log_noise_log_noise,
     )
-    blocks4 = _count_blocks(n, 2 * n * n + 6 * n, 1 + 1 + 1, 64)
-    tile3 = _count_rows(3 * n, n, blocks4)
+    blocks4 = _count_blocks(n, 2 * n * n + 6 * n, 1 + 1 + 1)
+    tile4 = _count_rows(3 * n, n, blocks4)
     workers4 = min(blocks4, numba.get_num_threads()) if blocks4 > 1 else 1
     sums3 = _count_sums(n, 2 * n * n + 6 * n, 1 + 1 + 1, blocks4)
     t7_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
@@ -2100,7 +2100,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         workers4,
         _loss_hessian_5.address(),
         blocks4,
-        tile3,
+        tile4,
         sums3,
         n,
         K_inverse,

@@ -1088,7 +1088,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         sum5,
     )
     blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, 64)
-    tile = _count_rows(3 * d + K + 2, n, blocks2)
+    tile2 = _count_rows(3 * d + K + 2, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, blocks2)
     log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -1096,7 +1096,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         workers2,
         _log_posterior_2.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         n,
         K,
@@ -1142,7 +1142,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
     blocks2 = _count_blocks(
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
-    tile = _count_rows(3 * d + K * d + K + 3, n, blocks2)
+    tile2 = _count_rows(3 * d + K * d + K + 3, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
@@ -1156,7 +1156,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
         workers2,
         _log_posterior_grad_2.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         n,
         K,

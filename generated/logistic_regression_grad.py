@@ -449,12 +449,12 @@ def _check_loss(w, b, X, y):
 
 def _run_loss(d, n, w, b, X, y):
     blocks2 = _count_blocks(n, d + 2, 1)
-    tile = _count_rows(1, n, blocks2)
+    tile2 = _count_rows(1, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + 2, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     _loss_1_blocks.spread(
-        workers2, _loss_1.address(), blocks2, tile, sums2, n, d, w, X, b, y, loss_blocks
+        workers2, _loss_1.address(), blocks2, tile2, sums2, n, d, w, X, b, y, loss_blocks
     )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
@@ -462,7 +462,7 @@ def _run_loss(d, n, w, b, X, y):
 
 def _run_loss_grad(d, n, w, b, X, y, *, targets=()):
     blocks2 = _count_blocks(n, 2 * d + 4, 1 + d + 1)
-    tile = _count_rows(2, n, blocks2)
+    tile2 = _count_rows(2, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * d + 4, 1 + d + 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -472,7 +472,7 @@ def _run_loss_grad(d, n, w, b, X, y, *, targets=()):
         workers2,
         _loss_grad_1.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         n,
         d,

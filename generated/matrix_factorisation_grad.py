@@ -740,7 +740,7 @@ def _check_loss(U, V, b, Y, observed, penalty):
 
 def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
-    tile = _count_rows(p, n, blocks2)
+    tile2 = _count_rows(p, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, p * r + 2 * p + r, 1 + 1, blocks2)
     t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -749,7 +749,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
         workers2,
         _loss_1.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         n,
         r,
@@ -773,7 +773,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
 def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
     V_turned = np.ascontiguousarray(V.T)
     blocks2 = _count_blocks(n, p * r + 4 * p + 2 * r + 2 * r * p, 1 + 1 + r * p + p)
-    tile = _count_rows(2 * p, n, blocks2)
+    tile2 = _count_rows(2 * p, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     U_bar = _place(targets, 0, (n, r), np.float64)
     sums2 = _count_sums(n, p * r + 4 * p + 2 * r + 2 * r * p, 1 + 1 + r * p + p, blocks2)
@@ -785,7 +785,7 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
         workers2,
         _loss_grad_1.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         n,
         r,

@@ -939,7 +939,7 @@ def _check_loss(W1, b1, W2, b2, X, label):
 def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss", label, c, "label", "scores", 1)
     blocks2 = _count_blocks(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, 64)
-    tile = _count_rows(d + 2 * h + c + 2, n, blocks2)
+    tile2 = _count_rows(d + 2 * h + c + 2, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -947,7 +947,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
         workers2,
         _loss_1.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         n,
         d,
@@ -970,7 +970,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     blocks2 = _count_blocks(
         n, d + h * d + 5 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c, 64
     )
-    tile = _count_rows(d + 4 * h + 2 * c + 3, n, blocks2)
+    tile2 = _count_rows(d + 4 * h + 2 * c + 3, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
         n,
@@ -987,7 +987,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
         workers2,
         _loss_grad_1.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         n,
         d,

@@ -699,12 +699,12 @@ def _check_loss(beta, X, offset, y):
 
 def _run_loss(p, n, beta, X, offset, y):
     blocks2 = _count_blocks(n, p + 3, 1)
-    tile = _count_rows(2, n, blocks2)
+    tile2 = _count_rows(2, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, p + 3, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     _loss_1_blocks.spread(
-        workers2, _loss_1.address(), blocks2, tile, sums2, n, p, beta, X, offset, y, loss_blocks
+        workers2, _loss_1.address(), blocks2, tile2, sums2, n, p, beta, X, offset, y, loss_blocks
     )
     loss = _combine(loss_blocks) * (np.divide(1.0, n))
     return (loss[0],)
@@ -712,7 +712,7 @@ def _run_loss(p, n, beta, X, offset, y):
 
 def _run_loss_grad(p, n, beta, X, offset, y, *, targets=()):
     blocks2 = _count_blocks(n, 2 * p + 4, 1 + p)
-    tile = _count_rows(3, n, blocks2)
+    tile2 = _count_rows(3, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * p + 4, 1 + p, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -721,7 +721,7 @@ def _run_loss_grad(p, n, beta, X, offset, y, *, targets=()):
         workers2,
         _loss_grad_1.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         n,
         p,
@@ -817,7 +817,7 @@ def loss_vjp(
 
 def _run_loss_hessian(p, n, beta, X, offset, y):
     blocks2 = _count_blocks(n, 2 * p + p * p + 2, p * p)
-    tile = _count_rows(p + 2, n, blocks2)
+    tile2 = _count_rows(p + 2, n, blocks2)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * p + p * p + 2, p * p, blocks2)
     hessian_blocks = _zeros((blocks2 * sums2, p, p), np.float64)
@@ -825,7 +825,7 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
         workers2,
         _loss_hessian_1.address(),
         blocks2,
-        tile,
+        tile2,
         sums2,
         n,
         p,
