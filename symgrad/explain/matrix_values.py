@@ -66,8 +66,9 @@ def matrix_value(matrix: Matrix, values: Mapping[str, Array], sizes: Mapping[str
         case Scalar(number):
             mapping = {s: sympy.Integer(sizes[s.name]) for s in number.free_symbols - set(_LIMITS)}
             exact = sympy.N(number.xreplace({**mapping, **_LIMITS}))
-            # Not a real number: NaN, which agrees with no value of the program.
-            return np.array([[float(exact) if exact.is_extended_real else np.nan]])
+            # No plain real number, as clip(0, -1, 1): NaN, which agrees with no value.
+            known = isinstance(exact, sympy.Number)
+            return np.array([[float(exact) if known else np.nan]])
         case Ones(extent):
             return np.ones((length(extent), 1))
         case Identity(extent):

@@ -108,6 +108,13 @@ def test_header_leaves_out_what_is_mostly_index_notation() -> None:
     assert derived.matrix_formulas() == ()
 
 
+def test_a_constant_function_has_a_header() -> None:
+    program = gradient_program(
+        lambda x: np.sum(np.exp(x)) + 0.1 * np.sum(np.clip(x - x, -0.4, 0.6)), x="f64[n]"
+    )
+    assert any(line.startswith("x_bar") for line in matrix_text(program))
+
+
 def test_where_a_formula_divides_by_zero_it_says_so() -> None:
     lines = text(lambda x: np.linalg.norm(x), x="f64[n]")
     assert lines == ["f = ‖x‖", "x_bar = 1/f · x (0 where f = 0)"]
