@@ -11,6 +11,7 @@ from symgrad.schedule.phases import Phases
 
 __all__ = [
     "explain_cut",
+    "explain_early",
     "explain_invariants",
     "explain_layout",
     "explain_outer",
@@ -48,6 +49,12 @@ def explain_invariants(before: FrozenProgram, after: FrozenProgram) -> Iterator[
     if new:
         formulas = "; ".join(getattr(s, "formula", s.name) for s in new)
         yield f"computed once, as no sample changes it: {formulas}"
+
+
+def explain_early(names: Sequence[str]) -> Iterator[str]:
+    """Which sums need not wait for their factors."""
+    for name in names:
+        yield f"{name} is summed before its factors are known, which saves a pass over the samples"
 
 
 def explain_phases(phases: Phases) -> Iterator[str]:

@@ -12,6 +12,7 @@ from symgrad.schedule.cells import inline_pieces
 from symgrad.schedule.counting import count_elements, count_work
 from symgrad.schedule.decisions import (
     explain_cut,
+    explain_early,
     explain_invariants,
     explain_layout,
     explain_outer,
@@ -19,6 +20,7 @@ from symgrad.schedule.decisions import (
     explain_phases,
     explain_sample,
 )
+from symgrad.schedule.early_sums import sum_early
 from symgrad.schedule.folds import split_fold
 from symgrad.schedule.frozen import (
     Affine,
@@ -126,9 +128,11 @@ class Scheduler:
         return inline_pieces(program)
 
     def without_invariants(self, program: FrozenProgram, sample: str) -> FrozenProgram:
-        """The program with what no sample changes computed ahead."""
+        """The program with what no sample changes computed apart from the samples."""
         ahead = split_invariants(program, sample)
         self.decisions += explain_invariants(program, ahead)
+        ahead, early = sum_early(ahead, sample)
+        self.decisions += explain_early(early)
         return ahead
 
     # --- whole steps -----------------------------------------------------------------------------
