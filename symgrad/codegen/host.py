@@ -44,8 +44,6 @@ _TILE = "tile"  # what the rows of a tile are called where they are an extent
 # Rows of a block where the innermost loops run over rows: shorter ones cost more than they do.
 _LEAST_ROWS = 64
 
-_DIVIDE = {"divide": Spelling("np.divide({0}, {1})", 8, (0, 0))}
-
 
 @dataclass(frozen=True, slots=True)
 class PrintedProgram:
@@ -309,7 +307,7 @@ class _HostPrinter:
             return f"{accumulator.buffer.name} = {several}"
         text = f"_combine({parts})"
         if accumulator.scale:
-            lines, factor = scale_text(accumulator.scale, self.allocate)
+            lines, factor = scale_text(accumulator.scale, self.allocate, "_quotient")
             self.body.extend(lines)
             text = f"{text} * ({factor})"
             if accumulator.buffer.dtype == "float32":
@@ -356,9 +354,12 @@ def _sizes_passed(held: Iterable[Buffer], sample: str, printed: PrintedKernel) -
     return [name for name in passed if name not in ("start", "rows")]
 
 
-def scale_text(scale: tuple[Operation, ...], allocate: NameAllocator) -> tuple[list[str], str]:
+def scale_text(
+    scale: tuple[Operation, ...], allocate: NameAllocator, divide: str = "np.divide"
+) -> tuple[list[str], str]:
     """The lines that compute the scale of a sum in Python floats, and its text."""
-    printer = BlockPrinter({**NUMPY, **_DIVIDE}, lambda e: e.array, affine_text, allocate, {})
+    spellings = {**NUMPY, "divide": Spelling(f"{divide}({{0}}, {{1}})", 8, (0, 0))}
+    printer = BlockPrinter(spellings, lambda e: e.array, affine_text, allocate, {})
     last = len(scale) - 1
     lines, texts = printer.print(_as_double(scale), [last])
     return lines, texts[last]
