@@ -123,6 +123,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="report the decimal digits that values and gradients lose, and where",
     )
+    checking.add_argument(
+        "--seconds",
+        type=float,
+        default=60.0,
+        help="with --accuracy: how long inputs are searched for one function (default: 60)",
+    )
     checking.set_defaults(run=_check)
     return parser
 
@@ -303,7 +309,13 @@ def _check(options: argparse.Namespace) -> int:
     if options.accuracy:
         from symgrad.precision.command import module_accuracy
 
-        for found in module_accuracy(Path(options.module)):
-            print(found)
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("inputs tried")
+
+            def tried(done: int, planned: int) -> None:
+                bar.update(task, completed=done, total=planned)
+
+            for found in module_accuracy(Path(options.module), 40, options.seconds, tried):
+                print(found)
         return 0
     return 0 if check_module(Path(options.module)) else 1

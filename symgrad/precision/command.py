@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from symgrad.compilation import Request, derive_file
@@ -20,8 +22,19 @@ _OPTIONS = re.compile(r"^symgrad +\S+, (target .+)$", re.MULTILINE)
 _OPTION = re.compile(r", (?=(?:function|wrt|dtype|shape|emit|order|without) )")
 
 
-def module_accuracy(path: Path, tries: int = 40) -> tuple[Accuracy, ...]:
+def module_accuracy(
+    path: Path,
+    tries: int = 40,
+    seconds: float = math.inf,
+    tried: Callable[[int, int], None] = lambda done, planned: None,
+) -> Iterator[Accuracy]:
     """The accuracy of each function of a generated module, by its model beside or below here.
+
+    Args:
+        path: the generated module.
+        tries: how many inputs the search draws.
+        seconds: after which the search for one function ends with what it has found.
+        tried: told how many of how many inputs are done.
 
     Raises:
         ModelError: symgrad did not write the file, or its model is missing or has changed.
@@ -49,7 +62,8 @@ def module_accuracy(path: Path, tries: int = 40) -> tuple[Accuracy, ...]:
         )
     module = import_file(path)
     derived = derive_file(_request(model, options[1]), Timings())
-    return tuple(accuracy_of(d, module, tries=tries) for d in derived)
+    for each in derived:
+        yield accuracy_of(each, module, tries=tries, seconds=seconds, tried=tried)
 
 
 def _request(model: Path, options: str) -> Request:

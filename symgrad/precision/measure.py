@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -89,8 +91,13 @@ def accuracy_of(
     *,
     tries: int = 60,
     size: int = 3,
+    seconds: float = math.inf,
+    tried: Callable[[int, int], None] = lambda done, planned: None,
 ) -> Accuracy:
-    """As `accuracy`, for a derived function and the module that holds its code."""
+    """As `accuracy`, for a derived function and the module that holds its code.
+
+    The search ends after `seconds`, and `tried` is told how many of the planned inputs are done.
+    """
     meter = _Meter(derived, module)
     if inputs:
         for arguments in inputs:
@@ -99,12 +106,19 @@ def accuracy_of(
         generator = np.random.default_rng(1)
         arguments_of = meter.model_program
         sizes = sizes_for(arguments_of, size)
-        for exponents in first_exponents(arguments_of, tries, generator):
-            meter.measure(draw(arguments_of, exponents, sizes, generator), exponents)
+        meter.planned, end = tries + tries // 2, time.monotonic() + seconds
+
+        def measure(several: Iterator[Exponents]) -> None:
+            for exponents in several:
+                if meter.tried and time.monotonic() > end:
+                    return
+                meter.measure(draw(arguments_of, exponents, sizes, generator), exponents)
+                tried(meter.tried, meter.planned)
+
+        measure(first_exponents(arguments_of, tries, generator))
         found = max(meter.worst.values(), key=lambda w: w.digits, default=None)
         if found is not None and found.exponents:
-            for exponents in nearby(found.exponents, arguments_of, tries // 2, generator):
-                meter.measure(draw(arguments_of, exponents, sizes, generator), exponents)
+            measure(nearby(found.exponents, arguments_of, tries // 2, generator))
     return meter.report()
 
 
@@ -133,7 +147,7 @@ class _Meter:
             *(f"∂/∂{name}" for name in self.exact.wrt),
         ]
         self.worst: dict[str, _Worst] = {}
-        self.tried = 0
+        self.tried = self.planned = 0
 
     def measure(self, arguments: dict[str, Array], exponents: Exponents | None) -> None:
         """Compares one set of arguments; inputs that were asked for with several weights."""
@@ -227,7 +241,8 @@ class _Meter:
                 )
             )
         dtype = next(self.dtypes[name] for name in self.exact.wrt)
-        return Accuracy(self.derived.name, dtype, self.tried, tuple(losses))
+        planned = max(self.tried, self.planned)
+        return Accuracy(self.derived.name, dtype, self.tried, tuple(losses), planned)
 
 
 def _relative_error(found: float, exact: Any, info: Any) -> float | None:

@@ -35,12 +35,13 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Digits lost by the values and gradients of one function."""
+    """Digits lost by the values and gradients of one function; `planned` inputs, if time allows."""
 
     function: str
     dtype: str
     tried: int
     losses: tuple[Loss, ...]
+    planned: int = 0
 
     @property
     def worst(self) -> Loss:
@@ -48,23 +49,21 @@ class Accuracy:
         return max(self.losses, key=lambda loss: loss.digits)
 
     def __str__(self) -> str:
-        head = (
-            f"{self.function}, {self.dtype}: decimal digits lost, the worst of {self.tried} inputs"
-        )
-        rows = [("output", "lost", "relative error", "at", "in")]
-        rows += [
-            (
-                loss.output,
-                f"{loss.digits:.1f}",
-                f"{loss.relative_error:.1e}",
-                _inputs_text(loss.inputs),
-                loss.definition,
-            )
-            for loss in self.losses
+        early = f" (time for no more of {self.planned})" if self.tried < self.planned else ""
+        lines = [
+            f"{self.function}, {self.dtype}: decimal digits lost, the worst of {self.tried}"
+            f" inputs{early}"
         ]
-        widths = [max(len(row[k]) for row in rows) for k in range(5)]
-        lines = ["  ".join(text.ljust(w) for text, w in zip(r, widths, strict=True)) for r in rows]
-        return "\n".join([head, *(f"  {line.rstrip()}" for line in lines)])
+        width = max((len(loss.output) for loss in self.losses), default=0)
+        for loss in self.losses:
+            error = f"relative error {loss.relative_error:.1e}"
+            if np.isinf(loss.relative_error):
+                error = f"{loss.found:.3g} in place of {float(loss.exact):.3g}"
+            lines.append(f"  {loss.output:{width}}  {loss.digits:4.1f}  {error}")
+            if loss.digits >= 1:
+                lines.append(f"  {'':{width}}        at {_inputs_text(loss.inputs)}")
+                lines += [f"  {'':{width}}        in {loss.definition}"] * bool(loss.definition)
+        return "\n".join(lines)
 
 
 def _inputs_text(inputs: dict[str, Any]) -> str:

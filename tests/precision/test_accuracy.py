@@ -92,6 +92,8 @@ def test_command(
     assert main(["check", "--accuracy", "out.py"]) == 0
     shown = capsys.readouterr().out
     assert "loss, float64: decimal digits lost" in shown and "∂/∂w" in shown
+    assert main(["check", "--accuracy", "--seconds", "0", "out.py"]) == 0
+    assert "the worst of 1 inputs (time for no more of 60)" in capsys.readouterr().out
     path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert main(["check", "--accuracy", "out.py"]) == 1
     assert "has changed since" in capsys.readouterr().err
