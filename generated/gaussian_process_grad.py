@@ -2357,8 +2357,7 @@ def _array(function, name, value, dtype, rank, shape):
             f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
             f"expected {rank}: {shape}"
         )
-    flags = array.flags
-    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+    if not array.flags.carray:  # contiguous, aligned, writeable
         array = np.array(array, order="C")
     return array
 
@@ -2508,7 +2507,8 @@ def _deliver(names, gradients, single, targets, out, accumulate):
 def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
-    8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    8 more than a multiple of 16: rows of scratch begin at whole vectors, and rows a power of two
+    apart would share few lines of the cache.
     No more than a block has, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
@@ -2516,7 +2516,7 @@ def _count_rows(row_elements, samples, blocks):
         fitting = 1032
     elif fitting < 72:
         fitting = 72
-    return min(fitting, -(-samples // blocks) + 7)
+    return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):

@@ -456,7 +456,7 @@ def _run_loss(d, n, w, b, X, y):
     _loss_1_blocks.spread(
         workers2, _loss_1.address(), blocks2, tile2, sums2, n, d, w, X, b, y, loss_blocks
     )
-    loss = _combine(loss_blocks) * (np.divide(1.0, n))
+    loss = _combine(loss_blocks) * (_quotient(1.0, n))
     return (loss[0],)
 
 
@@ -484,7 +484,7 @@ def _run_loss_grad(d, n, w, b, X, y, *, targets=()):
         w_bar_blocks,
         b_bar_blocks,
     )
-    loss = _combine(loss_blocks) * (np.divide(1.0, n))
+    loss = _combine(loss_blocks) * (_quotient(1.0, n))
     w_bar = _combine(w_bar_blocks)
     b_bar = _combine(b_bar_blocks)
     values = (loss[0],)
@@ -584,8 +584,7 @@ def _array(function, name, value, dtype, rank, shape):
             f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
             f"expected {rank}: {shape}"
         )
-    flags = array.flags
-    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+    if not array.flags.carray:  # contiguous, aligned, writeable
         array = np.array(array, order="C")
     return array
 
@@ -741,10 +740,16 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
+def _quotient(a, b):
+    """a/b in float64, by zero as NumPy divides."""
+    return a / b if b else np.divide(a, b)
+
+
 def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
-    8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    8 more than a multiple of 16: rows of scratch begin at whole vectors, and rows a power of two
+    apart would share few lines of the cache.
     No more than a block has, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
@@ -752,7 +757,7 @@ def _count_rows(row_elements, samples, blocks):
         fitting = 1032
     elif fitting < 72:
         fitting = 72
-    return min(fitting, -(-samples // blocks) + 7)
+    return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):

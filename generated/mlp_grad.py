@@ -961,7 +961,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
         index1,
         loss_blocks,
     )
-    loss = _combine(loss_blocks) * (np.divide(1.0, n))
+    loss = _combine(loss_blocks) * (_quotient(1.0, n))
     return (loss[0],)
 
 
@@ -1005,7 +1005,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
         W2_bar_blocks,
         b2_bar_blocks,
     )
-    loss = _combine(loss_blocks) * (np.divide(1.0, n))
+    loss = _combine(loss_blocks) * (_quotient(1.0, n))
     W1_bar = _combine(W1_bar_blocks)
     b1_bar = _combine(b1_bar_blocks)
     W2_bar = _combine(W2_bar_blocks)
@@ -1139,8 +1139,7 @@ def _array(function, name, value, dtype, rank, shape):
             f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
             f"expected {rank}: {shape}"
         )
-    flags = array.flags
-    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+    if not array.flags.carray:  # contiguous, aligned, writeable
         array = np.array(array, order="C")
     return array
 
@@ -1312,10 +1311,16 @@ def _check_index(function, index, extent, name, array, axis):
     return np.ascontiguousarray(index).reshape(index.shape or (1,))
 
 
+def _quotient(a, b):
+    """a/b in float64, by zero as NumPy divides."""
+    return a / b if b else np.divide(a, b)
+
+
 def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
-    8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    8 more than a multiple of 16: rows of scratch begin at whole vectors, and rows a power of two
+    apart would share few lines of the cache.
     No more than a block has, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
@@ -1323,7 +1328,7 @@ def _count_rows(row_elements, samples, blocks):
         fitting = 1032
     elif fitting < 72:
         fitting = 72
-    return min(fitting, -(-samples // blocks) + 7)
+    return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):

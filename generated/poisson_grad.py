@@ -706,7 +706,7 @@ def _run_loss(p, n, beta, X, offset, y):
     _loss_1_blocks.spread(
         workers2, _loss_1.address(), blocks2, tile2, sums2, n, p, beta, X, offset, y, loss_blocks
     )
-    loss = _combine(loss_blocks) * (np.divide(1.0, n))
+    loss = _combine(loss_blocks) * (_quotient(1.0, n))
     return (loss[0],)
 
 
@@ -732,7 +732,7 @@ def _run_loss_grad(p, n, beta, X, offset, y, *, targets=()):
         loss_blocks,
         beta_bar_blocks,
     )
-    loss = _combine(loss_blocks) * (np.divide(1.0, n))
+    loss = _combine(loss_blocks) * (_quotient(1.0, n))
     beta_bar = _combine(beta_bar_blocks)
     values = (loss[0],)
     return values, (beta_bar,)
@@ -834,7 +834,7 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
         offset,
         hessian_blocks,
     )
-    hessian = _combine(hessian_blocks) * (np.divide(1.0, n))
+    hessian = _combine(hessian_blocks) * (_quotient(1.0, n))
     return Dense(hessian, 1)
 
 
@@ -964,8 +964,7 @@ def _array(function, name, value, dtype, rank, shape):
             f"{function}: argument '{name}' has {array.ndim} axes (shape {array.shape}), "
             f"expected {rank}: {shape}"
         )
-    flags = array.flags
-    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+    if not array.flags.carray:  # contiguous, aligned, writeable
         array = np.array(array, order="C")
     return array
 
@@ -1121,10 +1120,16 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
+def _quotient(a, b):
+    """a/b in float64, by zero as NumPy divides."""
+    return a / b if b else np.divide(a, b)
+
+
 def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
-    8 more than a multiple of 16: rows a power of two apart would share few lines of the cache.
+    8 more than a multiple of 16: rows of scratch begin at whole vectors, and rows a power of two
+    apart would share few lines of the cache.
     No more than a block has, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
@@ -1132,7 +1137,7 @@ def _count_rows(row_elements, samples, blocks):
         fitting = 1032
     elif fitting < 72:
         fitting = 72
-    return min(fitting, -(-samples // blocks) + 7)
+    return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 
 def _count_blocks(samples, work, block_elements, least_rows=1):
