@@ -139,8 +139,11 @@ class _Fusion:
         if not host.is_outer or not host.arrays & piece.arrays & self.scratch:
             return None
         assert isinstance(host.node, Loop) and isinstance(piece.node, Loop)
+        inner = locals_of([piece.node])
+        if free_locals([host.node]).intersection(inner):
+            return None  # a sum that goes on over the host's loop would be overwritten in it
         own = locals_of([host.node])
-        if any(own.get(name, dtype) != dtype for name, dtype in locals_of([piece.node]).items()):
+        if any(own.get(name, dtype) != dtype for name, dtype in inner.items()):
             return None
         if host.node.extent != piece.node.extent or not _hand_on(host, piece, self.scratch):
             return None
@@ -152,7 +155,8 @@ class _Fusion:
                     return None
                 moved.append(between)
                 waiting += found.touched
-        return sorted(moved)
+        # What goes before the host would part it from the lines that set its locals.
+        return sorted(moved) if host.is_apart or not moved else None
 
     def _join(self, position: int, piece: _Piece, moved: list[int]) -> None:
         host = self.pieces[position]

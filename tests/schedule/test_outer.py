@@ -76,3 +76,25 @@ def test_loops_that_read_other_runs_stay_apart() -> None:
         np.testing.assert_allclose(found, value, rtol=1e-12)
         for actual, wanted in zip(by, gradients, strict=True):
             np.testing.assert_allclose(actual, wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_a_sum_over_a_loop_keeps_its_start_beside_it() -> None:
+    def model(x, y, A, s):
+        least = np.min(y - y, keepdims=True)
+        half = 0.5 * np.outer(x, least)
+        scaled = half / (1.5 + s * s)
+        left = scaled - A
+        powers = (1.2 + y * y) ** np.tril(half)
+        spread = np.var(np.maximum(scaled, A), axis=0, keepdims=True)
+        return spread + 0.1 * np.sum(left) + 0.1 * np.sum(left[0]) + 0.1 * np.sum(powers)
+
+    rng = np.random.default_rng(6)
+    shapes = {"x": "f64[n]", "y": "f64[d]", "A": "f64[n, d]", "s": "f64"}
+    arguments = {"x": rng.normal(size=3), "y": rng.normal(size=2), "A": rng.normal(size=(3, 2))}
+    arguments["s"] = np.float64(0.5)
+    built, cotangents = build(model, shapes), [rng.normal(size=(1, 2))]
+    (value,), gradients = built.reference_vjp(arguments, cotangents)
+    (found,), by = built.vjp("cpu", arguments, cotangents, jit=False)
+    np.testing.assert_allclose(found, value, rtol=1e-12)
+    for actual, wanted in zip(by, gradients, strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-10, atol=1e-12)
