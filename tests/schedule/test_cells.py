@@ -111,7 +111,8 @@ def test_a_piece_is_written_where_it_is_copied_to() -> None:
     zero = FrozenGuard(index("s"), "==", number(0))
     assert [t.guards for t in z.terms[:2]] == [(left, zero), (left,)]
     assert z.terms[1].operations == load("b", index("k"), index("s")).operations
-    assert z.terms[2] == joined().statements[1].terms[1]  # type: ignore[union-attr]
+    before = joined().statements[1]
+    assert isinstance(before, FrozenDefinition) and z.terms[2] == before.terms[1]
 
 
 def test_pieces_that_stay() -> None:
