@@ -63,7 +63,7 @@ class Runner(threading.Thread):
                 self.task()
             except _Stopped:
                 pass
-            except Exception as error:
+            except Exception as error:  # Block.run raises it, in the thread that launched
                 error.add_note(f"in thread {self.thread_id} of block {self.blockIdx.x}")
                 self.error = error
             self.task = None
