@@ -312,9 +312,9 @@ class KernelPrinter:
                 f"{local} = {text} if {text} {sign} {local} or {text} != {text} else {local}"
             )
             return lines
-        position = self._target(fold.position)
         if isinstance(fold.position, Element):
             return [*lines, *self._fold_position(fold, text, sign)]
+        position = self._target(fold.position)
         lines += [
             f"if {text} {sign} {local} or ({text} != {text} and {local} == {local}):",
             f"    {local} = {text}",
