@@ -237,7 +237,7 @@ def starting_tables(results: Results) -> list[str]:
             table.append([start.program, *(f"{s:.2f}" for s in seconds), limit])
         note = (
             "Kernels, cold: wall time of compiling all kernels as `symgrad compile` does it, in one"
-            " process for each core."
+            " process for each core, but at most four and no more than there are kernels."
         )
         lines += ["### Compile time, seconds", "", note, "", *markdown(table), ""]
     if results.first_results:
