@@ -18,7 +18,14 @@ from typing import Literal
 import sympy
 
 from symgrad.differentiate.entries import Entry, Jacobian
-from symgrad.program import Axis, Definition, Guard, Term, is_index
+from symgrad.differentiate.fixed_columns import (
+    Split,
+    indices_in,
+    indices_of_guard,
+    indices_of_term,
+    split_entry,
+)
+from symgrad.program import Axis, Definition, Guard, Term
 
 __all__ = ["Kind", "Pattern", "SparsePart", "choose_pattern", "dense_definition", "diagonal_of"]
 
@@ -113,15 +120,6 @@ def dense_definition(jacobian: Jacobian, name: str) -> Definition:
     return Definition(name, (*jacobian.rows, *jacobian.columns), jacobian.dtype, terms)
 
 
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """An entry with its ties by column axis; `rest` are the other guards."""
-
-    entry: Entry
-    ties: dict[int, sympy.Expr]
-    rest: tuple[Guard, ...]
-
-
 class _Chooser:
     def __init__(self, jacobian: Jacobian, name: str, fresh: Callable[[str], str]) -> None:
         self.jacobian = jacobian
@@ -132,7 +130,7 @@ class _Chooser:
         row_extents = tuple(axis.extent for axis in self.rows)
         column_extents = tuple(axis.extent for axis in self.columns)
         self.square = bool(self.rows) and row_extents == column_extents
-        self.splits = [self._split(entry) for entry in jacobian.entries]
+        self.splits = [split_entry(entry, self.columns) for entry in jacobian.entries]
 
     # --- the structures, most special first ------------------------------------------------------
 
@@ -146,7 +144,7 @@ class _Chooser:
         """Every entry has [k = i + c] for a number c, on one axis."""
         if not self.square or len(self.rows) != 1:
             return None
-        by_offset: dict[int, list[_Split]] = {}
+        by_offset: dict[int, list[Split]] = {}
         for split in self.splits:
             offset = self._offset(split)
             if offset is None:
@@ -194,7 +192,7 @@ class _Chooser:
         free_rows = tuple(axis for k, axis in enumerate(self.rows) if k not in common)
         free_columns = tuple(axis for k, axis in enumerate(self.columns) if k not in common)
         along = {self.rows[axis].index for axis in tied}
-        if any(_symbols(term) & along for term in terms):
+        if any(indices_of_term(term) & along for term in terms):
             axes = (*(self.rows[axis] for axis in tied), *free_rows, *free_columns)
             return self._pattern("block_diagonal", (self._value(axes, terms),), tied=tied)
         axes = (*free_rows, *free_columns)
@@ -211,7 +209,7 @@ class _Chooser:
 
         Entries with the same columns are one part, a dense block for each row.
         """
-        groups: dict[tuple[object, ...], list[_Split]] = {}
+        groups: dict[tuple[object, ...], list[Split]] = {}
         for split in self.splits:
             ties = self._outer_ties(split)
             inside = self._row_guards(split) if ties else ()
@@ -231,24 +229,24 @@ class _Chooser:
             parts=tuple(parts),
         )
 
-    def _outer_ties(self, split: _Split) -> dict[int, sympy.Expr]:
+    def _outer_ties(self, split: Split) -> dict[int, sympy.Expr]:
         """Columns that the row gives; those of a literal extent only if there are no others."""
         ties = self._row_ties(split)
         long = {k: v for k, v in ties.items() if not self.columns[k].extent.is_Integer}
         return long or ties
 
-    def _row_ties(self, split: _Split) -> dict[int, sympy.Expr]:
+    def _row_ties(self, split: Split) -> dict[int, sympy.Expr]:
         rows = {axis.index for axis in self.rows}
-        return {k: value for k, value in split.ties.items() if _indices_in(value) <= rows}
+        return {k: value for k, value in split.ties.items() if indices_in(value) <= rows}
 
-    def _row_guards(self, split: _Split) -> tuple[Guard, ...]:
+    def _row_guards(self, split: Split) -> tuple[Guard, ...]:
         """Conditions on the row alone, on axes of a literal extent aside."""
         rows = {axis.index for axis in self.rows}
         long = {axis.index for axis in self.rows if not axis.extent.is_Integer}
         return tuple(
             guard
             for guard in split.rest
-            if _symbols_of(guard) <= rows and _symbols_of(guard) & long
+            if indices_of_guard(guard) <= rows and indices_of_guard(guard) & long
         )
 
     def dense(self) -> Pattern:
@@ -258,7 +256,7 @@ class _Chooser:
 
     # --- parts -----------------------------------------------------------------------------------
 
-    def _sparse_part(self, group: Sequence[_Split]) -> tuple[SparsePart, list[Definition]]:
+    def _sparse_part(self, group: Sequence[Split]) -> tuple[SparsePart, list[Definition]]:
         """One part for entries with the same ties and the same conditions on the row."""
         outer = self._row_ties(group[0])
         for split in group[1:]:
@@ -273,7 +271,7 @@ class _Chooser:
                 ties.append(None)
                 tie_axes.append(())
                 continue
-            name, axes = self._over_rows("columns", Term(value), _indices_in(value), definitions)
+            name, axes = self._over_rows("columns", Term(value), indices_in(value), definitions)
             ties.append(name)
             tie_axes.append(axes)
         free = tuple(a for k, a in enumerate(self.columns) if k not in outer)
@@ -288,7 +286,7 @@ class _Chooser:
         inside: str | None = None
         inside_axes: tuple[int, ...] = ()
         if conditions:
-            used = {symbol for guard in conditions for symbol in _symbols_of(guard)}
+            used = {symbol for guard in conditions for symbol in indices_of_guard(guard)}
             one = Term(sympy.S.One, (), "sum", conditions)
             inside, inside_axes = self._over_rows("inside", one, used, definitions)
         part = SparsePart(values.name, tuple(ties), tuple(tie_axes), inside, inside_axes)
@@ -308,7 +306,7 @@ class _Chooser:
         definitions.append(Definition(name, axes, "int64", (term,)))
         return name, positions
 
-    def _diagonal(self, splits: Sequence[_Split], label: str = "") -> Definition:
+    def _diagonal(self, splits: Sequence[Split], label: str = "") -> Definition:
         """The values along one diagonal, over the row indices."""
         terms = [Term(split.entry.body, (), "sum", split.rest) for split in splits]
         return self._value(self.rows, terms, label)
@@ -337,30 +335,18 @@ class _Chooser:
 
     # --- tests -----------------------------------------------------------------------------------
 
-    def _split(self, entry: Entry) -> _Split:
-        ties: dict[int, sympy.Expr] = {}
-        rest = []
-        positions = {axis.index: k for k, axis in enumerate(self.columns)}
-        for guard in entry.guards:
-            position = positions.get(guard.left)
-            if guard.relation == "==" and position is not None and position not in ties:
-                ties[position] = guard.right
-            else:
-                rest.append(guard)
-        return _Split(entry, ties, tuple(rest))
-
-    def _identity_axes(self, split: _Split) -> set[int]:
+    def _identity_axes(self, split: Split) -> set[int]:
         return {k for k, axis in enumerate(self.rows) if split.ties.get(k) == axis.index}
 
-    def _is_diagonal(self, split: _Split) -> bool:
+    def _is_diagonal(self, split: Split) -> bool:
         rows = {axis.index for axis in self.rows}
-        own = all(_symbols_of(guard) <= rows for guard in split.rest)
+        own = all(indices_of_guard(guard) <= rows for guard in split.rest)
         return own and len(self._identity_axes(split)) == len(self.rows)
 
-    def _offset(self, split: _Split) -> int | None:
+    def _offset(self, split: Split) -> int | None:
         (row,) = self.rows
         value = split.ties.get(0)
-        if value is None or any(_symbols_of(guard) - {row.index} for guard in split.rest):
+        if value is None or any(indices_of_guard(guard) - {row.index} for guard in split.rest):
             return None
         offset = sympy.expand(value - row.index)
         return int(offset) if offset.is_Integer else None
@@ -372,7 +358,7 @@ class _Chooser:
         left: list[sympy.Expr] = []
         right: list[sympy.Expr] = []
         for factor in entry.factors:
-            symbols = _indices_in(factor)
+            symbols = indices_in(factor)
             if symbols <= rows:
                 left.append(factor)
             elif symbols <= columns:
@@ -380,21 +366,6 @@ class _Chooser:
             else:
                 return None
         return sympy.Mul(*left), sympy.Mul(*right)
-
-
-def _indices_in(expression: sympy.Expr) -> set[sympy.Symbol]:
-    return {symbol for symbol in expression.free_symbols if is_index(symbol)}
-
-
-def _symbols_of(guard: Guard) -> set[sympy.Symbol]:
-    return _indices_in(guard.left) | _indices_in(guard.right)
-
-
-def _symbols(term: Term) -> set[sympy.Symbol]:
-    found = _indices_in(term.body)
-    for guard in term.guards:
-        found |= _symbols_of(guard)
-    return found
 
 
 def _add_unguarded(terms: Sequence[Term]) -> tuple[Term, ...]:
