@@ -17,8 +17,7 @@ from symgrad.explain.matrix import MOSTLY, matrix_lines
 from symgrad.explain.scheduling import nest_summaries, step_notes
 from symgrad.explain.steps import Step
 from symgrad.explain.storage import placements
-from symgrad.program import Definition, Program, format_statement
-from symgrad.program.text import format_domain
+from symgrad.program import Program, format_lines
 from symgrad.schedule import freeze, schedule
 
 __all__ = [
@@ -110,16 +109,9 @@ def explain(
 
 
 def _index_formulas(program: Program) -> tuple[Formula, ...]:
-    lines = [format_statement(s) for s in program.definitions]
-    width = min(72, max((len(line) for line in lines), default=0))
     return tuple(
-        Formula(
-            layout_left(s),
-            layout_right(s),
-            layout_domain(s),
-            f"{line:<{width}}    {format_domain(s) if isinstance(s, Definition) else ''}".rstrip(),
-        )
-        for s, line in zip(program.definitions, lines, strict=True)
+        Formula(layout_left(s), layout_right(s), layout_domain(s), line)
+        for s, line in zip(program.definitions, format_lines(program), strict=True)
     )
 
 

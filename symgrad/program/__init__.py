@@ -36,7 +36,7 @@ from symgrad.program.symbols import (
     size_symbol,
     symbols_in,
 )
-from symgrad.program.text import format_expression, format_program, format_statement
+from symgrad.program.text import format_expression, format_lines, format_program, format_statement
 from symgrad.program.verify import verify
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "evaluate_size",
     "evaluate_statement",
     "format_expression",
+    "format_lines",
     "format_program",
     "format_statement",
     "index_symbol",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sympy
 
 from symgrad.program import functions as f
@@ -18,7 +20,9 @@ from symgrad.program.definitions import (
 )
 from symgrad.program.symbols import Access
 
-__all__ = ["format_expression", "format_program", "format_statement"]
+__all__ = ["format_expression", "format_lines", "format_program", "format_statement"]
+
+_LONG = 72  # characters
 
 SUM_SIGNS = {
     "sum": "Σ",
@@ -250,10 +254,29 @@ def format_domain(statement: Definition) -> str:
 
 def format_program(program: Program) -> str:
     """All definitions of a program, one a line, aligned, with the ranges of their indices."""
+    return "\n".join(format_lines(program))
+
+
+def format_lines(program: Program) -> list[str]:
+    """The lines of `format_program`, one for each definition."""
     lines = [format_statement(statement) for statement in program.definitions]
-    width = min(72, max((len(line) for line in lines), default=0))
+    width = _column(sorted(len(line) for line in lines))
     shown = []
     for line, statement in zip(lines, program.definitions, strict=True):
         domain = format_domain(statement) if isinstance(statement, Definition) else ""
         shown.append(f"{line:<{width}}    {domain}".rstrip())
-    return "\n".join(shown)
+    return shown
+
+
+def _column(lengths: Sequence[int]) -> int:
+    """Where ranges are aligned: behind all lines but the long ones.
+
+    A line is long if it is longer than 72 and by more than 4 than the next shorter one, so that
+    ranges stand either below each other or well apart.
+    """
+    width = 0
+    for length in lengths:
+        if length > max(_LONG, width + 4):
+            break
+        width = length
+    return width
