@@ -7,32 +7,32 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
 
     index1 = index(camera_index, c)
     index2 = index(point_index, p)
-    theta2[k] = Σ_l cameras[index1[k],l]^2                                      k < m, l < 3
-    theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))                  k < m
-    half[k] = sinc(theta[k]/2)/2                                                k < m
+    theta2[k] = Σ_l cameras[index1[k],l]^2                                  k < m, l < 3
+    theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))              k < m
+    half[k] = sinc(theta[k]/2)/2                                            k < m
     first_[k] = select([theta2[k] < 1e-06], 1 + theta2[k]^2/120 - theta2[k]/6, sinc(theta[k]))    k < m
     second[k] = select([theta2[k] < 1e-06], 1/2 + theta2[k]^2/720 - theta2[k]/24, 2·half[k]^2)    k < m
     t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]    k < m
     t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]    k < m
     t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]    k < m
-    rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}         k < m, l < 3
-    t50[k] = cameras[index1[k],1]·rx[k,2] - cameras[index1[k],2]·rx[k,1]        k < m
-    t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]        k < m
-    t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]        k < m
-    t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}        k < m, l < 3
+    rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}     k < m, l < 3
+    t50[k] = cameras[index1[k],1]·rx[k,2] - cameras[index1[k],2]·rx[k,1]    k < m
+    t57[k] = cameras[index1[k],2]·rx[k,0] - cameras[index1[k],0]·rx[k,2]    k < m
+    t64[k] = cameras[index1[k],0]·rx[k,1] - cameras[index1[k],1]·rx[k,0]    k < m
+    t65[k,l] = {t50[k] if l = 0} + {t57[k] if l = 1} + {t64[k] if l = 2}    k < m, l < 3
     in_camera[k,l] = first_[k]·rx[k,l] + second[k]·t65[k,l] + cameras[index1[k],3 + l] + points[index2[k],l]    k < m, l < 3
-    image[k,q] = -in_camera[k,q]/in_camera[k,2]                                 k < m, q < 2
-    radius2[k] = Σ_q image[k,q]^2                                               k < m, q < 2
+    image[k,q] = -in_camera[k,q]/in_camera[k,2]                             k < m, q < 2
+    radius2[k] = Σ_q image[k,q]^2                                           k < m, q < 2
     t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]    k < m
-    t79[k] = t78[k]·cameras[index1[k],6]                                        k < m
-    residuals[k,q] = t79[k]·image[k,q] - observed[k,q]                          k < m, q < 2
-    scale_bar[k] = Σ_q image[k,q]·residuals_cotangent[k,q]                      k < m, q < 2
-    t75_bar[k] = radius2[k]·scale_bar[k]·cameras[index1[k],6]                   k < m
+    t79[k] = t78[k]·cameras[index1[k],6]                                    k < m
+    residuals[k,q] = t79[k]·image[k,q] - observed[k,q]                      k < m, q < 2
+    scale_bar[k] = Σ_q image[k,q]·residuals_cotangent[k,q]                  k < m, q < 2
+    t75_bar[k] = radius2[k]·scale_bar[k]·cameras[index1[k],6]               k < m
     radius2_bar[k] = t75_bar[k]·cameras[index1[k],8] + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·scale_bar[k]·cameras[index1[k],6]    k < m
-    k2_bar[k] = radius2[k]·t75_bar[k]                                           k < m
-    t72_bar[k] = scale_bar[k]·t78[k]                                            k < m
+    k2_bar[k] = radius2[k]·t75_bar[k]                                       k < m
+    t72_bar[k] = scale_bar[k]·t78[k]                                        k < m
     image_bar[k,q] = t79[k]·residuals_cotangent[k,q] + 2·radius2_bar[k]·image[k,q]    k < m, q < 2
-    t71_bar[k] = -Σ_q image[k,q]·image_bar[k,q]/in_camera[k,2]                  k < m, q < 2
+    t71_bar[k] = -Σ_q image[k,q]·image_bar[k,q]/in_camera[k,2]              k < m, q < 2
     in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}    k < m, l < 3
     t52_bar[k] = (cameras[index1[k],2]·in_camera_bar[k,1] - cameras[index1[k],1]·in_camera_bar[k,2])·second[k]    k < m
     t48_bar[k] = (cameras[index1[k],0]·in_camera_bar[k,2] - cameras[index1[k],2]·in_camera_bar[k,0])·second[k]    k < m
@@ -44,15 +44,15 @@ residuals (line 36) and its vector-Jacobian product by cameras, points:
     t24_bar[k] = points[index2[k],0]·rx_bar[k,1] + second[k]·in_camera_bar[k,1]·rx[k,0] - points[index2[k],1]·rx_bar[k,0] - second[k]·in_camera_bar[k,0]·rx[k,1]    k < m
     t22_bar[k] = cameras[index1[k],1]·rx_bar[k,0] - cameras[index1[k],0]·rx_bar[k,1]    k < m
     t21_bar[k] = points[index2[k],2]·rx_bar[k,0] + second[k]·in_camera_bar[k,0]·rx[k,2] - points[index2[k],0]·rx_bar[k,2] - second[k]·in_camera_bar[k,2]·rx[k,0]    k < m
-    second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]                             k < m, l < 3
-    first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]                               k < m, l < 3
+    second_bar[k] = Σ_l in_camera_bar[k,l]·t65[k,l]                         k < m, l < 3
+    first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]                           k < m, l < 3
     theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))    k < m
     theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, (theta_bar[k]/theta[k])/2)    k < m
     t2_bar[k,l] = in_camera_bar[k,l] + {t29_bar[k] if l = 0} + {t25_bar[k] if l = 1} + {t22_bar[k] if l = 2}    k < m, l < 3
     t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]    k < m, l < 3
     camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}    k < m, r < 9
-    cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]                     i < c, r < 9, k < m
-    points_bar[j,l] = Σ_{k: j = index2[k]} t2_bar[k,l]                          j < p, l < 3, k < m
+    cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]                 i < c, r < 9, k < m
+    points_bar[j,l] = Σ_{k: j = index2[k]} t2_bar[k,l]                      j < p, l < 3, k < m
     stabilised: sin(theta[i,u]/2)/sqrt(select(small[i,u], 1, theta2[i,u])) → sinc(t5[i,u])/2, examples/bundle_adjustment/model.py:29
     stabilised: sin(sqrt(t4[i,u]))/sqrt(select(small[i,u], 1, theta2[i,u])) → sinc(theta[i,u]), examples/bundle_adjustment/model.py:30
 """
@@ -1554,9 +1554,9 @@ def _check_index(function, index, extent, name, array, axis):
 def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
-    8 more than a multiple of 16: rows of scratch begin at whole vectors, and rows a power of two
-    apart would share few lines of the cache.
-    No more than a block has, whose ends lie at whole vectors.
+    8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
+    two apart, where they would compete for the same lines of the cache. No more
+    than the least such number that holds a block, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:

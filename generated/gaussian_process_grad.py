@@ -35,38 +35,38 @@ loss (line 8) and its gradient by log_variance, log_length, log_noise:
 
 loss_hessian:
 
-    distance[i,k] = Σ_j (X[i,j] - X[k,j])^2                                     i < n, k < n, j < d
+    distance[i,k] = Σ_j (X[i,j] - X[k,j])^2                                           i < n, k < n, j < d
     t7 = exp(-2·log_length)
-    kernel[i,k] = exp(log_variance - t7·distance[i,k]/2)                        i < n, k < n
+    kernel[i,k] = exp(log_variance - t7·distance[i,k]/2)                              i < n, k < n
     t10 = exp(log_noise)
-    K[i,k] = kernel[i,k] + {t10 if k = i}                                       i < n, k < n
+    K[i,k] = kernel[i,k] + {t10 if k = i}                                             i < n, k < n
     alpha = solve(K, y)
-    alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]                   i < n, k < n
+    alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]                         i < n, k < n
     alpha_dot_by_log_variance = solve(K, alpha_right_by_log_variance)
-    alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]      i < n, k < n
+    alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]            i < n, k < n
     alpha_dot2_by_log_length = solve(K, alpha_right2_by_log_length)
     alpha_dot3_by_log_noise = solve(K, alpha)
     K_inverse = inverse(K)
-    K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]       i < n, k < n, l < n
-    K_inverse_right2_by_log_length_pair[i,k] = distance[i,k]·kernel[i,k]        i < n, k < n
+    K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]             i < n, k < n, l < n
+    K_inverse_right2_by_log_length_pair[i,k] = distance[i,k]·kernel[i,k]              i < n, k < n
     K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]    i < n, k < n, l < n
-    y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i]/2           i < n
+    y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i]/2                 i < n
     y_bar_dot_by_log_variance = solve(K, y_bar_right_by_log_variance)
-    y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2             i < n
+    y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2                   i < n
     y_bar_dot2_by_log_length = solve(K, y_bar_right2_by_log_length)
-    K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2                         i < n, k < n
+    K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2                               i < n, k < n
     K_bar_by_log_variance2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2    i < n, k < n, l < n
     K_bar_by_log_length2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + alpha[i]·alpha_dot2_by_log_length[k]/2    i < n, k < n, l < n
     K_bar_by_log_noise2[i,k] = -1/2·Σ_l K_inverse[i,l]·K_inverse[k,l] + alpha[i]·alpha_dot3_by_log_noise[k]/2 + alpha[k]·alpha_dot3_by_log_noise[i]/2    i < n, k < n, l < n
-    t10_bar = Σ_i K_bar[i,i]                                                    i < n
-    t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]                         i < n
+    t10_bar = Σ_i K_bar[i,i]                                                          i < n
+    t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]                               i < n
     t9_bar_by_log_length2[i,k] = distance[i,k]·(t7·K_bar[i,k]·kernel[i,k]) + t7·K_bar_by_log_length2[i,k]·kernel[i,k]    i < n, k < n
-    t7_bar = -1/2·Σ_i,k distance[i,k]·(K_bar[i,k]·kernel[i,k])                  i < n, k < n
-    t7_bar_by_log_length = Σ_i,k distance[i,k]·t9_bar_by_log_length2[i,k]       i < n, k < n
+    t7_bar = -1/2·Σ_i,k distance[i,k]·(K_bar[i,k]·kernel[i,k])                        i < n, k < n
+    t7_bar_by_log_length = Σ_i,k distance[i,k]·t9_bar_by_log_length2[i,k]             i < n, k < n
     t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]    i < n, k < n
-    log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]    i < n, k < n
+    log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]        i < n, k < n
     hessian_log_variance_log_variance = Σ_i,k (K_bar_by_log_variance2[i,k]·kernel[i,k] + K_bar[i,k]·kernel[i,k])    i < n, k < n
-    hessian_log_variance_log_length = Σ_i,k t9_bar_by_log_length2[i,k]          i < n, k < n
+    hessian_log_variance_log_length = Σ_i,k t9_bar_by_log_length2[i,k]                i < n, k < n
     hessian_log_length_log_length = 4·(t7·t7_bar) + t7·t7_bar_by_log_length
     hessian_log_variance_log_noise = log_variance_bar_by_log_noise·t10
     hessian_log_length_log_noise = t10·t7·t7_bar_by_log_noise
@@ -2507,9 +2507,9 @@ def _deliver(names, gradients, single, targets, out, accumulate):
 def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
-    8 more than a multiple of 16: rows of scratch begin at whole vectors, and rows a power of two
-    apart would share few lines of the cache.
-    No more than a block has, whose ends lie at whole vectors.
+    8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
+    two apart, where they would compete for the same lines of the cache. No more
+    than the least such number that holds a block, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:

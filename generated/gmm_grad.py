@@ -5,26 +5,26 @@ symgrad  0.1.0, target cpu
 
 log_posterior (line 24) and its gradient by alpha, mu, q, lower:
 
-    centred[j,i,k] = X[j,k] - mu[i,k]                                           j < n, i < K, k < d
-    t3[i,k] = exp(q[i,k])                                                       i < K, k < d
+    centred[j,i,k] = X[j,k] - mu[i,k]                                        j < n, i < K, k < d
+    t3[i,k] = exp(q[i,k])                                                    i < K, k < d
     whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]    j < n, i < K, k < d, l < d
-    logsumexp1 = logsumexp_i (alpha[i])                                         i < K
-    t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d           i < K, k < d
-    t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]                                j < n, i < K, k < d
-    logsumexp2[j] = logsumexp_i (t9[j,i])                                       j < n, i < K
-    frobenius = Σ_i,k t3[i,k]^2 + Σ_{i, k, l < k} lower[i,k,l]^2                i < K, k < d, l < d
-    sum5 = Σ_i,k q[i,k]                                                         i < K, k < d
-    log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2            j < n
+    logsumexp1 = logsumexp_i (alpha[i])                                      i < K
+    t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d        i < K, k < d
+    t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]                             j < n, i < K, k < d
+    logsumexp2[j] = logsumexp_i (t9[j,i])                                    j < n, i < K
+    frobenius = Σ_i,k t3[i,k]^2 + Σ_{i, k, l < k} lower[i,k,l]^2             i < K, k < d, l < d
+    sum5 = Σ_i,k q[i,k]                                                      i < K, k < d
+    log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2         j < n
     sum4_bar = -gamma^2/2
-    t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])                                  j < n, i < K
-    log_normaliser_bar[i] = Σ_j t9_bar[j,i]                                     i < K, j < n
-    logsumexp1_bar = -Σ_i log_normaliser_bar[i]                                 i < K
-    t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]                                j < n, i < K, k < d
-    t3_bar[i,k] = 2·(sum4_bar·t3[i,k]) + Σ_j centred[j,i,k]·t4_bar[j,i,k]       i < K, k < d, j < n
+    t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])                               j < n, i < K
+    log_normaliser_bar[i] = Σ_j t9_bar[j,i]                                  i < K, j < n
+    logsumexp1_bar = -Σ_i log_normaliser_bar[i]                              i < K
+    t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]                             j < n, i < K, k < d
+    t3_bar[i,k] = 2·(sum4_bar·t3[i,k]) + Σ_j centred[j,i,k]·t4_bar[j,i,k]    i < K, k < d, j < n
     alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]    i < K
-    mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]                                         i < K, k < d, j < n
+    mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]                                      i < K, k < d, j < n
     mu_bar[i,k] = -mu_bar_sum[i,k]·t3[i,k] - Σ_{l > k} mu_bar_sum[i,l]·lower[i,l,k]    i < K, k < d, l < d
-    q_bar[i,k] = m + log_normaliser_bar[i] + t3[i,k]·t3_bar[i,k]                i < K, k < d
+    q_bar[i,k] = m + log_normaliser_bar[i] + t3[i,k]·t3_bar[i,k]             i < K, k < d
     lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}    i < K, k < d, l < d, j < n
 """
 
@@ -1511,9 +1511,9 @@ def _deliver(names, gradients, single, targets, out, accumulate):
 def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
-    8 more than a multiple of 16: rows of scratch begin at whole vectors, and rows a power of two
-    apart would share few lines of the cache.
-    No more than a block has, whose ends lie at whole vectors.
+    8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
+    two apart, where they would compete for the same lines of the cache. No more
+    than the least such number that holds a block, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:

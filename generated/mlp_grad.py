@@ -5,20 +5,20 @@ symgrad  0.1.0, target cpu
 
 loss (line 15) and its gradient by W1, b1, W2, b2:
 
-    t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]                                        i < n, k < h, j < d
-    hidden[i,k] = tanh(t1[i,k])                                                 i < n, k < h
-    hidden_slope[i,k] = sech_squared(t1[i,k])                                   i < n, k < h
-    scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]                               i < n, l < c, k < h
+    t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]                    i < n, k < h, j < d
+    hidden[i,k] = tanh(t1[i,k])                             i < n, k < h
+    hidden_slope[i,k] = sech_squared(t1[i,k])               i < n, k < h
+    scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]           i < n, l < c, k < h
     index1 = index(label, c)
-    logsumexp1[i] = logsumexp_l (scores[i,l])                                   i < n, l < c
-    loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])                        i < n
+    logsumexp1[i] = logsumexp_l (scores[i,l])               i < n, l < c
+    loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])    i < n
     scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}    i < n, l < c
-    hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]                               i < n, k < h, l < c
-    t1_bar[i,k] = hidden_bar[i,k]·hidden_slope[i,k]                             i < n, k < h
-    W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]                                        j < d, k < h, i < n
-    b1_bar[k] = Σ_i t1_bar[i,k]                                                 k < h, i < n
-    W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]                               k < h, l < c, i < n
-    b2_bar[l] = Σ_i scores_bar[i,l]                                             l < c, i < n
+    hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]           i < n, k < h, l < c
+    t1_bar[i,k] = hidden_bar[i,k]·hidden_slope[i,k]         i < n, k < h
+    W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]                    j < d, k < h, i < n
+    b1_bar[k] = Σ_i t1_bar[i,k]                             k < h, i < n
+    W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]           k < h, l < c, i < n
+    b2_bar[l] = Σ_i scores_bar[i,l]                         l < c, i < n
 
   in matrix notation (functions act on each element, 1 is a vector of ones):
 
@@ -1319,9 +1319,9 @@ def _quotient(a, b):
 def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
-    8 more than a multiple of 16: rows of scratch begin at whole vectors, and rows a power of two
-    apart would share few lines of the cache.
-    No more than a block has, whose ends lie at whole vectors.
+    8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
+    two apart, where they would compete for the same lines of the cache. No more
+    than the least such number that holds a block, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:

@@ -1128,9 +1128,9 @@ def _quotient(a, b):
 def _count_rows(row_elements, samples, blocks):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
-    8 more than a multiple of 16: rows of scratch begin at whole vectors, and rows a power of two
-    apart would share few lines of the cache.
-    No more than a block has, whose ends lie at whole vectors.
+    8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
+    two apart, where they would compete for the same lines of the cache. No more
+    than the least such number that holds a block, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1032:
