@@ -9,7 +9,7 @@ from dataclasses import replace
 from symgrad.codegen.angles import FAR, calls_angular, count_far_angles
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text, number_text
 from symgrad.codegen.spelling import NUMBA, NUMBA_FAR, Spelling
-from symgrad.codegen.streaming import LEAST_BYTES, arrays_read, bytes_streamed
+from symgrad.codegen.streaming import LEAST_BYTES, arrays_read, streamed_nest
 from symgrad.errors import CompileError
 from symgrad.program.definitions import DType
 from symgrad.schedule.frozen import Affine, Element, Operation, Subscript
@@ -168,12 +168,13 @@ class KernelPrinter:
 
     def _streamed(self, nodes: tuple[Node, ...]) -> list[str]:
         """A nest; one that may write past the caches twice, behind a look at the sizes."""
-        size = bytes_streamed(nodes, self.parameters, self.read)
-        if size is None:
+        found = streamed_nest(nodes, self.parameters, self.read)
+        if found is None:
             return self._nodes(nodes, 0)
+        size, by_row = found
         self.printer.helpers.setdefault("cpu/stream")
         self.streams = True
-        streamed = [*self._nodes(nodes, 1), "    _end_stream()"]
+        streamed = [*self._nodes(by_row, 1), "    _end_stream()"]
         self.streams = False
         return [f"if {size} > {LEAST_BYTES}:", *streamed, "else:", *self._nodes(nodes, 1)]
 

@@ -10,12 +10,13 @@
 
 A plain store first reads the line that it writes to, from memory if the array is larger than the
 cache: twice the traffic. Loops that a compiler turns into vectors keep plain stores, which are
-whole lines mostly.
+whole lines mostly. Transposed copies, which read four rows at a time, are streamed row by row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from symgrad.program.definitions import DType
 from symgrad.schedule.counting import count_elements
@@ -23,23 +24,24 @@ from symgrad.schedule.frozen import Affine, Element, Operation
 from symgrad.schedule.loops import Block, Declare, Loop, Node, Parameter, Store
 from symgrad.schedule.terms import stride_cost
 
-__all__ = ["LEAST_BYTES", "SHORT_ROW", "arrays_read", "bytes_streamed"]
+__all__ = ["LEAST_BYTES", "SHORT_ROW", "arrays_read", "streamed_nest"]
 
 LEAST_BYTES = 8 << 20  # of an array; a smaller one may be read again from the cache
 SHORT_ROW = 16  # elements; vectors gain nothing in a loop over fewer
 _WIDTHS: dict[DType, int] = {"float64": 8, "int64": 8, "float32": 4, "int32": 4}
 
 
-def bytes_streamed(
+def streamed_nest(
     nodes: tuple[Node, ...], parameters: Sequence[Parameter], read: frozenset[str]
-) -> str | None:
-    """The size in bytes of the array that a nest may stream, as text; None if it may not.
+) -> tuple[str, tuple[Node, ...]] | None:
+    """The nest as it is streamed, and the bytes of its array as text; None if it may not be.
 
     Args:
         nodes: the nest.
         parameters: of the kernel.
         read: arrays that the kernel reads anywhere.
     """
+    nodes = _row_by_row(nodes)
     stores = list(_stores(nodes, ()))
     targets = {s.target.array for _, s, _ in stores if isinstance(s.target, Element)}
     if len(targets) != 1 or targets & read or not all(_in_order(*found) for found in stores):
@@ -48,7 +50,18 @@ def bytes_streamed(
     if parameter.role != "rows" or parameter.view.dtype not in _WIDTHS or len(nodes) != 1:
         return None
     width = _WIDTHS[parameter.view.dtype]
-    return f"{width} * {_factor(count_elements([parameter.shape]))}"
+    return f"{width} * {_factor(count_elements([parameter.shape]))}", nodes
+
+
+def _row_by_row(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The nest, and of one that takes several rows at a time the loop over what that leaves."""
+    *first, last = nodes
+    if not isinstance(last, Loop) or not last.tile or last.start_after == 1 or len(first) != 1:
+        return nodes
+    (jammed,) = first
+    if isinstance(jammed, Loop) and (jammed.index, jammed.step) == (last.index, last.start_after):
+        return (replace(last, start_after=1),)
+    return nodes
 
 
 def arrays_read(nodes: tuple[Node, ...]) -> Iterator[str]:

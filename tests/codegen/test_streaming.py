@@ -41,6 +41,28 @@ def test_streamed_rows_are_equal(dtype: str) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-12 if dtype == "f64" else 1e-4)
 
 
+def turned(X, W):
+    """Computed with the samples last, then turned into rows, read four at a time."""
+    h = np.tanh(X @ W)
+    rows = np.stack([h[:, 0] * h[:, 1], h[:, 0] - h[:, 1], h[:, 1] ** 2], axis=1)
+    return rows * np.sum(h, axis=1)[:, None] + h[:, :1] * h[:, 1:2]
+
+
+def test_transposed_copies_are_streamed_row_by_row() -> None:
+    rng = np.random.default_rng(0)
+    arguments = {"X": rng.normal(size=(3003, 9)), "W": rng.normal(size=(9, 2))}
+    with patch("symgrad.codegen.kernels.LEAST_BYTES", 0):
+        built = build(turned, {"X": "f64[n, 9]", "W": "f64[9, 2]"})
+        kernel = built.source().partition("# f[i,l] = f_packed[l,i]\n")[2]
+        streamed, _, plain = kernel.partition("else:")
+        assert "_stream(f, (i, l), f_packed[l, i])" in streamed
+        assert "% 4" not in streamed
+        assert "range(0, rows - rows % 4, 4)" in plain
+        (found,) = built.value("cpu", arguments, jit=True)
+    (wanted,) = built.value("numpy", arguments)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
 def test_long_rows_and_what_is_read_again_are_not_streamed() -> None:
     long = build(lambda X: np.exp(X) * 2, {"X": "f64[n, 64]"})
     assert "_stream(" not in long.source()
