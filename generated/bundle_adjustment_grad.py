@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_2efe9f2d5e25d8e6"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_48454661c113edc9"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -508,10 +508,11 @@ def _residuals_1_blocks(
 
 
 @_kernel(
-    "void(int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_grad_1(
     rows,
+    m,
     observed,
     observed_packed,
     residuals_cotangent,
@@ -769,15 +770,21 @@ def _residuals_grad_1(
                 t79[k] * residuals_cotangent_packed[q, k] + 2.0 * radius2_bar[k] * image[q, k]
             )
     # residuals[k,q] = residuals_packed[q,k]
-    for k in range(0, rows - rows % 4, 4):
-        for q in range(2):
-            residuals[k, q] = residuals_packed[q, k]
-            residuals[k + 1, q] = residuals_packed[q, k + 1]
-            residuals[k + 2, q] = residuals_packed[q, k + 2]
-            residuals[k + 3, q] = residuals_packed[q, k + 3]
-    for k in range(rows - rows % 4, rows):
-        for q in range(2):
-            residuals[k, q] = residuals_packed[q, k]
+    if 8 * m * 2 > 8388608:
+        for k in range(rows):
+            for q in range(2):
+                _stream(residuals, (k, q), residuals_packed[q, k])
+        _end_stream()
+    else:
+        for k in range(0, rows - rows % 4, 4):
+            for q in range(2):
+                residuals[k, q] = residuals_packed[q, k]
+                residuals[k + 1, q] = residuals_packed[q, k + 1]
+                residuals[k + 2, q] = residuals_packed[q, k + 2]
+                residuals[k + 3, q] = residuals_packed[q, k + 3]
+        for k in range(rows - rows % 4, rows):
+            for q in range(2):
+                residuals[k, q] = residuals_packed[q, k]
     # t71_bar[k] = -Σ_q image[k,q]·image_bar[k,q]/in_camera[k,2]
     for k in range(rows):
         t71_bar[k] = 0.0
@@ -1047,6 +1054,7 @@ def _residuals_grad_1_blocks(
                 address,
                 (
                     rows,
+                    m,
                     observed[start : start + rows],
                     observed_packed,
                     residuals_cotangent[start : start + rows],
