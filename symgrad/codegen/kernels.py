@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from symgrad.codegen import ranks
 from symgrad.codegen.angles import FAR, calls_angular, count_far_angles
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text, number_text
 from symgrad.codegen.spelling import NUMBA, NUMBA_FAR, Spelling
@@ -20,6 +21,7 @@ from symgrad.schedule.loops import (
     Declare,
     FlatLoop,
     Fold,
+    FoldKind,
     Kernel,
     Local,
     Loop,
@@ -137,6 +139,7 @@ class KernelPrinter:
         self.allocate = NameAllocator({*RESERVED, *taken, *(p.view.name for p in parameters)})
         self.tile_indices: set[str] = set()
         self.locals: dict[str, str] = {}
+        self.ranked: dict[str, FoldKind] = {}
         self.parameters = parameters
         self.streams = False
         self.read: frozenset[str] = frozenset()
@@ -149,6 +152,7 @@ class KernelPrinter:
         for formula, nodes in nests:
             self.tile_indices = set()
             self.locals = {}
+            self.ranked = ranks.ranked_locals(nodes) if self.printer.spellings is NUMBA else {}
             lines.extend(f"# {line}" for line in formula.splitlines())
             lines.extend(self._nest_of_angles(nodes))
         return lines
@@ -251,6 +255,9 @@ class KernelPrinter:
         return [*lines, *self._nodes(node.body, depth + 1)]
 
     def _initial(self, node: Declare) -> str:
+        if node.local.name in self.ranked:
+            self.printer.helpers.setdefault(ranks.HELPER)
+            return ranks.START
         if isinstance(node.initial, float) or node.local.dtype in ("float64", "float32"):
             return number_text(node.initial, node.local.dtype)[0]
         return str(node.initial)
@@ -276,11 +283,16 @@ class KernelPrinter:
 
     def _with_local_names(self, block: Block) -> tuple[Operation, ...]:
         return tuple(
-            replace(op, value=self.locals.get(str(op.value), str(op.value)))
-            if op.name == "local"
-            else op
-            for op in block.operations
+            replace(load, value=self._local_text(load)) if load.name == "local" else load
+            for load in block.operations
         )
+
+    def _local_text(self, load: Operation) -> str:
+        """How the value of a local is read."""
+        name = str(load.value)
+        text = self.locals.get(name, name)
+        kind = self.ranked.get(name)
+        return ranks.value_text(text, kind, load.dtype) if kind else text
 
     def _target(self, target: Element | Local) -> str:
         return self._local(target) if isinstance(target, Local) else self._load(target)
@@ -304,6 +316,8 @@ class KernelPrinter:
             name = self.allocate("v")
             lines.append(f"{name} = {text}")
             text = name
+        if isinstance(fold.local, Local) and fold.local.name in self.ranked:
+            return [*lines, ranks.fold_text(local, fold.kind, text)]
         sign = ">" if fold.kind in ("max", "argmax") else "<"
         if fold.position is None and not self._is_floating(fold.local):
             return [*lines, f"{local} = {text} if {text} {sign} {local} else {local}"]

@@ -207,6 +207,7 @@ CUDA: dict[str, Spelling] = {
 _CALLS: dict[str, str] = {
     "power_of_two": "exact",
     "head": "exact",
+    "rank": "exact",
     "exp": "power_of_two",
     "exp_sum": "power_of_two",
     "exp2": "power_of_two",

@@ -23,8 +23,7 @@ from symgrad.schedule.frozen import (
     Operation,
 )
 from symgrad.schedule.guarding import GuardedLoops
-from symgrad.schedule.loops import Block, Declare, Fold, FoldKind, Local, Loop, Node, Store
-from symgrad.schedule.pool import OperationPool, shift_operation
+from symgrad.schedule.loops import Block, Declare, Fold, FoldKind, Local, Node, Store
 from symgrad.schedule.scans import find_scan
 from symgrad.schedule.terms import vector_axis
 
@@ -37,9 +36,6 @@ _FOLDS: dict[Reduction, tuple[str, float, FoldKind]] = {
     "peak": ("largest", -math.inf, "max"),
     "min": ("smallest", math.inf, "min"),
 }
-
-
-_LANES = 8  # elements folded side by side
 
 
 def accumulator_type(dtype: DType) -> DType:
@@ -107,41 +103,15 @@ def _partial_nest(
         fold = Block(term.operations, (Fold(step, target, last),))
         return loops.loops(tuple(order), term.guards, (fold,))
     order = sorted(term.axes, key=lambda axis: axis.index == vector)
-    nest = loops.loops(tuple(order), term.guards, (Block(term.operations, ()),))
     local = Local("extreme", definition.dtype)
-    locals_ = [local, *(Local(f"extreme{k}", definition.dtype) for k in range(1, _LANES))]
-    folds = _in_lanes(nest, term, step, locals_)
-    loads = tuple(Operation("local", (), definition.dtype, lane.name) for lane in locals_)
+    fold = Block(term.operations, (Fold(step, local, last),))
+    load = Operation("local", (), definition.dtype, local.name)
     inner = (
-        *(Declare(lane, start) for lane in locals_),
-        *folds,
-        Block(loads, tuple(Fold(step, target, k) for k in range(_LANES))),
+        Declare(local, start),
+        *loops.loops(tuple(order), term.guards, (fold,)),
+        Block((load,), (Fold(step, target, 0),)),
     )
     return loops.loops(definition.axes, (), inner)
-
-
-def _in_lanes(
-    nodes: tuple[Node, ...], term: FrozenTerm, step: FoldKind, lanes: Sequence[Local]
-) -> tuple[Node, ...]:
-    """The innermost loop with neighbours folded apart: a single chain would wait for itself."""
-    result: list[Node] = []
-    last = len(term.operations) - 1
-    for node in nodes:
-        if not isinstance(node, Loop):
-            result.append(Block(term.operations, (Fold(step, lanes[0], last),)))
-        elif isinstance(node.body[0], Loop) or node.lower or node.upper:
-            result.append(replace(node, body=_in_lanes(node.body, term, step, lanes)))
-        else:
-            pool = OperationPool()
-            effects = []
-            for shift, lane in enumerate(lanes):
-                moved = (shift_operation(o, {node.index: shift}) for o in term.operations)
-                effects.append(Fold(step, lane, pool.append(tuple(moved))))
-            wide = Block(tuple(pool.operations), tuple(effects))
-            rest = Block(term.operations, (Fold(step, lanes[0], last),))
-            result.append(replace(node, body=(wide,), step=len(lanes)))
-            result.append(replace(node, body=(rest,), start_after=len(lanes)))
-    return tuple(result)
 
 
 def _row_nests(
@@ -230,9 +200,11 @@ def _logsumexp_nodes(
     """m = max b;  log Σ exp(b − m) + m, with m = 0 where it is not finite."""
     dtype = definition.dtype
     last = len(term.operations) - 1
-    largest, total = Local("largest", dtype), Local("total", accumulator_type(dtype))
+    largest, shifting = Local("largest", dtype), Local("shift", dtype)
+    total = Local("total", accumulator_type(dtype))
     find = Block(term.operations, (Fold("max", largest, last),))
-    shift = Operation("local", (), dtype, largest.name)
+    found = Operation("local", (), dtype, largest.name)
+    shift = Operation("local", (), dtype, shifting.name)
     operations = (
         *term.operations,
         shift,
@@ -240,7 +212,7 @@ def _logsumexp_nodes(
         Operation("exp", (last + 2,), dtype),
     )
     add = Block(operations, (Store(total, last + 3, add=True),))
-    finite = Block((shift, Operation("finite_or_zero", (0,), dtype)), (Store(largest, 1),))
+    finite = Block((found, Operation("finite_or_zero", (0,), dtype)), (Store(shifting, 1),))
     result = (
         Operation("local", (), dtype, total.name),
         Operation("log", (0,), dtype),

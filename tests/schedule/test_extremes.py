@@ -48,7 +48,7 @@ def test_values_are_those_of_numpy(built: Built, small: bool) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("special_value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("special_value", [np.nan, -np.nan, np.inf, -np.inf])
 def test_nan_and_infinities_in_every_row(built: Built, special_value: float) -> None:
     small = built.in_small_tiles()
     for row in range(ROWS):
