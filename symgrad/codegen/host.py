@@ -210,13 +210,13 @@ class _HostPrinter:
             buffer = accumulator.buffer
             shape = (f"{blocks} * {sums}" if sums else blocks, *(buffer.shape or ("1",)))
             zeros = "_zeros({}" if buffer.shape else "np.zeros({}"
-            filled = {"sum": zeros, "min": "np.full({}, np.inf"}.get(
-                accumulator.reduction, "np.full({}, -np.inf"
-            )
-            call = filled.format(shape_text(shape))
-            self.body.append(
-                f"{parts[buffer.name]} = {call}, np.{_type_name(accumulator.partial)})"
-            )
+            sums_up = accumulator.reduction == "sum"
+            maker = (zeros if sums_up else "np.empty({}").format(shape_text(shape))
+            own, dtype = parts[buffer.name], _type_name(accumulator.partial)
+            self.body.append(f"{own} = {maker}, np.{dtype})")
+            if not sums_up:
+                limit = "np.inf" if accumulator.reduction == "min" else "-np.inf"
+                self.body.append(f"{own}.fill({limit})")
         given = [p.view.array for p in printed.parameters if p.role != "scratch"]
         arguments = [parts.get(array, array) for array in given]
         address = f"{printed.name}.address()"
@@ -224,10 +224,7 @@ class _HostPrinter:
         passed = [workers, address, blocks, tile, *([sums] if sums else []), *sizes, *arguments]
         self.body.append(f"{printed.name}_blocks.spread({', '.join(passed)})")
         for accumulator in step.accumulators:
-            name = accumulator.buffer.name
-            self.body.append(self._combination(accumulator, parts[name]))
-            if accumulator.reduction == "peak":
-                self.body.append(f"{name}[~np.isfinite({name})] = 0.0")
+            self.body.append(self._combination(accumulator, parts[accumulator.buffer.name]))
 
     def _result(self, buffer: Buffer) -> str:
         """The line that makes the array of a result, or takes the caller's."""
@@ -301,6 +298,8 @@ class _HostPrinter:
         return " + ".join(products) or "0"
 
     def _combination(self, accumulator: Accumulator, parts: str) -> str:
+        if accumulator.reduction == "peak":
+            return f"{accumulator.buffer.name} = _combine_peaks({parts})"
         if accumulator.reduction != "sum":
             extreme = "minimum" if accumulator.reduction == "min" else "maximum"
             several = f"{parts}[0] if len({parts}) == 1 else np.{extreme}.reduce({parts})"

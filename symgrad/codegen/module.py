@@ -97,6 +97,7 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "needs_segments": any("run.segments(" in line for f in functions for line in f["lines"]),
         "needs_check_index": any("check_index(" in line for f in functions for line in f["lines"]),
         "recycles": any(_recycles(line) for f in functions for line in f["lines"]),
+        "needs_peaks": any("_combine_peaks(" in line for f in functions for line in f["lines"]),
         "needs_quotient": any("_quotient(" in line for f in functions for line in f["lines"]),
         "needs_zeros": any("_zeros(" in line for f in functions for line in f["lines"]),
         "needs_gather": any("_gather(" in line for f in functions for line in f["lines"]),

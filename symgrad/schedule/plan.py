@@ -38,12 +38,12 @@ class ScheduleOptions:
     rows lie a power of two apart share few lines of the cache. Rows are divided into at most
     `most_blocks` blocks, each worth at least `work_per_block` operations, their partial sums within
     `block_elements` in all and combined in order. A block adds up about `rows_per_sum` rows in
-    one partial sum, so that rounding errors do not grow with the length of the data. Tiles and
-    blocks depend on sizes alone, never on the thread count, and blocks of many rows begin at
-    multiples of `vector`, so that loops over rows end with whole vectors in all but the
-    last; scratch is as many tiles as there are threads. Blocks are a power of two, which threads
-    share evenly. A module keeps up to `recycled_bytes` of memory of large results and partial sums
-    for its next call, once nobody holds them.
+    one partial sum, so that rounding errors do not grow with the length of the data; up to four
+    times as many are not divided. Tiles and blocks depend on sizes alone, never on the thread
+    count, and blocks of many rows begin at multiples of `vector`, so that loops over rows end with
+    whole vectors in all but the last; scratch is as many tiles as there are threads. Blocks are a
+    power of two, which threads share evenly. A module keeps up to `recycled_bytes` of memory of
+    large results and partial sums for its next call, once nobody holds them.
     """
 
     tile_elements: int = 65_536
