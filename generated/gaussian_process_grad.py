@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_45b105f9ab6a8727"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_18183148ec720dd6"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -196,20 +196,29 @@ def _power_of_two(k):
 
 @njit(**_EXACT)
 def _exp(x):
-    """e^x = 2^k·e^r, k = round(x/log(2)), |r| <= log(2)/2; e^r a polynomial. Error <= 1 ulp."""
+    """e^x = 2^k·e^r, k = round(x/log(2)), |r| <= log(2)/2; e^r a polynomial. Error <= 1 ulp.
+
+    The polynomial is summed in pairs, which wait less for each other. k is added to the exponent,
+    down to -1000; what is below that is one more factor, which makes the result 0 or subnormal.
+    """
     u = np.float64(x)
-    u = 1000.0 if u > 1000.0 else (-1000.0 if u < -1000.0 else u)
+    u = -1000.0 if u < -1000.0 else u
     k = np.rint(u * 1.4426950408889634)
     r = (u - k * 0.6931471805598903) - k * 5.497923018708371e-14
-    p = 2.091467944897855e-09
-    p = (p * r + 2.5105206475334834e-08) * r + 2.7557273661174726e-07
-    p = (p * r + 2.75572554255029e-06) * r + 2.4801587325533502e-05
-    p = (p * r + 0.00019841269874800683) * r + 0.0013888888888883752
-    p = (p * r + 0.008333333333326141) * r + 0.04166666666666667
-    p = (p * r + 0.1666666666666667) * r + 0.5
-    p = 1.0 + (r + r * r * p)
-    half = np.floor(0.5 * k)
-    return type(x)(p * _power_of_two(half) * _power_of_two(k - half))
+    s = r * r
+    p0 = 0.1666666666666667 * r + 0.5
+    p1 = 0.008333333333326141 * r + 0.04166666666666667
+    p2 = 0.00019841269874800683 * r + 0.0013888888888883752
+    p3 = 2.75572554255029e-06 * r + 2.4801587325533502e-05
+    p4 = 2.5105206475334834e-08 * r + 2.7557273661174726e-07
+    p4 = 2.091467944897855e-09 * s + p4
+    p = (p0 + s * p1) + s * s * ((p2 + s * p3) + s * s * p4)
+    p = 1.0 + (r + s * p)
+    high = k if k > -1000.0 else -1000.0
+    exponent = np.float64(high + 6755399441055744.0).view(np.int64) << 52
+    y = np.int64(np.float64(p).view(np.int64) + exponent).view(np.float64)
+    y = y * _power_of_two(k - high)
+    return type(x)(y if u <= 709.782712893384 else u + np.inf)
 
 
 def _attempt(where, routine, *matrices):
@@ -2534,7 +2543,7 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
 
 def _count_sums(samples, work, block_elements, blocks):
     """How many partial sums a block has: each of a limited number of rows, where they cost little."""
-    if samples <= 1024:
+    if samples <= 4096:
         return 1
     elements = blocks * max(block_elements, 1)
     affordable = min(2000000, samples * work // 20) // elements

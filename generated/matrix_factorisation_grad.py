@@ -1123,7 +1123,7 @@ def _count_blocks(samples, work, block_elements, least_rows=1):
 
 def _count_sums(samples, work, block_elements, blocks):
     """How many partial sums a block has: each of a limited number of rows, where they cost little."""
-    if samples <= 1024:
+    if samples <= 4096:
         return 1
     elements = blocks * max(block_elements, 1)
     affordable = min(2000000, samples * work // 20) // elements
