@@ -13,8 +13,8 @@ from symgrad.codegen.host import (
     scale_text,
     shape_text,
 )
-from symgrad.codegen.kernels import RESERVED
 from symgrad.codegen.linear_algebra import matrix_call, operation_text, reads_upper
+from symgrad.codegen.signatures import RESERVED
 from symgrad.program.definitions import DType
 from symgrad.schedule.cuda_apart import segment_names
 from symgrad.schedule.cuda_plan import (

@@ -18,7 +18,7 @@ from symgrad.codegen.cuda_loops import (
     partial_type,
 )
 from symgrad.codegen.cuda_squares import CudaSquares
-from symgrad.codegen.kernels import array_type, scalar_type
+from symgrad.codegen.signatures import array_type, scalar_type
 from symgrad.program.definitions import DType
 from symgrad.schedule.cuda_plan import (
     AccumulateNest,

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text
-from symgrad.codegen.kernels import RESERVED, PrintedKernel, array_type, print_kernel, scalar_type
+from symgrad.codegen.kernels import print_kernel
 from symgrad.codegen.linear_algebra import matrix_line
 from symgrad.codegen.outlining import outline
 from symgrad.codegen.scratch import share_scratch
+from symgrad.codegen.signatures import RESERVED, PrintedKernel, array_type, scalar_type
 from symgrad.codegen.spelling import NUMPY, Spelling
 from symgrad.program.definitions import DType
 from symgrad.schedule.counting import count_elements

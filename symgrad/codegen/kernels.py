@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 from symgrad.codegen import ranks
 from symgrad.codegen.angles import FAR, calls_angular, count_far_angles
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text, number_text
+from symgrad.codegen.signatures import RESERVED, WORD, PrintedKernel
 from symgrad.codegen.spelling import NUMBA, NUMBA_FAR, Spelling
 from symgrad.codegen.streaming import LEAST_BYTES, arrays_read, streamed_nest
 from symgrad.errors import CompileError
-from symgrad.program.definitions import DType
-from symgrad.schedule.frozen import Affine, Element, Operation, Subscript
+from symgrad.schedule.frozen import Affine, Element, Operation, Subscript, indices_of
 from symgrad.schedule.loops import (
     Bind,
     Block,
@@ -33,87 +32,7 @@ from symgrad.schedule.loops import (
     When,
 )
 
-__all__ = [
-    "RESERVED",
-    "KernelPrinter",
-    "PrintedKernel",
-    "array_type",
-    "indices_in",
-    "parameter_type",
-    "print_kernel",
-    "scalar_type",
-]
-
-_WORD = re.compile(r"[A-Za-z_]\w*")
-RESERVED = frozenset(
-    [
-        "np",
-        "numba",
-        "math",
-        "njit",
-        "prange",
-        "range",
-        "min",
-        "max",
-        "abs",
-        "float",
-        "int",
-        "start",
-        "rows",
-        "stop",
-        "block",
-        "blocks",
-        "worker",
-        "workers",
-        "each_worker",
-        "begin",
-        "end",
-        "first",
-        "last",
-        "sums",
-        "tile",
-        "place",
-        "address",
-    ]
-)
-
-
-class PrintedKernel:
-    """The text of a kernel: its name, the parameters that its body uses, its lines."""
-
-    def __init__(self, kernel: Kernel, lines: list[str]) -> None:
-        self.kernel = kernel
-        self.name = f"_{kernel.name}"
-        self.lines = lines
-        words = set(_WORD.findall("\n".join(line for line in lines if "#" not in line)))
-        leading = ("start", "rows") if kernel.tiled else ()
-        self.scalars = tuple(name for name in (*leading, *kernel.sizes) if name in words)
-        self.parameters = tuple(p for p in kernel.parameters if p.view.name in words)
-
-    def signature(self) -> str:
-        """Explicit Numba types of all parameters."""
-        types = ["int64"] * len(self.scalars)
-        types += [parameter_type(p) for p in self.parameters]
-        return f"void({', '.join(types)})"
-
-    def parameter_names(self) -> list[str]:
-        return [*self.scalars, *(p.view.name for p in self.parameters)]
-
-
-def scalar_type(dtype: DType) -> str:
-    """The Numba name of an element type."""
-    return "boolean" if dtype == "bool" else dtype
-
-
-def array_type(dtype: DType, rank: int) -> str:
-    """The Numba type of a C-contiguous array; a 0-d one is held as one element."""
-    axes = ", ".join([*[":"] * (max(rank, 1) - 1), "::1"])
-    return f"{scalar_type(dtype)}[{axes}]"
-
-
-def parameter_type(parameter: Parameter) -> str:
-    view = parameter.view
-    return scalar_type(view.dtype) if view.by_value else array_type(view.dtype, view.rank)
+__all__ = ["KernelPrinter", "indices_in", "print_kernel"]
 
 
 def print_kernel(kernel: Kernel, helpers: dict[str, None]) -> PrintedKernel:
@@ -276,7 +195,9 @@ class KernelPrinter:
         for effect in block.effects:
             text = texts[effect.value]
             if isinstance(effect, Store):
-                lines.append(self._store(effect, text))
+                several = block.operations[effect.value].name == "add"
+                waits = several and self._awaits_itself(effect)
+                lines.append(self._add_last(effect, text) if waits else self._store(effect, text))
             else:
                 lines.extend(self._fold(effect, text))
         return lines
@@ -307,12 +228,23 @@ class KernelPrinter:
             return f"_stream({array}, ({place}), {text})"
         return f"{self._target(store.target)} {'+=' if store.add else '='} {text}"
 
+    def _awaits_itself(self, store: Store) -> bool:
+        """Whether a sum is added to what the run of an outer loop just before added to."""
+        if not (store.add and isinstance(store.target, Element)):
+            return False
+        return self.printer.spellings is NUMBA and len({*indices_of(store.target)}) == 1
+
+    def _add_last(self, store: Store, text: str) -> str:
+        self.printer.helpers.setdefault("cpu/add_last")
+        target = self._target(store.target)
+        return f"{target} = _add_last({target}, {text})"
+
     def _fold(self, fold: Fold, text: str) -> list[str]:
         local = self._target(fold.local)
         if fold.kind == "prod":
             return [f"{local} *= {text}"]
         lines = []
-        if not _WORD.fullmatch(text):
+        if not WORD.fullmatch(text):
             name = self.allocate("v")
             lines.append(f"{name} = {text}")
             text = name

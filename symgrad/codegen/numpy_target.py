@@ -11,8 +11,8 @@ from symgrad.codegen.host import (
     reshape_line,
     shape_text,
 )
-from symgrad.codegen.kernels import RESERVED
 from symgrad.codegen.linear_algebra import matrix_line
+from symgrad.codegen.signatures import RESERVED
 from symgrad.codegen.spelling import NUMPY
 from symgrad.schedule.frozen import (
     Affine,

@@ -208,6 +208,7 @@ _CALLS: dict[str, str] = {
     "power_of_two": "exact",
     "head": "exact",
     "rank": "exact",
+    "add_last": "exact",
     "exp": "power_of_two",
     "exp_sum": "power_of_two",
     "exp2": "power_of_two",

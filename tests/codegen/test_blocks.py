@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.codegen.blocks import NameAllocator, affine_text, number_text
-from symgrad.codegen.kernels import RESERVED as KERNEL_NAMES
+from symgrad.codegen.signatures import RESERVED as KERNEL_NAMES
 from symgrad.schedule.frozen import Affine
 from tests.support import build
 
