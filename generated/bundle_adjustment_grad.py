@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_48454661c113edc9"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_e1121c9914def952"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -139,6 +139,12 @@ def _kernel(signature, **more):
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
 _EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _add_last(total, terms):
+    """total + terms, in this order: the terms need not wait for the total of earlier ones."""
+    return total + terms
 
 
 @njit(**_EXACT)
@@ -416,7 +422,7 @@ def _residuals_1(
         for k in range(rows):
             v31 = image[q, k]
             v32 = image[q + 1, k]
-            radius2[k] += v31 * v31 + v32 * v32
+            radius2[k] = _add_last(radius2[k], v31 * v31 + v32 * v32)
     # t79[k] = (1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k])·cameras[index1[k],6]
     for k in range(rows):
         v33 = radius2[k]
@@ -598,7 +604,7 @@ def _residuals_grad_1(
             v = cameras_at_index1[l, k]
             v2 = cameras_at_index1[l + 1, k]
             v3 = cameras_at_index1[l + 2, k]
-            theta2[k] += v * v + v2 * v2 + v3 * v3
+            theta2[k] = _add_last(theta2[k], v * v + v2 * v2 + v3 * v3)
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
     # half[k] = sinc(theta[k]/2)/2
     far = 0
@@ -729,7 +735,7 @@ def _residuals_grad_1(
         for k in range(rows):
             v37 = image[q, k]
             v38 = image[q + 1, k]
-            radius2[k] += v37 * v37 + v38 * v38
+            radius2[k] = _add_last(radius2[k], v37 * v37 + v38 * v38)
     # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
     # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
@@ -742,9 +748,10 @@ def _residuals_grad_1(
         scale_bar[k] = 0.0
     for q in range(0, 2, 2):
         for k in range(rows):
-            scale_bar[k] += (
+            scale_bar[k] = _add_last(
+                scale_bar[k],
                 image[q, k] * residuals_cotangent_packed[q, k]
-                + image[q + 1, k] * residuals_cotangent_packed[q + 1, k]
+                + image[q + 1, k] * residuals_cotangent_packed[q + 1, k],
             )
     # t75_bar[k] = radius2[k]·scale_bar[k]·cameras[index1[k],6]
     # radius2_bar[k] = t75_bar[k]·cameras[index1[k],8] + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·scale_bar[k]·cameras[index1[k],6]
@@ -791,8 +798,10 @@ def _residuals_grad_1(
     for q in range(0, 2, 2):
         for k in range(rows):
             v46 = in_camera[2, k]
-            t71_bar[k] += -(image[q, k] * image_bar[q, k] / v46) + -(
-                image[q + 1, k] * image_bar[q + 1, k] / v46
+            t71_bar[k] = _add_last(
+                t71_bar[k],
+                -(image[q, k] * image_bar[q, k] / v46)
+                + -(image[q + 1, k] * image_bar[q + 1, k] / v46),
             )
     # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
     l = 2
@@ -868,20 +877,22 @@ def _residuals_grad_1(
         second_bar[k] = 0.0
     for l in range(0, 3, 3):
         for k in range(rows):
-            second_bar[k] += (
+            second_bar[k] = _add_last(
+                second_bar[k],
                 in_camera_bar[l, k] * t65[l, k]
                 + in_camera_bar[l + 1, k] * t65[l + 1, k]
-                + in_camera_bar[l + 2, k] * t65[l + 2, k]
+                + in_camera_bar[l + 2, k] * t65[l + 2, k],
             )
     # first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]
     for k in range(rows):
         first_bar[k] = 0.0
     for l in range(0, 3, 3):
         for k in range(rows):
-            first_bar[k] += (
+            first_bar[k] = _add_last(
+                first_bar[k],
                 in_camera_bar[l, k] * rx[l, k]
                 + in_camera_bar[l + 1, k] * rx[l + 1, k]
-                + in_camera_bar[l + 2, k] * rx[l + 2, k]
+                + in_camera_bar[l + 2, k] * rx[l + 2, k],
             )
     # theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))
     # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, (theta_bar[k]/theta[k])/2)

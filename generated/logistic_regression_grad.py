@@ -42,7 +42,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_57baa93d216f9222"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_d053829fd8ca2a11"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -102,6 +102,12 @@ def _kernel(signature, **more):
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
 _EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _add_last(total, terms):
+    """total + terms, in this order: the terms need not wait for the total of earlier ones."""
+    return total + terms
 
 
 @njit(**_EXACT)
@@ -281,11 +287,12 @@ def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
         z_bar_here2 = z_bar[i + 2]
         z_bar_here3 = z_bar[i + 3]
         for j in range(d):
-            w_bar[j] += (
+            w_bar[j] = _add_last(
+                w_bar[j],
                 z_bar_here * X[i, j]
                 + z_bar_here1 * X[i + 1, j]
                 + z_bar_here2 * X[i + 2, j]
-                + z_bar_here3 * X[i + 3, j]
+                + z_bar_here3 * X[i + 3, j],
             )
     for i in range(rows - rows % 4, rows):
         z_bar_here = z_bar[i]

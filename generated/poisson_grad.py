@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a8aa6c06870cb4b4"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_e336a44de296f2e7"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -110,6 +110,12 @@ def _kernel(signature, **more):
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
 _EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _add_last(total, terms):
+    """total + terms, in this order: the terms need not wait for the total of earlier ones."""
+    return total + terms
 
 
 @njit(**_EXACT)
@@ -375,11 +381,12 @@ def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, bet
         matmul1_bar_here2 = matmul1_bar[i + 2]
         matmul1_bar_here3 = matmul1_bar[i + 3]
         for j in range(p):
-            beta_bar[j] += (
+            beta_bar[j] = _add_last(
+                beta_bar[j],
                 matmul1_bar_here * X[i, j]
                 + matmul1_bar_here1 * X[i + 1, j]
                 + matmul1_bar_here2 * X[i + 2, j]
-                + matmul1_bar_here3 * X[i + 3, j]
+                + matmul1_bar_here3 * X[i + 3, j],
             )
     for i in range(rows - rows % 4, rows):
         matmul1_bar_here = matmul1_bar[i]
