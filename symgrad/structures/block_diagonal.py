@@ -27,8 +27,7 @@ class BlockDiagonal(Structure):
         """The array of shape rows + columns, zeros included."""
         count, size = self._counts()
         matrix = np.zeros((count, size, count, size), self.blocks.dtype)
-        each = np.arange(count)
-        matrix[each, :, each, :] = self._flat_blocks()
+        np.einsum("tbtc->tbc", matrix)[...] = self._flat_blocks()  # a view of the blocks
         tied, rest = self._extents()
         order = np.argsort([*self.tied, *self._rest()])
         rank = len(self.rows)

@@ -29,8 +29,7 @@ class Kronecker(Structure):
         tied = tuple(self.rows[k] for k in self.tied)
         count, size = int(np.prod(tied, dtype=int)), self._size()
         matrix = np.zeros((count, size, count, size), self.block.dtype)
-        each = np.arange(count)
-        matrix[each, :, each, :] = self.block.reshape(size, size)
+        np.einsum("tbtc->tbc", matrix)[...] = self.block.reshape(size, size)  # a view of the blocks
         inner = tuple(self.rows[k] for k in rest)
         order = np.argsort([*self.tied, *rest])
         array = matrix.reshape(tied + inner + tied + inner)
