@@ -42,6 +42,7 @@ from symgrad.result_text import (
     blocks_text,
     camel,
     class_files,
+    cpu_line,
     describe,
     element_text,
     per_argument,
@@ -111,13 +112,14 @@ class DerivedProduct:
 
     def code(self, name: str, wrt: tuple[str, ...], peel: bool = True) -> DerivativeCode:
         """What is emitted, no SymPy from here on; `peel` leaves last products to NumPy."""
-        program, products = peel_products(self.program, self.peelable if peel else ())
-        frozen = replace(freeze(program, wrt), name=f"{name}_{self.product}")
+        rest, products = peel_products(self.program, self.peelable if peel else ())
+        frozen = replace(freeze(rest, wrt), name=f"{name}_{self.product}")
         return DerivativeCode(
             self.product,
             frozen,
             self.vectors,
             tuple(map(product_line, products)),
+            tuple(cpu_line(product, self.program) for product in products),
             self.result,
             self.structures,
             tuple(self.formulas().splitlines()),

@@ -15,6 +15,7 @@ __all__ = [
     "blocks_text",
     "camel",
     "class_files",
+    "cpu_line",
     "describe",
     "element_text",
     "per_argument",
@@ -38,6 +39,19 @@ def product_line(product: MatrixProduct | TransposedSum) -> str:
     if product.order != tuple(range(len(product.order))):
         text = f"np.ascontiguousarray({text}.transpose({product.order!r}))"
     return f"{product.name} = {text}"
+
+
+def cpu_line(product: MatrixProduct | TransposedSum, program: Program) -> str:
+    """The line for the target `cpu`: the sum of a matrix and a transposed one has a kernel."""
+    if isinstance(product, TransposedSum) and len(product.parts) == 2:
+        (factor, left, axes), (other_factor, right, other_axes) = sorted(
+            product.parts, key=lambda part: part[2]
+        )
+        turned = axes == (0, 1) and other_axes == (1, 0) and factor == other_factor
+        known = all(extent.is_Integer for extent in program.shapes()[product.name])
+        if turned and not known and program.dtypes()[product.name] == "float64":
+            return f"{product.name} = _add_turned({left}, {right}, {factor!r})"
+    return product_line(product)
 
 
 # --- results as text ------------------------------------------------------------------------------

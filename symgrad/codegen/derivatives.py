@@ -34,6 +34,7 @@ class DerivativeCode:
         program: what computes the arrays.
         vectors: arguments of the program that follow the model's.
         lines: statements that follow the program: products left to NumPy's linear algebra.
+        cpu_lines: the same for the target `cpu`, which has faster ones for some.
         result: the Python expression of the result, in names of the program's arrays.
         structures: files of `symgrad.structures` whose classes the result needs.
         formulas: lines for the header of the module.
@@ -44,6 +45,7 @@ class DerivativeCode:
     program: FrozenProgram
     vectors: tuple[str, ...]
     lines: tuple[str, ...]
+    cpu_lines: tuple[str, ...]
     result: str
     structures: tuple[str, ...]
     formulas: tuple[str, ...]

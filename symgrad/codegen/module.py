@@ -85,7 +85,7 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
         "functions": functions,
         "helpers": _helper_sources(helpers, module.target),
         "schedule": asdict(chosen),
-        "needs_blocks": any("_count_blocks(" in line for f in functions for line in f["lines"]),
+        "needs_blocks": any(_uses_blocks(line) for f in functions for line in f["lines"]),
         "needs_integers": any(
             "_combine_integers" in line for f in functions for line in f["lines"]
         ),
@@ -126,9 +126,14 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
     return format_source(render("header.py.jinja", {**values, **imports}) + text)
 
 
+def _uses_blocks(line: str) -> bool:
+    """Whether a line of the CPU's host side divides work among threads."""
+    return any(name in line for name in (" _count_blocks(", " _add_turned("))
+
+
 def _recycles(line: str) -> bool:
     """Whether a line of the CPU's host side takes memory that may be large."""
-    return any(name in line for name in (" _empty(", " _zeros(", " _place("))
+    return any(name in line for name in (" _empty(", " _zeros(", " _place(", " _add_turned("))
 
 
 def _structures(functions: Sequence[FunctionCode]) -> list[str]:
@@ -301,6 +306,9 @@ def _derivative_values(
 ) -> dict[str, Any]:
     """What the template needs to know of one product of a function."""
     printed = _print(derivative.program, target, helpers, options)
+    lines = derivative.cpu_lines if target == "cpu" else derivative.lines
+    if any("_add_turned(" in line for line in lines):
+        helpers.setdefault("cpu/add_turned")
     # Structures hold NumPy arrays, so what a GPU computed for them is copied to the host.
     outputs = derivative.program.outputs if target == "cuda" else ()
     fetched = [f"{name} = run.to_host({name})" for name in outputs]
@@ -311,7 +319,7 @@ def _derivative_values(
         "vectors": list(derivative.vectors),
         "kernels": list(printed.kernels),
         "signatures": list(printed.signatures),
-        "body": [*printed.body, *fetched, *derivative.lines],
+        "body": [*printed.body, *fetched, *lines],
         "result": derivative.result,
         "summary": _SUMMARIES.get(derivative.product, ""),
         "formulas": list(derivative.formulas),
