@@ -250,17 +250,15 @@ class KernelPrinter:
             text = name
         if isinstance(fold.local, Local) and fold.local.name in self.ranked:
             return [*lines, ranks.fold_text(local, fold.kind, text)]
-        sign = ">" if fold.kind in ("max", "argmax") else "<"
+        sign, worse = (">", "<=") if fold.kind in ("max", "argmax") else ("<", ">=")
         if fold.position is None and not self._is_floating(fold.local):
             return [*lines, f"{local} = {text} if {text} {sign} {local} else {local}"]
         if fold.position is None:
             # A NaN is taken and then kept: no comparison with it is true.
-            lines.append(
-                f"{local} = {text} if {text} {sign} {local} or {text} != {text} else {local}"
-            )
-            return lines
+            kept = f"{text} {worse} {local} or {local} != {local}"
+            return [*lines, f"{local} = {local} if {kept} else {text}"]
         if isinstance(fold.position, Element):
-            return [*lines, *self._fold_position(fold, text, sign)]
+            return [*lines, *self._fold_position(fold, text, sign, worse)]
         position = self._target(fold.position)
         lines += [
             f"if {text} {sign} {local} or ({text} != {text} and {local} == {local}):",
@@ -269,15 +267,15 @@ class KernelPrinter:
         ]
         return lines
 
-    def _fold_position(self, fold: Fold, text: str, sign: str) -> list[str]:
+    def _fold_position(self, fold: Fold, text: str, sign: str, worse: str) -> list[str]:
         """An extreme and its position in arrays: assigned in every run, so that loops vectorise."""
         assert fold.position is not None
         best, position = self._target(fold.local), self._target(fold.position)
         found = self.allocate("found")
         test = f"{text} {sign} {best}"
         if self._is_floating(fold.local):
-            # The first NaN is taken and then kept.
-            test += f" or ({text} != {text} and {best} == {best})"
+            # The first NaN is taken and then kept: no comparison with it is true.
+            test = f"not {text} {worse} {best} and {best} == {best}"
         return [
             f"{found} = {test}",
             f"{best} = {text} if {found} else {best}",
