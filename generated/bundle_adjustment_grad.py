@@ -1578,8 +1578,8 @@ def _count_rows(row_elements, samples, blocks):
     than the least such number that holds a block, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
-    if fitting > 1032:
-        fitting = 1032
+    if fitting > 1112:
+        fitting = 1112
     elif fitting < 72:
         fitting = 72
     return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)

@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_8aaaaf41ae8159c9"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_31a42258764a627a"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -365,7 +365,9 @@ def _log_posterior_2(
         for j in range(rows):
             v11 = t9[i, j]
             logsumexp2_largest[j] = (
-                v11 if v11 > logsumexp2_largest[j] or v11 != v11 else logsumexp2_largest[j]
+                logsumexp2_largest[j]
+                if v11 <= logsumexp2_largest[j] or logsumexp2_largest[j] != logsumexp2_largest[j]
+                else v11
             )
     # logsumexp2_total[j] = Σ_i exp(t9[j,i] - logsumexp2_largest[j])
     for j in range(rows):
@@ -627,7 +629,9 @@ def _log_posterior_grad_2(
         for j in range(rows):
             v11 = t9[i, j]
             logsumexp2_peak[j] = (
-                v11 if v11 > logsumexp2_peak[j] or v11 != v11 else logsumexp2_peak[j]
+                logsumexp2_peak[j]
+                if v11 <= logsumexp2_peak[j] or logsumexp2_peak[j] != logsumexp2_peak[j]
+                else v11
             )
     for j in range(rows):
         logsumexp2_peak[j] = _finite_or_zero(logsumexp2_peak[j])
@@ -1538,8 +1542,8 @@ def _count_rows(row_elements, samples, blocks):
     than the least such number that holds a block, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
-    if fitting > 1032:
-        fitting = 1032
+    if fitting > 1112:
+        fitting = 1112
     elif fitting < 72:
         fitting = 72
     return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)

@@ -55,7 +55,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_7db74e3481ebf781"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_1dc9aaee61c91557"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -335,7 +335,9 @@ def _loss_1(
         for i in range(rows):
             v11 = scores[l, i]
             logsumexp1_largest[i] = (
-                v11 if v11 > logsumexp1_largest[i] or v11 != v11 else logsumexp1_largest[i]
+                logsumexp1_largest[i]
+                if v11 <= logsumexp1_largest[i] or logsumexp1_largest[i] != logsumexp1_largest[i]
+                else v11
             )
     # logsumexp1_total[i] = Σ_l exp(scores[i,l] - logsumexp1_largest[i])
     for i in range(rows):
@@ -616,7 +618,9 @@ def _loss_grad_1(
         for i in range(rows):
             v13 = scores[l, i]
             logsumexp1_peak[i] = (
-                v13 if v13 > logsumexp1_peak[i] or v13 != v13 else logsumexp1_peak[i]
+                logsumexp1_peak[i]
+                if v13 <= logsumexp1_peak[i] or logsumexp1_peak[i] != logsumexp1_peak[i]
+                else v13
             )
     for i in range(rows):
         logsumexp1_peak[i] = _finite_or_zero(logsumexp1_peak[i])
@@ -1333,8 +1337,8 @@ def _count_rows(row_elements, samples, blocks):
     than the least such number that holds a block, whose ends lie at whole vectors.
     """
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
-    if fitting > 1032:
-        fitting = 1032
+    if fitting > 1112:
+        fitting = 1112
     elif fitting < 72:
         fitting = 72
     return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
