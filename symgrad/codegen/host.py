@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text
 from symgrad.codegen.kernels import print_kernel
 from symgrad.codegen.linear_algebra import matrix_line
-from symgrad.codegen.outlining import outline
+from symgrad.codegen.outlining import outline, take_out
 from symgrad.codegen.scratch import share_scratch
 from symgrad.codegen.signatures import RESERVED, PrintedKernel, array_type, scalar_type
 from symgrad.codegen.spelling import NUMPY, Spelling
@@ -59,16 +59,20 @@ class PrintedProgram:
 
 
 def print_schedule(
-    schedule: Schedule, helpers: dict[str, None], gradients: Sequence[str] = ()
+    schedule: Schedule,
+    helpers: dict[str, None],
+    nests: dict[str, str],
+    gradients: Sequence[str] = (),
 ) -> PrintedProgram:
     """Numba kernels and the lines that call them.
 
     Args:
         schedule: what is printed.
         helpers: receives the names of the helper functions that the kernels call.
+        nests: receives the names of the nests that are kernels of their own, by their text.
         gradients: results that can be written into arrays of the caller, in their order.
     """
-    return _HostPrinter(schedule, helpers, gradients).run()
+    return _HostPrinter(schedule, helpers, nests, gradients).run()
 
 
 def shape_text(shape: Iterable[str]) -> str:
@@ -127,12 +131,17 @@ def extent_checks(program: FrozenProgram) -> list[str]:
 
 class _HostPrinter:
     def __init__(
-        self, schedule: Schedule, helpers: dict[str, None], gradients: Sequence[str]
+        self,
+        schedule: Schedule,
+        helpers: dict[str, None],
+        nests: dict[str, str],
+        gradients: Sequence[str],
     ) -> None:
         self.schedule = schedule
         self.places = {name: position for position, name in reversed([*enumerate(gradients)])}
         self.program = schedule.program
         self.helpers = helpers
+        self.nests = nests
         self.kernels: list[str] = []
         self.body: list[str] = extent_checks(self.program)
         taken = {*RESERVED, *self.program.sizes, *(s.name for s in self.program.statements)}
@@ -160,28 +169,32 @@ class _HostPrinter:
 
     # --- kernels ---------------------------------------------------------------------------------
 
-    def _define(self, printed: PrintedKernel) -> None:
-        names = printed.parameter_names()
-        parameters = ", ".join(names)
-        outlined = outline(printed.name, printed.lines, names)
+    def _define(
+        self, printed: PrintedKernel, lines: Sequence[str], addresses: Iterable[str] = ()
+    ) -> None:
+        """The kernel of these lines; first it takes the addresses of the kernels it calls."""
+        types = {**dict.fromkeys(addresses, "int64"), **printed.types()}
+        outlined = outline(printed.name, lines, types)
         self.kernels.extend(outlined.functions)
-        lines = [
-            f'@_kernel("{printed.signature()}")',
-            f"def {printed.name}({parameters}):",
+        text = [
+            f'@_kernel("void({", ".join(types.values())})")',
+            f"def {printed.name}({', '.join(types)}):",
             *("    " + line for line in outlined.lines or ["pass"]),
         ]
-        self.kernels.append("\n".join(lines))
+        self.kernels.append("\n".join(text))
 
     def _whole(self, step: RunWhole) -> None:
         printed = print_kernel(step.kernel, self.helpers)
-        self._define(printed)
+        self._define(printed, printed.lines)
         for buffer in step.outputs:
             self.body.append(self._result(buffer))
         self.body.append(f"{printed.name}.call({', '.join(printed.parameter_names())})")
 
     def _tiled(self, step: RunTiled) -> None:
         printed = print_kernel(step.kernel, self.helpers)
-        self._define(printed)
+        nests = take_out(printed.lines, printed.types(), self.nests, self.program.sizes)
+        self.kernels.extend(nests.functions)
+        self._define(printed, nests.lines, nests.kernels)
         parts = {a.buffer.name: self.allocate(f"{a.buffer.name}_blocks") for a in step.accumulators}
         scratch = _tile_scratch(step, printed)
         shared = share_scratch(printed.lines, scratch)
@@ -190,7 +203,7 @@ class _HostPrinter:
             sample = self.allocate("samples")
             self.body.append(f"{sample} = {_clamped(step.sample)}")
         held = [buffer for buffer in scratch if shared[buffer.name] == buffer.name]
-        self._define_blocks(step, printed, sample, held, shared)
+        self._define_blocks(step, printed, sample, held, shared, tuple(nests.kernels))
         tile, blocks = self.allocate("tile"), self.allocate("blocks")
         workers = self.allocate("workers")
         counted = [sample, step.work, self._block_size(step)]
@@ -220,9 +233,9 @@ class _HostPrinter:
                 self.body.append(f"{own}.fill({limit})")
         given = [p.view.array for p in printed.parameters if p.role != "scratch"]
         arguments = [parts.get(array, array) for array in given]
-        address = f"{printed.name}.address()"
+        addresses = [f"{name}.address()" for name in (printed.name, *nests.kernels.values())]
         sizes = _sizes_passed(held, sample, printed)
-        passed = [workers, address, blocks, tile, *([sums] if sums else []), *sizes, *arguments]
+        passed = [workers, *addresses, blocks, tile, *([sums] if sums else []), *sizes, *arguments]
         self.body.append(f"{printed.name}_blocks.spread({', '.join(passed)})")
         for accumulator in step.accumulators:
             self.body.append(self._combination(accumulator, parts[accumulator.buffer.name]))
@@ -251,6 +264,7 @@ class _HostPrinter:
         sample: str,
         held: Sequence[Buffer],
         shared: Mapping[str, str],
+        addresses: Sequence[str],
     ) -> None:
         """The loop over tiles: a worker takes whole blocks, a block its tiles in order.
 
@@ -259,13 +273,14 @@ class _HostPrinter:
         """
         vector = self.schedule.options.vector
         sizes = _sizes_passed(held, sample, printed)
-        leading = ["worker", "workers", "each_worker", "address", "blocks", "tile"]
+        leading = ["worker", "workers", "each_worker", "address", *addresses, "blocks", "tile"]
         leading += ["sums"] if step.accumulators else []
         given = [p for p in printed.parameters if p.role != "scratch"]
         types = ["int64"] * (len(leading) + len(sizes)) + [_blocked_type(p) for p in given]
         names = [p.view.name for p in given]
         views = {p.view.array: p.view.name for p in printed.parameters}
         call = _tile_arguments(printed, {views[n]: views[shared[n]] for n in shared})
+        call = [*addresses, *call]
         call = call if len(call) > 1 else [*call, ""]
         place = "place = block * sums + (start - first) * sums // (last - first)"
         lines = [

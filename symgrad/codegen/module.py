@@ -75,7 +75,10 @@ def emit_module(module: ModuleCode, options: ScheduleOptions | None = None) -> s
     if module.target == "cuda":
         _check_for_cuda(module)
     helpers: dict[str, None] = {"cuda/lanes_sum": None} if module.target == "cuda" else {}
-    functions = [_function_values(f, module.target, helpers, chosen) for f in module.functions]
+    nests: dict[str, str] = {}
+    functions = [
+        _function_values(f, module.target, helpers, nests, chosen) for f in module.functions
+    ]
     values: dict[str, Any] = {
         "source": module.source,
         "digest": module.digest,
@@ -165,6 +168,7 @@ def _print(
     program: FrozenProgram,
     target: Target,
     helpers: dict[str, None],
+    nests: dict[str, str],
     options: Options,
     gradients: Sequence[str] = (),
 ) -> PrintedProgram:
@@ -172,17 +176,23 @@ def _print(
         return print_numpy(program, helpers)
     if isinstance(options, CudaOptions):
         return print_cuda(schedule_cuda(program, options), helpers)
-    return print_schedule(schedule(program, options), helpers, gradients)
+    return print_schedule(schedule(program, options), helpers, nests, gradients)
 
 
 def _function_values(
-    function: FunctionCode, target: Target, helpers: dict[str, None], options: Options
+    function: FunctionCode,
+    target: Target,
+    helpers: dict[str, None],
+    nests: dict[str, str],
+    options: Options,
 ) -> dict[str, Any]:
     """What the template needs to know of one function, as plain texts and lists."""
-    forward = _print(function.forward, target, helpers, options)
+    forward = _print(function.forward, target, helpers, nests, options)
     adjoints = function.gradient.outputs[len(function.forward.outputs) :]
-    gradient = _print(function.gradient, target, helpers, options, adjoints)
-    derivatives = [_derivative_values(d, target, helpers, options) for d in function.derivatives]
+    gradient = _print(function.gradient, target, helpers, nests, options, adjoints)
+    derivatives = [
+        _derivative_values(d, target, helpers, nests, options) for d in function.derivatives
+    ]
     shapes = {a.name: a.shape for a in function.gradient.arguments}
     dtypes = {a.name: a.dtype for a in function.gradient.arguments}
     statements = {s.name: s for s in function.gradient.statements}
@@ -302,10 +312,11 @@ def _derivative_values(
     derivative: DerivativeCode,
     target: Target,
     helpers: dict[str, None],
+    nests: dict[str, str],
     options: Options,
 ) -> dict[str, Any]:
     """What the template needs to know of one product of a function."""
-    printed = _print(derivative.program, target, helpers, options)
+    printed = _print(derivative.program, target, helpers, nests, options)
     lines = derivative.cpu_lines if target == "cpu" else derivative.lines
     if any("_add_turned(" in line for line in lines):
         helpers.setdefault("cpu/add_turned")

@@ -1,23 +1,26 @@
-"""Nests of loops that occur several times in a kernel, as one function that is called.
+"""Nests of loops that are compiled apart from the kernel in which they stand, and once.
 
-The layers of a deep model are the same loops over other arrays. Numba's time for a kernel grows
-with its text, so loops that are equal but for the arrays, sizes and fixed positions they use
-are compiled once, as a function of these.
+The layers of a deep model are the same loops over other arrays, and a gradient has the loops of its
+value. Numba's time for a kernel grows with its text, so loops that are equal but for the arrays,
+sizes and fixed positions they use are compiled once, as a function of these: long nests of
+tiles as kernels of their own (`take_out`), which several processes can compile side by side, the
+others as functions of one kernel (`outline`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["OutlinedKernel", "nests_of", "outline"]
+__all__ = ["NestKernels", "OutlinedKernel", "nests_of", "outline", "take_out"]
 
 _LEAST_LINES = 4  # of a nest; a shorter one compiles faster than its call
 _LEAST_USES = 3
 _LONG = 30  # lines of a nest that pays as a function when it occurs twice
 # Names, and whole numbers that are a subscript of their own.
 _TOKEN = re.compile(r"[A-Za-z_]\w*|(?<=\[)\d+(?=[,\]])|(?<=, )\d+(?=[,\]])")
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"^\s*(?:for (\w+) in|(\w+) [-+*]?= )")
 
 
@@ -25,6 +28,21 @@ _ASSIGNED = re.compile(r"^\s*(?:for (\w+) in|(\w+) [-+*]?= )")
 class OutlinedKernel:
     """The functions that a kernel calls, and the kernel's lines with the calls."""
 
+    functions: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NestKernels:
+    """Nests of a kernel that became kernels of their own, and the lines with calls of them.
+
+    Attributes:
+        kernels: names of those that are called, by the name of the parameter with the address.
+        functions: texts of those that no earlier kernel has.
+        lines: of the kernel.
+    """
+
+    kernels: dict[str, str]
     functions: tuple[str, ...]
     lines: tuple[str, ...]
 
@@ -47,6 +65,67 @@ def nests_of(lines: Iterable[str]) -> list[tuple[list[str], list[str]]]:
             nests.append(([], []))
         nests[-1][0 if line.startswith("#") else 1].append(line)
     return nests
+
+
+def take_out(
+    lines: Sequence[str], types: Mapping[str, str], known: dict[str, str], taken: Iterable[str]
+) -> NestKernels:
+    """The long nests of a kernel as kernels of their own, called by address.
+
+    Args:
+        lines: of the kernel's body.
+        types: Numba's type of each parameter of the kernel.
+        known: receives the name of each such kernel by its text without names, so that equal nests
+            of a module are one.
+        taken: names that the parameters with addresses must not have.
+    """
+    given = frozenset(types)
+    nests = nests_of(lines)
+    apart = _apart([body for _, body in nests], given)
+    used = {*taken, *(word for line in lines for word in _WORD.findall(line))}
+    kernels: dict[str, str] = {}
+    functions: list[str] = []
+    result: list[str] = []
+    for (formulas, body), alone in zip(nests, apart, strict=True):
+        result.extend(formulas)
+        if not alone or len(body) < _LONG:
+            result.extend(body)
+            continue
+        shape = _shape(body, given)
+        if sum(argument.isdigit() for argument in shape.arguments) > 1:
+            shape = _shape(body, given, positions=False)
+        kinds = [types.get(argument, "int64") for argument in shape.arguments]
+        signature = f"void({', '.join(kinds)})"
+        key = f"{signature}\n{shape.text}"
+        if key not in known:
+            known[key] = f"_nest{len(known) + 1}"
+            functions.append(_function(known[key], body, shape, f'@_kernel("{signature}")'))
+        name = known[key]
+        address = next((a for a, kernel in kernels.items() if kernel == name), "")
+        if not address:
+            address = name[1:]
+            while address in used:
+                address += "_"
+            kernels[address] = name
+        result.append(f"_call_kernel({address}, ({', '.join(_passed(shape))},))")
+    return NestKernels(kernels, tuple(functions), tuple(result))
+
+
+def _apart(bodies: Sequence[list[str]], given: frozenset[str]) -> list[bool]:
+    """Which nests share no variable with another: what each reads is given or its own."""
+    own = [_own_names(body) for body in bodies]
+    everywhere = frozenset(name for names in own for name in names) - given
+    foreign = [
+        {word for line in body for word in _WORD.findall(line)} & everywhere - names
+        for body, names in zip(bodies, own, strict=True)
+    ]
+    shared = frozenset(name for names in foreign for name in names)
+    return [not names & shared and not others for names, others in zip(own, foreign, strict=True)]
+
+
+def _passed(shape: _Shape) -> list[str]:
+    """The arguments of a call. A plain number would be compiled in, each time anew."""
+    return [f"np.int64({a})" if a.isdigit() else a for a in shape.arguments]
 
 
 def outline(name: str, lines: Iterable[str], parameters: Iterable[str]) -> OutlinedKernel:
@@ -74,15 +153,17 @@ def outline(name: str, lines: Iterable[str], parameters: Iterable[str]) -> Outli
             continue
         if shape.text not in functions:
             own = f"{name}_nest{len(functions) + 1}"
-            functions[shape.text] = own, _function(own, body, shape)
-        # A plain number would be compiled in, and the function once for each of them.
-        passed = (f"np.int64({a})" if a.isdigit() else a for a in shape.arguments)
-        result.append(f"{functions[shape.text][0]}({', '.join(passed)})")
+            functions[shape.text] = own, _function(own, body, shape, "@njit(**_OPTIONS)")
+        result.append(f"{functions[shape.text][0]}({', '.join(_passed(shape))})")
     return OutlinedKernel(tuple(text for _, text in functions.values()), tuple(result))
 
 
-def _shape(body: list[str], given: frozenset[str]) -> _Shape:
-    """The nest with numbered places for what it is given and for its own variables."""
+def _shape(body: list[str], given: frozenset[str], positions: bool = True) -> _Shape:
+    """The nest with numbered places for what it is given and for its own variables.
+
+    A fixed position of an array is one of the former if `positions` is set: the number of a layer.
+    Several are fields of a record, and worth more to the compiler as the numbers that they are.
+    """
     own = _own_names(body)
     arguments: dict[str, int] = {}
     locals_: dict[str, int] = {}
@@ -91,7 +172,7 @@ def _shape(body: list[str], given: frozenset[str]) -> _Shape:
         token = match.group()
         if token in own:
             return f"<local {locals_.setdefault(token, len(locals_))}>"
-        if token in given or token.isdigit():
+        if token in given or (positions and token.isdigit()):
             return f"<{arguments.setdefault(token, len(arguments))}>"
         return token
 
@@ -105,7 +186,7 @@ def _own_names(body: list[str]) -> frozenset[str]:
     return frozenset(m.group(1) or m.group(2) for m in found if m is not None)
 
 
-def _function(name: str, body: list[str], shape: _Shape) -> str:
+def _function(name: str, body: list[str], shape: _Shape, decorator: str) -> str:
     """The first of equal nests as a function, fixed positions of arrays as parameters."""
     taken = set(_TOKEN.findall("\n".join(body)))
     names: dict[str, str] = {}
@@ -119,7 +200,7 @@ def _function(name: str, body: list[str], shape: _Shape) -> str:
     lines = [_TOKEN.sub(lambda m: names.get(m.group(), m.group()), line) for line in body]
     return "\n".join(
         [
-            "@njit(**_OPTIONS)",
+            decorator,
             f"def {name}({', '.join(names.values())}):",
             *("    " + line for line in lines),
         ]

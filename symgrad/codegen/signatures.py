@@ -55,11 +55,10 @@ class PrintedKernel:
         self.scalars = tuple(name for name in (*leading, *kernel.sizes) if name in words)
         self.parameters = tuple(p for p in kernel.parameters if p.view.name in words)
 
-    def signature(self) -> str:
-        """Explicit Numba types of all parameters."""
-        types = ["int64"] * len(self.scalars)
-        types += [parameter_type(p) for p in self.parameters]
-        return f"void({', '.join(types)})"
+    def types(self) -> dict[str, str]:
+        """Explicit Numba types of all parameters, by name."""
+        types = dict.fromkeys(self.scalars, "int64")
+        return types | {p.view.name: parameter_type(p) for p in self.parameters}
 
     def parameter_names(self) -> list[str]:
         return [*self.scalars, *(p.view.name for p in self.parameters)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.codegen.outlining import nests_of, outline
+from symgrad.codegen.outlining import nests_of, outline, take_out
 from symgrad.codegen.scratch import share_scratch
 from symgrad.schedule.plan import Buffer
 from tests.support import assert_close, build
@@ -49,6 +49,38 @@ def test_an_array_used_twice_is_another_shape() -> None:
     twice = [line.replace("h2", "h3") for line in layers(3)]
     names = ["rows", "d", "w", *(f"h{k}" for k in range(4))]
     assert not outline("_f_1", twice, names).functions
+
+
+LONG = """# h[i] = …
+for i in range(rows):
+    v = x[i, rows]
+""" + "".join(f"    y[{{at}}, i] += v * x[i, rows - {k}]\n" for k in range(30))
+TYPES = {"rows": "int64", "x": "float64[:, ::1]", "y": "float64[:, ::1]", "nest1": "float64"}
+
+
+def test_long_nests_become_kernels_that_a_module_shares() -> None:
+    known: dict[str, str] = {}
+    first = take_out(LONG.format(at=3).splitlines(), TYPES, known, ["nest1"])
+    (function,) = first.functions
+    signature = "void(int64, float64[:, ::1], float64[:, ::1], int64)"
+    assert function.splitlines()[:2] == [f'@_kernel("{signature}")', "def _nest1(rows, x, y, at):"]
+    assert first.kernels == {"nest1_": "_nest1"}, "the model has an array 'nest1'"
+    assert first.lines == ("# h[i] = …", "_call_kernel(nest1_, (rows, x, y, np.int64(3),))")
+    again = take_out(LONG.format(at=7).splitlines(), TYPES, known, [])
+    assert not again.functions and again.kernels == {"nest1": "_nest1"}
+    narrow = {**TYPES, "y": "float32[:, ::1]"}
+    other = take_out(LONG.format(at=7).splitlines(), narrow, known, [])
+    assert other.kernels == {"nest2": "_nest2"}
+
+
+def test_what_nests_are_given_and_which_stay() -> None:
+    lines = [*LONG.format(at=3).splitlines(), "# last[0] = v", "x[0, 0] = v"]
+    found = take_out(lines, TYPES, {}, [])
+    assert not found.kernels and found.lines == tuple(lines)
+    fields = [line.replace("rows - ", "") for line in LONG.format(at=3).splitlines()]
+    assert take_out(fields, TYPES, {}, []).lines[-1] == "_call_kernel(nest1, (rows, x, y,))"
+    short = LONG.format(at=3).splitlines()[:20]
+    assert take_out(short, TYPES, {}, []).lines == tuple(short)
 
 
 def test_nests_keep_their_formulas() -> None:
