@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_e1121c9914def952"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_c633c03a187b842d"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -271,9 +271,47 @@ else:
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+)
+def _nest1(rows, theta, theta2, cameras, index1, points, index2, second, t27, t34, t41):
+    far2 = 0
+    for k in range(rows):
+        far2 += 70368744177664.0 < abs(theta[k] / 2.0)
+    if far2:
+        for k in range(rows):
+            v9 = theta2[k]
+            v10 = math.sin((theta[k] / 2.0)) / (theta[k] / 2.0) if (theta[k] / 2.0) else 1.0
+            v11 = cameras[index1[k], 1]
+            v12 = points[index2[k], 2]
+            v13 = cameras[index1[k], 2]
+            v14 = points[index2[k], 1]
+            v15 = points[index2[k], 0]
+            v16 = cameras[index1[k], 0]
+            second[k] = 0.5 + v9 * v9 / 720.0 - v9 / 24.0 if v9 < 1e-06 else v10 * v10 / 2.0
+            t27[k] = v11 * v12 - v13 * v14
+            t34[k] = v13 * v15 - v16 * v12
+            t41[k] = v16 * v14 - v11 * v15
+    else:
+        for k in range(rows):
+            v17 = theta2[k]
+            v18 = _sinc(theta[k] / 2.0)
+            v19 = cameras[index1[k], 1]
+            v20 = points[index2[k], 2]
+            v21 = cameras[index1[k], 2]
+            v22 = points[index2[k], 1]
+            v23 = points[index2[k], 0]
+            v24 = cameras[index1[k], 0]
+            second[k] = 0.5 + v17 * v17 / 720.0 - v17 / 24.0 if v17 < 1e-06 else v18 * v18 / 2.0
+            t27[k] = v19 * v20 - v21 * v22
+            t34[k] = v21 * v23 - v24 * v20
+            t41[k] = v24 * v22 - v19 * v23
+
+
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_1(
+    nest1,
     rows,
     m,
     cameras,
@@ -332,37 +370,22 @@ def _residuals_1(
     # t27[k] = cameras[index1[k],1]·points[index2[k],2] - cameras[index1[k],2]·points[index2[k],1]
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
-    far2 = 0
-    for k in range(rows):
-        far2 += 70368744177664.0 < abs(theta[k] / 2.0)
-    if far2:
-        for k in range(rows):
-            v9 = theta2[k]
-            v10 = math.sin((theta[k] / 2.0)) / (theta[k] / 2.0) if (theta[k] / 2.0) else 1.0
-            v11 = cameras[index1[k], 1]
-            v12 = points[index2[k], 2]
-            v13 = cameras[index1[k], 2]
-            v14 = points[index2[k], 1]
-            v15 = points[index2[k], 0]
-            v16 = cameras[index1[k], 0]
-            second[k] = 0.5 + v9 * v9 / 720.0 - v9 / 24.0 if v9 < 1e-06 else v10 * v10 / 2.0
-            t27[k] = v11 * v12 - v13 * v14
-            t34[k] = v13 * v15 - v16 * v12
-            t41[k] = v16 * v14 - v11 * v15
-    else:
-        for k in range(rows):
-            v17 = theta2[k]
-            v18 = _sinc(theta[k] / 2.0)
-            v19 = cameras[index1[k], 1]
-            v20 = points[index2[k], 2]
-            v21 = cameras[index1[k], 2]
-            v22 = points[index2[k], 1]
-            v23 = points[index2[k], 0]
-            v24 = cameras[index1[k], 0]
-            second[k] = 0.5 + v17 * v17 / 720.0 - v17 / 24.0 if v17 < 1e-06 else v18 * v18 / 2.0
-            t27[k] = v19 * v20 - v21 * v22
-            t34[k] = v21 * v23 - v24 * v20
-            t41[k] = v24 * v22 - v19 * v23
+    _call_kernel(
+        nest1,
+        (
+            rows,
+            theta,
+            theta2,
+            cameras,
+            index1,
+            points,
+            index2,
+            second,
+            t27,
+            t34,
+            t41,
+        ),
+    )
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
     l = 0
     if 0 <= l < 3:
@@ -442,13 +465,14 @@ def _residuals_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_1_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest1,
     blocks,
     tile,
     m,
@@ -485,6 +509,7 @@ def _residuals_1_blocks(
             _call_kernel(
                 address,
                 (
+                    nest1,
                     rows,
                     m,
                     cameras,
@@ -514,9 +539,131 @@ def _residuals_1_blocks(
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+)
+def _nest2(
+    rows,
+    theta,
+    theta2,
+    half,
+    cameras_at_index1,
+    points_at_index2,
+    first_,
+    second,
+    t27,
+    t34,
+    t41,
+    theta_bar_spherical_bessel,
+):
+    far2 = 0
+    for k in range(rows):
+        far2 += 70368744177664.0 < abs(theta[k])
+    if far2:
+        for k in range(rows):
+            v9 = theta2[k]
+            v10 = v9 < 1e-06
+            v11 = v9 * v9
+            v12 = theta[k]
+            v13 = half[k]
+            v14 = cameras_at_index1[1, k]
+            v15 = points_at_index2[2, k]
+            v16 = cameras_at_index1[2, k]
+            v17 = points_at_index2[1, k]
+            v18 = points_at_index2[0, k]
+            v19 = cameras_at_index1[0, k]
+            first_[k] = (
+                1.0 + v11 / 120.0 - v9 / 6.0 if v10 else (math.sin(v12) / v12 if v12 else 1.0)
+            )
+            second[k] = 0.5 + v11 / 720.0 - v9 / 24.0 if v10 else 2.0 * v13 * v13
+            t27[k] = v14 * v15 - v16 * v17
+            t34[k] = v16 * v18 - v19 * v15
+            t41[k] = v19 * v17 - v14 * v18
+            theta_bar_spherical_bessel[k] = (
+                _spherical_bessel_1(v12)
+                if abs(v12) < 2.0
+                else (math.sin(v12) / v12 - math.cos(v12)) / v12
+            )
+    else:
+        for k in range(rows):
+            v20 = theta2[k]
+            v21 = v20 < 1e-06
+            v22 = v20 * v20
+            v23 = theta[k]
+            v24 = half[k]
+            v25 = cameras_at_index1[1, k]
+            v26 = points_at_index2[2, k]
+            v27 = cameras_at_index1[2, k]
+            v28 = points_at_index2[1, k]
+            v29 = points_at_index2[0, k]
+            v30 = cameras_at_index1[0, k]
+            first_[k] = 1.0 + v22 / 120.0 - v20 / 6.0 if v21 else _sinc(v23)
+            second[k] = 0.5 + v22 / 720.0 - v20 / 24.0 if v21 else 2.0 * v24 * v24
+            t27[k] = v25 * v26 - v27 * v28
+            t34[k] = v27 * v29 - v30 * v26
+            t41[k] = v30 * v28 - v25 * v29
+            theta_bar_spherical_bessel[k] = _spherical_bessel_1(v23)
+
+
+@_kernel(
+    "void(int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])"
+)
+def _nest3(
+    rows,
+    camera_bar,
+    k2_bar,
+    t75_bar,
+    t72_bar,
+    in_camera_bar,
+    t31_bar,
+    t24_bar,
+    t21_bar,
+    theta2_bar,
+    cameras_at_index1,
+):
+    for k in range(rows):
+        for r in range(9):
+            camera_bar[k, r] = 0.0
+    r = 8
+    if 0 <= r < 9:
+        for k in range(rows):
+            camera_bar[k, r] += k2_bar[k]
+    r = 7
+    if 0 <= r < 9:
+        for k in range(rows):
+            camera_bar[k, r] += t75_bar[k]
+    r = 6
+    if 0 <= r < 9:
+        for k in range(rows):
+            camera_bar[k, r] += t72_bar[k]
+    for r in range(max(0, 3), min(9, 6)):
+        for k in range(rows):
+            camera_bar[k, r] += in_camera_bar[r - 3, k]
+    r = 0
+    if 0 <= r < 9:
+        for k in range(rows):
+            if r < 3:
+                camera_bar[k, r] += t31_bar[k]
+    r = 2
+    if 0 <= r < 9:
+        for k in range(rows):
+            if r < 3:
+                camera_bar[k, r] += t24_bar[k]
+    r = 1
+    if 0 <= r < 9:
+        for k in range(rows):
+            if r < 3:
+                camera_bar[k, r] += t21_bar[k]
+    for k in range(rows):
+        for r in range(min(9, 3)):
+            camera_bar[k, r] += 2.0 * theta2_bar[k] * cameras_at_index1[r, k]
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _residuals_grad_1(
+    nest2,
+    nest3,
     rows,
     m,
     observed,
@@ -629,53 +776,23 @@ def _residuals_grad_1(
     # t34[k] = cameras[index1[k],2]·points[index2[k],0] - cameras[index1[k],0]·points[index2[k],2]
     # t41[k] = cameras[index1[k],0]·points[index2[k],1] - cameras[index1[k],1]·points[index2[k],0]
     # theta_bar_spherical_bessel[k] = spherical_bessel(theta[k])
-    far2 = 0
-    for k in range(rows):
-        far2 += 70368744177664.0 < abs(theta[k])
-    if far2:
-        for k in range(rows):
-            v9 = theta2[k]
-            v10 = v9 < 1e-06
-            v11 = v9 * v9
-            v12 = theta[k]
-            v13 = half[k]
-            v14 = cameras_at_index1[1, k]
-            v15 = points_at_index2[2, k]
-            v16 = cameras_at_index1[2, k]
-            v17 = points_at_index2[1, k]
-            v18 = points_at_index2[0, k]
-            v19 = cameras_at_index1[0, k]
-            first_[k] = (
-                1.0 + v11 / 120.0 - v9 / 6.0 if v10 else (math.sin(v12) / v12 if v12 else 1.0)
-            )
-            second[k] = 0.5 + v11 / 720.0 - v9 / 24.0 if v10 else 2.0 * v13 * v13
-            t27[k] = v14 * v15 - v16 * v17
-            t34[k] = v16 * v18 - v19 * v15
-            t41[k] = v19 * v17 - v14 * v18
-            theta_bar_spherical_bessel[k] = (
-                _spherical_bessel_1(v12)
-                if abs(v12) < 2.0
-                else (math.sin(v12) / v12 - math.cos(v12)) / v12
-            )
-    else:
-        for k in range(rows):
-            v20 = theta2[k]
-            v21 = v20 < 1e-06
-            v22 = v20 * v20
-            v23 = theta[k]
-            v24 = half[k]
-            v25 = cameras_at_index1[1, k]
-            v26 = points_at_index2[2, k]
-            v27 = cameras_at_index1[2, k]
-            v28 = points_at_index2[1, k]
-            v29 = points_at_index2[0, k]
-            v30 = cameras_at_index1[0, k]
-            first_[k] = 1.0 + v22 / 120.0 - v20 / 6.0 if v21 else _sinc(v23)
-            second[k] = 0.5 + v22 / 720.0 - v20 / 24.0 if v21 else 2.0 * v24 * v24
-            t27[k] = v25 * v26 - v27 * v28
-            t34[k] = v27 * v29 - v30 * v26
-            t41[k] = v30 * v28 - v25 * v29
-            theta_bar_spherical_bessel[k] = _spherical_bessel_1(v23)
+    _call_kernel(
+        nest2,
+        (
+            rows,
+            theta,
+            theta2,
+            half,
+            cameras_at_index1,
+            points_at_index2,
+            first_,
+            second,
+            t27,
+            t34,
+            t41,
+            theta_bar_spherical_bessel,
+        ),
+    )
     # rx[k,l] = {t27[k] if l = 0} + {t34[k] if l = 1} + {t41[k] if l = 2}
     l = 0
     if 0 <= l < 3:
@@ -950,42 +1067,22 @@ def _residuals_grad_1(
         t2_bar[2, k] = in_camera_bar[2, k] + t22_bar[k]
     # t1_bar[k,l] = {t31_bar[k] if l = 0} + {t24_bar[k] if l = 2} + {t21_bar[k] if l = 1} + 2·theta2_bar[k]·cameras[index1[k],l]
     # camera_bar[k,r] = {k2_bar[k] if r = 8} + {t75_bar[k] if r = 7} + {t72_bar[k] if r = 6} + {in_camera_bar[k,r - 3] if 0 ≤ r - 3, r - 3 < 3} + {t1_bar[k,r] if r < 3}
-    for k in range(rows):
-        for r in range(9):
-            camera_bar[k, r] = 0.0
-    r = 8
-    if 0 <= r < 9:
-        for k in range(rows):
-            camera_bar[k, r] += k2_bar[k]
-    r = 7
-    if 0 <= r < 9:
-        for k in range(rows):
-            camera_bar[k, r] += t75_bar[k]
-    r = 6
-    if 0 <= r < 9:
-        for k in range(rows):
-            camera_bar[k, r] += t72_bar[k]
-    for r in range(max(0, 3), min(9, 6)):
-        for k in range(rows):
-            camera_bar[k, r] += in_camera_bar[r - 3, k]
-    r = 0
-    if 0 <= r < 9:
-        for k in range(rows):
-            if r < 3:
-                camera_bar[k, r] += t31_bar[k]
-    r = 2
-    if 0 <= r < 9:
-        for k in range(rows):
-            if r < 3:
-                camera_bar[k, r] += t24_bar[k]
-    r = 1
-    if 0 <= r < 9:
-        for k in range(rows):
-            if r < 3:
-                camera_bar[k, r] += t21_bar[k]
-    for k in range(rows):
-        for r in range(min(9, 3)):
-            camera_bar[k, r] += 2.0 * theta2_bar[k] * cameras_at_index1[r, k]
+    _call_kernel(
+        nest3,
+        (
+            rows,
+            camera_bar,
+            k2_bar,
+            t75_bar,
+            t72_bar,
+            in_camera_bar,
+            t31_bar,
+            t24_bar,
+            t21_bar,
+            theta2_bar,
+            cameras_at_index1,
+        ),
+    )
     # cameras_bar[i,r] = Σ_{k: i = index1[k]} camera_bar[k,r]
     for k in range(rows):
         i = index1[k]
@@ -999,13 +1096,15 @@ def _residuals_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])"
 )
 def _residuals_grad_1_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest2,
+    nest3,
     blocks,
     tile,
     sums,
@@ -1064,6 +1163,8 @@ def _residuals_grad_1_blocks(
             _call_kernel(
                 address,
                 (
+                    nest2,
+                    nest3,
                     rows,
                     m,
                     observed[start : start + rows],
@@ -1213,8 +1314,11 @@ def _each_worker(again, arguments, workers):
 __name__ = _OWN_NAME
 
 _KERNELS: tuple[_Kernel, ...] = (
+    _nest1,
     _residuals_1,
     _residuals_1_blocks,
+    _nest2,
+    _nest3,
     _residuals_grad_1,
     _residuals_grad_1_blocks,
     _each_worker,
@@ -1273,6 +1377,7 @@ def _run_residuals(c, p, m, cameras, points, camera_index, point_index, observed
     _residuals_1_blocks.spread(
         workers2,
         _residuals_1.address(),
+        _nest1.address(),
         blocks2,
         tile2,
         m,
@@ -1311,6 +1416,8 @@ def _run_residuals_grad(
     _residuals_grad_1_blocks.spread(
         workers2,
         _residuals_grad_1.address(),
+        _nest2.address(),
+        _nest3.address(),
         blocks2,
         tile2,
         sums2,

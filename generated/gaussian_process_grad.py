@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_18183148ec720dd6"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_b4e5f35ea53cd002"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -240,11 +240,8 @@ def _loss_1(log_length, t7, log_noise, t10):
     t10[0] = _exp(log_noise)
 
 
-@_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[:, ::1])"
-)
-def _loss_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, t10, K):
-    # t5[i,k] = 1/2·Σ_j (X[i,j] - X[k,j])^2
+@_kernel("void(int64, int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])")
+def _nest1(rows, n, d, X_rows, X, start, t5):
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, n - n % 4, 4):
             total = 0.0
@@ -346,6 +343,25 @@ def _loss_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, t10, K):
                 v30 = X_rows[i, j] - X[k, j]
                 total += v30 * v30
             t5[i, k] = total * 0.5
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[:, ::1])"
+)
+def _loss_2(nest1, start, rows, n, d, X_rows, X, t5, log_variance, t7, t10, K):
+    # t5[i,k] = 1/2·Σ_j (X[i,j] - X[k,j])^2
+    _call_kernel(
+        nest1,
+        (
+            rows,
+            n,
+            d,
+            X_rows,
+            X,
+            start,
+            t5,
+        ),
+    )
     # K[i,k] = exp(log_variance - t7·t5[i,k]) + {t10 if k = i}
     for i in range(rows):
         for k in range(n):
@@ -356,10 +372,24 @@ def _loss_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, t10, K):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[:, ::1])"
 )
 def _loss_2_blocks(
-    worker, workers, each_worker, address, blocks, tile, n, d, X_rows, X, log_variance, t7, t10, K
+    worker,
+    workers,
+    each_worker,
+    address,
+    nest1,
+    blocks,
+    tile,
+    n,
+    d,
+    X_rows,
+    X,
+    log_variance,
+    t7,
+    t10,
+    K,
 ):
     if worker < 0:
         _spread(each_worker, workers)
@@ -377,6 +407,7 @@ def _loss_2_blocks(
             _call_kernel(
                 address,
                 (
+                    nest1,
                     start,
                     rows,
                     n,
@@ -441,111 +472,22 @@ def _loss_grad_1(log_length, t7, log_noise, t10):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])"
 )
-def _loss_grad_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, kernel, t10, K):
+def _loss_grad_2(nest1, start, rows, n, d, X_rows, X, t5, log_variance, t7, kernel, t10, K):
     # t5[i,k] = 1/2·Σ_j (X[i,j] - X[k,j])^2
-    for i in range(0, rows - rows % 4, 4):
-        for k in range(0, n - n % 4, 4):
-            total = 0.0
-            total_k1 = 0.0
-            total_k2 = 0.0
-            total_k3 = 0.0
-            total_i1 = 0.0
-            total_i1_k1 = 0.0
-            total_i1_k2 = 0.0
-            total_i1_k3 = 0.0
-            total_i2 = 0.0
-            total_i2_k1 = 0.0
-            total_i2_k2 = 0.0
-            total_i2_k3 = 0.0
-            total_i3 = 0.0
-            total_i3_k1 = 0.0
-            total_i3_k2 = 0.0
-            total_i3_k3 = 0.0
-            for j in range(d):
-                v = X_rows[i, j]
-                v2 = X[k, j]
-                v3 = v - v2
-                v4 = X[start + i + 1, j]
-                v5 = v4 - v2
-                v6 = X[start + i + 2, j]
-                v7 = v6 - v2
-                v8 = X[start + i + 3, j]
-                v9 = v8 - v2
-                v10 = X[k + 1, j]
-                v11 = v - v10
-                v12 = v4 - v10
-                v13 = v6 - v10
-                v14 = v8 - v10
-                v15 = X[k + 2, j]
-                v16 = v - v15
-                v17 = v4 - v15
-                v18 = v6 - v15
-                v19 = v8 - v15
-                v20 = X[k + 3, j]
-                v21 = v - v20
-                v22 = v4 - v20
-                v23 = v6 - v20
-                v24 = v8 - v20
-                total += v3 * v3
-                total_i1 += v5 * v5
-                total_i2 += v7 * v7
-                total_i3 += v9 * v9
-                total_k1 += v11 * v11
-                total_i1_k1 += v12 * v12
-                total_i2_k1 += v13 * v13
-                total_i3_k1 += v14 * v14
-                total_k2 += v16 * v16
-                total_i1_k2 += v17 * v17
-                total_i2_k2 += v18 * v18
-                total_i3_k2 += v19 * v19
-                total_k3 += v21 * v21
-                total_i1_k3 += v22 * v22
-                total_i2_k3 += v23 * v23
-                total_i3_k3 += v24 * v24
-            t5[i, k] = total * 0.5
-            t5[i + 1, k] = total_i1 * 0.5
-            t5[i + 2, k] = total_i2 * 0.5
-            t5[i + 3, k] = total_i3 * 0.5
-            t5[i, k + 1] = total_k1 * 0.5
-            t5[i + 1, k + 1] = total_i1_k1 * 0.5
-            t5[i + 2, k + 1] = total_i2_k1 * 0.5
-            t5[i + 3, k + 1] = total_i3_k1 * 0.5
-            t5[i, k + 2] = total_k2 * 0.5
-            t5[i + 1, k + 2] = total_i1_k2 * 0.5
-            t5[i + 2, k + 2] = total_i2_k2 * 0.5
-            t5[i + 3, k + 2] = total_i3_k2 * 0.5
-            t5[i, k + 3] = total_k3 * 0.5
-            t5[i + 1, k + 3] = total_i1_k3 * 0.5
-            t5[i + 2, k + 3] = total_i2_k3 * 0.5
-            t5[i + 3, k + 3] = total_i3_k3 * 0.5
-        for k in range(n - n % 4, n):
-            total = 0.0
-            total_i1 = 0.0
-            total_i2 = 0.0
-            total_i3 = 0.0
-            for j in range(d):
-                v25 = X[k, j]
-                v26 = X_rows[i, j] - v25
-                v27 = X[start + i + 1, j] - v25
-                v28 = X[start + i + 2, j] - v25
-                v29 = X[start + i + 3, j] - v25
-                total += v26 * v26
-                total_i1 += v27 * v27
-                total_i2 += v28 * v28
-                total_i3 += v29 * v29
-            t5[i, k] = total * 0.5
-            t5[i + 1, k] = total_i1 * 0.5
-            t5[i + 2, k] = total_i2 * 0.5
-            t5[i + 3, k] = total_i3 * 0.5
-    for i in range(rows - rows % 4, rows):
-        for k in range(n):
-            total = 0.0
-            for j in range(d):
-                v30 = X_rows[i, j] - X[k, j]
-                total += v30 * v30
-            t5[i, k] = total * 0.5
+    _call_kernel(
+        nest1,
+        (
+            rows,
+            n,
+            d,
+            X_rows,
+            X,
+            start,
+            t5,
+        ),
+    )
     # kernel[i,k] = exp(log_variance - t7·t5[i,k])
     for i in range(rows):
         for k in range(n):
@@ -560,13 +502,14 @@ def _loss_grad_2(start, rows, n, d, X_rows, X, t5, log_variance, t7, kernel, t10
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])"
 )
 def _loss_grad_2_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest1,
     blocks,
     tile,
     n,
@@ -595,6 +538,7 @@ def _loss_grad_2_blocks(
             _call_kernel(
                 address,
                 (
+                    nest1,
                     start,
                     rows,
                     n,
@@ -742,25 +686,8 @@ def _loss_hessian_1(log_length, t7, log_noise, t10):
     t10[0] = _exp(log_noise)
 
 
-@_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
-)
-def _loss_hessian_2(
-    start,
-    rows,
-    n,
-    d,
-    X_rows,
-    X,
-    distance,
-    log_variance,
-    t7,
-    kernel,
-    t10,
-    K,
-    K_inverse_right2_by_log_length_pair,
-):
-    # distance[i,k] = Σ_j (X[i,j] - X[k,j])^2
+@_kernel("void(int64, int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])")
+def _nest2(rows, n, d, X_rows, X, start, distance):
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, n - n % 4, 4):
             total = 0.0
@@ -862,6 +789,40 @@ def _loss_hessian_2(
                 v30 = X_rows[i, j] - X[k, j]
                 total += v30 * v30
             distance[i, k] = total
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+)
+def _loss_hessian_2(
+    nest2,
+    start,
+    rows,
+    n,
+    d,
+    X_rows,
+    X,
+    distance,
+    log_variance,
+    t7,
+    kernel,
+    t10,
+    K,
+    K_inverse_right2_by_log_length_pair,
+):
+    # distance[i,k] = Σ_j (X[i,j] - X[k,j])^2
+    _call_kernel(
+        nest2,
+        (
+            rows,
+            n,
+            d,
+            X_rows,
+            X,
+            start,
+            distance,
+        ),
+    )
     # kernel[i,k] = exp(log_variance - t7·distance[i,k]/2)
     # K_inverse_right2_by_log_length_pair[i,k] = distance[i,k]·kernel[i,k]
     for i in range(rows):
@@ -880,13 +841,14 @@ def _loss_hessian_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_2_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest2,
     blocks,
     tile,
     n,
@@ -916,6 +878,7 @@ def _loss_hessian_2_blocks(
             _call_kernel(
                 address,
                 (
+                    nest2,
                     start,
                     rows,
                     n,
@@ -933,8 +896,8 @@ def _loss_hessian_2_blocks(
             )
 
 
-@njit(**_OPTIONS)
-def _loss_hessian_3_nest1(rows, n, K_inverse, kernel, K_inverse_right_by_log_variance):
+@_kernel("void(int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1])")
+def _nest3(rows, n, K_inverse, kernel, K_inverse_right_by_log_variance):
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, n - n % 4, 4):
             total3 = 0.0
@@ -1018,93 +981,20 @@ def _loss_hessian_3_nest1(rows, n, K_inverse, kernel, K_inverse_right_by_log_var
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])"
 )
-def _loss_hessian_3(
-    start,
+def _nest4(
     rows,
     n,
-    alpha_rows,
-    alpha,
-    kernel,
-    alpha_right_by_log_variance,
-    distance,
-    alpha_right2_by_log_length,
     K_inverse_rows,
     K_inverse,
-    K_inverse_right_by_log_variance,
-    K_inverse_right2_by_log_length_pair,
-    K_inverse_right2_by_log_length,
-    y_bar_right_by_log_variance,
-    y_bar_right2_by_log_length,
-    K_bar,
-    alpha_dot3_by_log_noise_rows,
+    start,
+    alpha_rows,
     alpha_dot3_by_log_noise,
+    alpha,
+    alpha_dot3_by_log_noise_rows,
     K_bar_by_log_noise2,
-    t10_bar,
-    t10_bar_by_log_noise,
-    t7_bar,
-    t7_bar_by_log_noise,
-    log_variance_bar_by_log_noise,
 ):
-    # alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]
-    for i in range(0, rows - rows % 4, 4):
-        total = 0.0
-        total_i1 = 0.0
-        total_i2 = 0.0
-        total_i3 = 0.0
-        for k in range(n):
-            v = alpha[k]
-            total += v * kernel[i, k]
-            total_i1 += v * kernel[i + 1, k]
-            total_i2 += v * kernel[i + 2, k]
-            total_i3 += v * kernel[i + 3, k]
-        alpha_right_by_log_variance[i] = total
-        alpha_right_by_log_variance[i + 1] = total_i1
-        alpha_right_by_log_variance[i + 2] = total_i2
-        alpha_right_by_log_variance[i + 3] = total_i3
-    for i in range(rows - rows % 4, rows):
-        total = 0.0
-        for k in range(n):
-            total += alpha[k] * kernel[i, k]
-        alpha_right_by_log_variance[i] = total
-    # alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]
-    for i in range(0, rows - rows % 4, 4):
-        total2 = 0.0
-        total_i12 = 0.0
-        total_i22 = 0.0
-        total_i32 = 0.0
-        for k in range(n):
-            v2 = alpha[k]
-            total2 += v2 * distance[i, k] * kernel[i, k]
-            total_i12 += v2 * distance[i + 1, k] * kernel[i + 1, k]
-            total_i22 += v2 * distance[i + 2, k] * kernel[i + 2, k]
-            total_i32 += v2 * distance[i + 3, k] * kernel[i + 3, k]
-        alpha_right2_by_log_length[i] = total2
-        alpha_right2_by_log_length[i + 1] = total_i12
-        alpha_right2_by_log_length[i + 2] = total_i22
-        alpha_right2_by_log_length[i + 3] = total_i32
-    for i in range(rows - rows % 4, rows):
-        total2 = 0.0
-        for k in range(n):
-            total2 += alpha[k] * distance[i, k] * kernel[i, k]
-        alpha_right2_by_log_length[i] = total2
-    # K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]
-    _loss_hessian_3_nest1(rows, n, K_inverse, kernel, K_inverse_right_by_log_variance)
-    # K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]
-    _loss_hessian_3_nest1(
-        rows, n, K_inverse, K_inverse_right2_by_log_length_pair, K_inverse_right2_by_log_length
-    )
-    # y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i]/2
-    # y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2
-    for i in range(rows):
-        y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i] / 2.0
-        y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i] / 2.0
-    # K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2
-    for i in range(rows):
-        for k in range(n):
-            K_bar[i, k] = K_inverse_rows[i, k] / 2.0 - alpha_rows[i] * alpha[k] / 2.0
-    # K_bar_by_log_noise2[i,k] = -1/2·Σ_l K_inverse[i,l]·K_inverse[k,l] + alpha[i]·alpha_dot3_by_log_noise[k]/2 + alpha[k]·alpha_dot3_by_log_noise[i]/2
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, n - n % 4, 4):
             total5 = 0.0
@@ -1241,6 +1131,129 @@ def _loss_hessian_3(
                 + alpha[k] * alpha_dot3_by_log_noise_rows[i] / 2.0
                 + total5 * (-0.5)
             )
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+)
+def _loss_hessian_3(
+    nest3,
+    nest4,
+    start,
+    rows,
+    n,
+    alpha_rows,
+    alpha,
+    kernel,
+    alpha_right_by_log_variance,
+    distance,
+    alpha_right2_by_log_length,
+    K_inverse_rows,
+    K_inverse,
+    K_inverse_right_by_log_variance,
+    K_inverse_right2_by_log_length_pair,
+    K_inverse_right2_by_log_length,
+    y_bar_right_by_log_variance,
+    y_bar_right2_by_log_length,
+    K_bar,
+    alpha_dot3_by_log_noise_rows,
+    alpha_dot3_by_log_noise,
+    K_bar_by_log_noise2,
+    t10_bar,
+    t10_bar_by_log_noise,
+    t7_bar,
+    t7_bar_by_log_noise,
+    log_variance_bar_by_log_noise,
+):
+    # alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]
+    for i in range(0, rows - rows % 4, 4):
+        total = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
+        for k in range(n):
+            v = alpha[k]
+            total += v * kernel[i, k]
+            total_i1 += v * kernel[i + 1, k]
+            total_i2 += v * kernel[i + 2, k]
+            total_i3 += v * kernel[i + 3, k]
+        alpha_right_by_log_variance[i] = total
+        alpha_right_by_log_variance[i + 1] = total_i1
+        alpha_right_by_log_variance[i + 2] = total_i2
+        alpha_right_by_log_variance[i + 3] = total_i3
+    for i in range(rows - rows % 4, rows):
+        total = 0.0
+        for k in range(n):
+            total += alpha[k] * kernel[i, k]
+        alpha_right_by_log_variance[i] = total
+    # alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]
+    for i in range(0, rows - rows % 4, 4):
+        total2 = 0.0
+        total_i12 = 0.0
+        total_i22 = 0.0
+        total_i32 = 0.0
+        for k in range(n):
+            v2 = alpha[k]
+            total2 += v2 * distance[i, k] * kernel[i, k]
+            total_i12 += v2 * distance[i + 1, k] * kernel[i + 1, k]
+            total_i22 += v2 * distance[i + 2, k] * kernel[i + 2, k]
+            total_i32 += v2 * distance[i + 3, k] * kernel[i + 3, k]
+        alpha_right2_by_log_length[i] = total2
+        alpha_right2_by_log_length[i + 1] = total_i12
+        alpha_right2_by_log_length[i + 2] = total_i22
+        alpha_right2_by_log_length[i + 3] = total_i32
+    for i in range(rows - rows % 4, rows):
+        total2 = 0.0
+        for k in range(n):
+            total2 += alpha[k] * distance[i, k] * kernel[i, k]
+        alpha_right2_by_log_length[i] = total2
+    # K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]
+    _call_kernel(
+        nest3,
+        (
+            rows,
+            n,
+            K_inverse,
+            kernel,
+            K_inverse_right_by_log_variance,
+        ),
+    )
+    # K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]
+    _call_kernel(
+        nest3,
+        (
+            rows,
+            n,
+            K_inverse,
+            K_inverse_right2_by_log_length_pair,
+            K_inverse_right2_by_log_length,
+        ),
+    )
+    # y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i]/2
+    # y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2
+    for i in range(rows):
+        y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i] / 2.0
+        y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i] / 2.0
+    # K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2
+    for i in range(rows):
+        for k in range(n):
+            K_bar[i, k] = K_inverse_rows[i, k] / 2.0 - alpha_rows[i] * alpha[k] / 2.0
+    # K_bar_by_log_noise2[i,k] = -1/2·Σ_l K_inverse[i,l]·K_inverse[k,l] + alpha[i]·alpha_dot3_by_log_noise[k]/2 + alpha[k]·alpha_dot3_by_log_noise[i]/2
+    _call_kernel(
+        nest4,
+        (
+            rows,
+            n,
+            K_inverse_rows,
+            K_inverse,
+            start,
+            alpha_rows,
+            alpha_dot3_by_log_noise,
+            alpha,
+            alpha_dot3_by_log_noise_rows,
+            K_bar_by_log_noise2,
+        ),
+    )
     # t10_bar = Σ_i K_bar[i,i]
     # t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]
     t10_bar_sum = 0.0
@@ -1272,13 +1285,15 @@ def _loss_hessian_3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_3_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest3,
+    nest4,
     blocks,
     tile,
     sums,
@@ -1322,6 +1337,8 @@ def _loss_hessian_3_blocks(
             _call_kernel(
                 address,
                 (
+                    nest3,
+                    nest4,
                     start,
                     rows,
                     n,
@@ -1377,8 +1394,10 @@ def _loss_hessian_4(
     )
 
 
-@njit(**_OPTIONS)
-def _loss_hessian_5_nest1(
+@_kernel(
+    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], int64)"
+)
+def _nest5(
     rows,
     n,
     K_bar_by_log_variance2,
@@ -1464,9 +1483,10 @@ def _loss_hessian_5_nest1(
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_hessian_5(
+    nest5,
     start,
     rows,
     n,
@@ -1491,30 +1511,36 @@ def _loss_hessian_5(
     hessian_log_variance_log_length,
 ):
     # K_bar_by_log_variance2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2
-    _loss_hessian_5_nest1(
-        rows,
-        n,
-        K_bar_by_log_variance2,
-        alpha,
-        y_bar_dot_by_log_variance,
-        alpha_rows,
-        alpha_dot_by_log_variance,
-        K_inverse,
-        K_inverse_right_by_log_variance,
-        start,
+    _call_kernel(
+        nest5,
+        (
+            rows,
+            n,
+            K_bar_by_log_variance2,
+            alpha,
+            y_bar_dot_by_log_variance,
+            alpha_rows,
+            alpha_dot_by_log_variance,
+            K_inverse,
+            K_inverse_right_by_log_variance,
+            start,
+        ),
     )
     # K_bar_by_log_length2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + alpha[i]·alpha_dot2_by_log_length[k]/2
-    _loss_hessian_5_nest1(
-        rows,
-        n,
-        K_bar_by_log_length2,
-        alpha,
-        y_bar_dot2_by_log_length,
-        alpha_rows,
-        alpha_dot2_by_log_length,
-        K_inverse,
-        K_inverse_right2_by_log_length,
-        start,
+    _call_kernel(
+        nest5,
+        (
+            rows,
+            n,
+            K_bar_by_log_length2,
+            alpha,
+            y_bar_dot2_by_log_length,
+            alpha_rows,
+            alpha_dot2_by_log_length,
+            K_inverse,
+            K_inverse_right2_by_log_length,
+            start,
+        ),
     )
     # t9_bar_by_log_length2[i,k] = distance[i,k]·(t7·K_bar[i,k]·kernel[i,k]) + t7·K_bar_by_log_length2[i,k]·kernel[i,k]
     for i in range(rows):
@@ -1549,13 +1575,14 @@ def _loss_hessian_5(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_5_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest5,
     blocks,
     tile,
     sums,
@@ -1596,6 +1623,7 @@ def _loss_hessian_5_blocks(
             _call_kernel(
                 address,
                 (
+                    nest5,
                     start,
                     rows,
                     n,
@@ -1721,6 +1749,7 @@ __name__ = _OWN_NAME
 
 _KERNELS: tuple[_Kernel, ...] = (
     _loss_1,
+    _nest1,
     _loss_2,
     _loss_2_blocks,
     _loss_3,
@@ -1733,11 +1762,15 @@ _KERNELS: tuple[_Kernel, ...] = (
     _loss_grad_3_blocks,
     _loss_grad_4,
     _loss_hessian_1,
+    _nest2,
     _loss_hessian_2,
     _loss_hessian_2_blocks,
+    _nest3,
+    _nest4,
     _loss_hessian_3,
     _loss_hessian_3_blocks,
     _loss_hessian_4,
+    _nest5,
     _loss_hessian_5,
     _loss_hessian_5_blocks,
     _loss_hessian_6,
@@ -1780,7 +1813,19 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     K = _empty((n, n), np.float64)
     _loss_2_blocks.spread(
-        workers2, _loss_2.address(), blocks2, tile2, n, d, X, X, log_variance, t7, t10, K
+        workers2,
+        _loss_2.address(),
+        _nest1.address(),
+        blocks2,
+        tile2,
+        n,
+        d,
+        X,
+        X,
+        log_variance,
+        t7,
+        t10,
+        K,
     )
     alpha = _attempt("loss: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
@@ -1811,6 +1856,7 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     _loss_grad_2_blocks.spread(
         workers2,
         _loss_grad_2.address(),
+        _nest1.address(),
         blocks2,
         tile2,
         n,
@@ -1991,6 +2037,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     _loss_hessian_2_blocks.spread(
         workers2,
         _loss_hessian_2.address(),
+        _nest2.address(),
         blocks2,
         tile2,
         n,
@@ -2029,6 +2076,8 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     _loss_hessian_3_blocks.spread(
         workers3,
         _loss_hessian_3.address(),
+        _nest3.address(),
+        _nest4.address(),
         blocks3,
         tile3,
         sums2,
@@ -2108,6 +2157,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     _loss_hessian_5_blocks.spread(
         workers4,
         _loss_hessian_5.address(),
+        _nest5.address(),
         blocks4,
         tile4,
         sums3,

@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_31a42258764a627a"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_57b260e85789ef9c"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -268,41 +268,9 @@ def _log_posterior_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])"
 )
-def _log_posterior_2(
-    rows,
-    K,
-    d,
-    X,
-    X_packed,
-    mu,
-    centred,
-    lower,
-    t3,
-    whitened,
-    t6,
-    t9,
-    logsumexp2_largest,
-    logsumexp2_total,
-    log_posterior_total,
-):
-    # X_packed[j,i] = X[i,j]
-    for j in range(0, d - d % 4, 4):
-        for i in range(rows):
-            X_packed[j, i] = X[i, j]
-            X_packed[j + 1, i] = X[i, j + 1]
-            X_packed[j + 2, i] = X[i, j + 2]
-            X_packed[j + 3, i] = X[i, j + 3]
-    for j in range(d - d % 4, d):
-        for i in range(rows):
-            X_packed[j, i] = X[i, j]
-    # logsumexp2_largest[j] = max_i (t9[j,i])
-    for j in range(rows):
-        logsumexp2_largest[j] = -np.inf
-    # centred[j,i,k] = X[j,k] - mu[i,k]
-    # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
-    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
+def _nest1(K, d, rows, centred, X_packed, mu, whitened, t3, lower, t9, t6, logsumexp2_largest):
     for i in range(K):
         for k in range(d):
             for j in range(rows):
@@ -369,6 +337,62 @@ def _log_posterior_2(
                 if v11 <= logsumexp2_largest[j] or logsumexp2_largest[j] != logsumexp2_largest[j]
                 else v11
             )
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+)
+def _log_posterior_2(
+    nest1,
+    rows,
+    K,
+    d,
+    X,
+    X_packed,
+    mu,
+    centred,
+    lower,
+    t3,
+    whitened,
+    t6,
+    t9,
+    logsumexp2_largest,
+    logsumexp2_total,
+    log_posterior_total,
+):
+    # X_packed[j,i] = X[i,j]
+    for j in range(0, d - d % 4, 4):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+            X_packed[j + 1, i] = X[i, j + 1]
+            X_packed[j + 2, i] = X[i, j + 2]
+            X_packed[j + 3, i] = X[i, j + 3]
+    for j in range(d - d % 4, d):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+    # logsumexp2_largest[j] = max_i (t9[j,i])
+    for j in range(rows):
+        logsumexp2_largest[j] = -np.inf
+    # centred[j,i,k] = X[j,k] - mu[i,k]
+    # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
+    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
+    _call_kernel(
+        nest1,
+        (
+            K,
+            d,
+            rows,
+            centred,
+            X_packed,
+            mu,
+            whitened,
+            t3,
+            lower,
+            t9,
+            t6,
+            logsumexp2_largest,
+        ),
+    )
     # logsumexp2_total[j] = Σ_i exp(t9[j,i] - logsumexp2_largest[j])
     for j in range(rows):
         logsumexp2_total[j] = 0.0
@@ -386,13 +410,14 @@ def _log_posterior_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1])"
 )
 def _log_posterior_2_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest1,
     blocks,
     tile,
     sums,
@@ -428,6 +453,7 @@ def _log_posterior_2_blocks(
             _call_kernel(
                 address,
                 (
+                    nest1,
                     rows,
                     K,
                     d,
@@ -525,48 +551,9 @@ def _log_posterior_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])"
 )
-def _log_posterior_grad_2(
-    rows,
-    K,
-    d,
-    X,
-    X_packed,
-    mu,
-    centred,
-    lower,
-    t3,
-    whitened,
-    t6,
-    t9,
-    logsumexp2_peak,
-    logsumexp2_total,
-    logsumexp2_rest,
-    log_posterior_total,
-    t9_bar,
-    log_normaliser_bar,
-    t4_bar,
-    t3_bar_total,
-    mu_bar_sum,
-    lower_bar_total,
-):
-    # X_packed[j,i] = X[i,j]
-    for j in range(0, d - d % 4, 4):
-        for i in range(rows):
-            X_packed[j, i] = X[i, j]
-            X_packed[j + 1, i] = X[i, j + 1]
-            X_packed[j + 2, i] = X[i, j + 2]
-            X_packed[j + 3, i] = X[i, j + 3]
-    for j in range(d - d % 4, d):
-        for i in range(rows):
-            X_packed[j, i] = X[i, j]
-    # for logsumexp2[j] = logsumexp_i (t9[j,i]): the largest element
-    for j in range(rows):
-        logsumexp2_peak[j] = -np.inf
-    # centred[j,i,k] = X[j,k] - mu[i,k]
-    # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
-    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
+def _nest2(K, d, rows, centred, X_packed, mu, whitened, t3, lower, t9, t6, logsumexp2_peak):
     for i in range(K):
         for k in range(d):
             for j in range(rows):
@@ -635,27 +622,29 @@ def _log_posterior_grad_2(
             )
     for j in range(rows):
         logsumexp2_peak[j] = _finite_or_zero(logsumexp2_peak[j])
-    # for logsumexp2[j] = logsumexp_i (t9[j,i]): Σ exp(element − largest)
-    for j in range(rows):
-        logsumexp2_total[j] = 0.0
-    for i in range(K):
-        for j in range(rows):
-            logsumexp2_total[j] += _exp(t9[i, j] - logsumexp2_peak[j])
-    # for logsumexp2[j] = logsumexp_i (t9[j,i]): log of the sum
-    # logsumexp2[j] = logsumexp_i (t9[j,i])
-    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
-    log_posterior_total_sum = 0.0
-    for j in range(rows):
-        v12 = _log(logsumexp2_total[j])
-        logsumexp2_rest[j] = v12
-        log_posterior_total_sum += logsumexp2_peak[j] + v12
-    log_posterior_total[0] += log_posterior_total_sum
-    # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
-    # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
-    # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
-    # mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]
-    # t3_bar[i,k] = 2·(sum4_bar·t3[i,k]) + Σ_j centred[j,i,k]·t4_bar[j,i,k]
-    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
+
+
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
+)
+def _nest3(
+    K,
+    d,
+    rows,
+    centred,
+    X_packed,
+    mu,
+    t9,
+    logsumexp2_peak,
+    logsumexp2_rest,
+    t9_bar,
+    log_normaliser_bar,
+    whitened,
+    t4_bar,
+    mu_bar_sum,
+    t3_bar_total,
+    lower_bar_total,
+):
     for i in range(K):
         for k in range(d):
             for j in range(rows):
@@ -785,13 +774,121 @@ def _log_posterior_grad_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
+)
+def _log_posterior_grad_2(
+    nest2,
+    nest3,
+    rows,
+    K,
+    d,
+    X,
+    X_packed,
+    mu,
+    centred,
+    lower,
+    t3,
+    whitened,
+    t6,
+    t9,
+    logsumexp2_peak,
+    logsumexp2_total,
+    logsumexp2_rest,
+    log_posterior_total,
+    t9_bar,
+    log_normaliser_bar,
+    t4_bar,
+    t3_bar_total,
+    mu_bar_sum,
+    lower_bar_total,
+):
+    # X_packed[j,i] = X[i,j]
+    for j in range(0, d - d % 4, 4):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+            X_packed[j + 1, i] = X[i, j + 1]
+            X_packed[j + 2, i] = X[i, j + 2]
+            X_packed[j + 3, i] = X[i, j + 3]
+    for j in range(d - d % 4, d):
+        for i in range(rows):
+            X_packed[j, i] = X[i, j]
+    # for logsumexp2[j] = logsumexp_i (t9[j,i]): the largest element
+    for j in range(rows):
+        logsumexp2_peak[j] = -np.inf
+    # centred[j,i,k] = X[j,k] - mu[i,k]
+    # whitened[j,i,k] = Σ_{l < k} centred[j,i,l]·lower[i,k,l] + t3[i,k]·centred[j,i,k]
+    # t9[j,i] = -1/2·Σ_k whitened[j,i,k]^2 + t6[i]
+    _call_kernel(
+        nest2,
+        (
+            K,
+            d,
+            rows,
+            centred,
+            X_packed,
+            mu,
+            whitened,
+            t3,
+            lower,
+            t9,
+            t6,
+            logsumexp2_peak,
+        ),
+    )
+    # for logsumexp2[j] = logsumexp_i (t9[j,i]): Σ exp(element − largest)
+    for j in range(rows):
+        logsumexp2_total[j] = 0.0
+    for i in range(K):
+        for j in range(rows):
+            logsumexp2_total[j] += _exp(t9[i, j] - logsumexp2_peak[j])
+    # for logsumexp2[j] = logsumexp_i (t9[j,i]): log of the sum
+    # logsumexp2[j] = logsumexp_i (t9[j,i])
+    # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
+    log_posterior_total_sum = 0.0
+    for j in range(rows):
+        v12 = _log(logsumexp2_total[j])
+        logsumexp2_rest[j] = v12
+        log_posterior_total_sum += logsumexp2_peak[j] + v12
+    log_posterior_total[0] += log_posterior_total_sum
+    # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
+    # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
+    # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
+    # mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]
+    # t3_bar[i,k] = 2·(sum4_bar·t3[i,k]) + Σ_j centred[j,i,k]·t4_bar[j,i,k]
+    # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
+    _call_kernel(
+        nest3,
+        (
+            K,
+            d,
+            rows,
+            centred,
+            X_packed,
+            mu,
+            t9,
+            logsumexp2_peak,
+            logsumexp2_rest,
+            t9_bar,
+            log_normaliser_bar,
+            whitened,
+            t4_bar,
+            mu_bar_sum,
+            t3_bar_total,
+            lower_bar_total,
+        ),
+    )
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, :, :, ::1])"
 )
 def _log_posterior_grad_2_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest2,
+    nest3,
     blocks,
     tile,
     sums,
@@ -833,6 +930,8 @@ def _log_posterior_grad_2_blocks(
             _call_kernel(
                 address,
                 (
+                    nest2,
+                    nest3,
                     rows,
                     K,
                     d,
@@ -1026,10 +1125,13 @@ __name__ = _OWN_NAME
 
 _KERNELS: tuple[_Kernel, ...] = (
     _log_posterior_1,
+    _nest1,
     _log_posterior_2,
     _log_posterior_2_blocks,
     _log_posterior_3,
     _log_posterior_grad_1,
+    _nest2,
+    _nest3,
     _log_posterior_grad_2,
     _log_posterior_grad_2_blocks,
     _log_posterior_grad_3,
@@ -1121,6 +1223,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
     _log_posterior_2_blocks.spread(
         workers2,
         _log_posterior_2.address(),
+        _nest1.address(),
         blocks2,
         tile2,
         sums2,
@@ -1181,6 +1284,8 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
     _log_posterior_grad_2_blocks.spread(
         workers2,
         _log_posterior_grad_2.address(),
+        _nest2.address(),
+        _nest3.address(),
         blocks2,
         tile2,
         sums2,

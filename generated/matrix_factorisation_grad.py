@@ -44,7 +44,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_5e4586db16795037"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a2e158e43dc4ff34"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -105,10 +105,9 @@ def _kernel(signature, **more):
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])"
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
-def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
-    # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
+def _nest1(rows, p, r, U, V, b, t3, Y):
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, p - p % 4, 4):
             total = 0.0
@@ -194,6 +193,26 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
             for j in range(r):
                 total += U[i, j] * V[k, j]
             t3[i, k] = Y[i, k] - b[k] + -total
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])"
+)
+def _loss_1(nest1, rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
+    # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
+    _call_kernel(
+        nest1,
+        (
+            rows,
+            p,
+            r,
+            U,
+            V,
+            b,
+            t3,
+            Y,
+        ),
+    )
     # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
     total2 = 0.0
     for i in range(rows):
@@ -211,13 +230,14 @@ def _loss_1(rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1])"
 )
 def _loss_1_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest1,
     blocks,
     tile,
     sums,
@@ -249,6 +269,7 @@ def _loss_1_blocks(
             _call_kernel(
                 address,
                 (
+                    nest1,
                     rows,
                     r,
                     p,
@@ -280,27 +301,9 @@ def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], int64, float64[:, ::1], float64[:, ::1])"
 )
-def _loss_grad_1(
-    rows,
-    r,
-    p,
-    U,
-    V_turned,
-    Y,
-    b,
-    t3,
-    t9_total,
-    observed,
-    loss_total,
-    matmul1_bar,
-    penalty,
-    U_bar,
-    V_bar_total_turned,
-    b_bar,
-):
-    # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
+def _nest2(rows, p, t3, Y, b, r, U, V_turned):
     for i in range(rows):
         for k in range(p):
             t3[i, k] = Y[i, k] - b[k]
@@ -353,29 +356,12 @@ def _loss_grad_1(
             U_here = U[i, j]
             for k in range(p):
                 t3[i, k] += -(U_here * V_turned[j, k])
-    # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
-    total = 0.0
-    for i in range(rows):
-        for j in range(r):
-            v6 = U[i, j]
-            total += v6 * v6
-    t9_total[0] += total
-    # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
-    total2 = 0.0
-    for i in range(rows):
-        for k in range(p):
-            v7 = t3[i, k] if np.float64(observed[i, k]) else 0.0
-            total2 += v7 * v7
-    loss_total[0] += total2
-    # matmul1_bar[i,k] = select(observed[i,k], -t3[i,k], 0)
-    # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
-    for i in range(rows):
-        for k in range(p):
-            v8 = np.float64(observed[i, k])
-            v9 = t3[i, k]
-            matmul1_bar[i, k] = -v9 if v8 else 0.0
-            b_bar[k] += v9 if v8 else 0.0
-    # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
+
+
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[:, ::1])"
+)
+def _nest3(rows, r, p, V_turned, matmul1_bar, U_bar, penalty, U):
     for i in range(0, rows - rows % 4, 4):
         for j in range(0, r - r % 4, 4):
             total3 = 0.0
@@ -456,7 +442,10 @@ def _loss_grad_1(
             for k in range(p):
                 total3 += V_turned[j, k] * matmul1_bar[i, k]
             U_bar[i, j] = penalty * U[i, j] + total3
-    # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
+
+
+@_kernel("void(int64, int64, float64[:, ::1], int64, float64[:, ::1], float64[:, ::1])")
+def _nest4(r, rows, U, p, matmul1_bar, V_bar_total_turned):
     for j in range(0, r - r % 4, 4):
         for i in range(0, rows - rows % 4, 4):
             U_here16 = U[i, j]
@@ -511,13 +500,104 @@ def _loss_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])"
+)
+def _loss_grad_1(
+    nest2,
+    nest3,
+    nest4,
+    rows,
+    r,
+    p,
+    U,
+    V_turned,
+    Y,
+    b,
+    t3,
+    t9_total,
+    observed,
+    loss_total,
+    matmul1_bar,
+    penalty,
+    U_bar,
+    V_bar_total_turned,
+    b_bar,
+):
+    # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
+    _call_kernel(
+        nest2,
+        (
+            rows,
+            p,
+            t3,
+            Y,
+            b,
+            r,
+            U,
+            V_turned,
+        ),
+    )
+    # t9 = Σ_i,j U[i,j]^2 + Σ_k,j V[k,j]^2
+    total = 0.0
+    for i in range(rows):
+        for j in range(r):
+            v6 = U[i, j]
+            total += v6 * v6
+    t9_total[0] += total
+    # loss = 1/2·Σ_i,k select(observed[i,k], t3[i,k], 0)^2 + penalty·t9/2
+    total2 = 0.0
+    for i in range(rows):
+        for k in range(p):
+            v7 = t3[i, k] if np.float64(observed[i, k]) else 0.0
+            total2 += v7 * v7
+    loss_total[0] += total2
+    # matmul1_bar[i,k] = select(observed[i,k], -t3[i,k], 0)
+    # b_bar[k] = -Σ_i select(observed[i,k], t3[i,k], 0)
+    for i in range(rows):
+        for k in range(p):
+            v8 = np.float64(observed[i, k])
+            v9 = t3[i, k]
+            matmul1_bar[i, k] = -v9 if v8 else 0.0
+            b_bar[k] += v9 if v8 else 0.0
+    # U_bar[i,j] = penalty·U[i,j] + Σ_k V[k,j]·matmul1_bar[i,k]
+    _call_kernel(
+        nest3,
+        (
+            rows,
+            r,
+            p,
+            V_turned,
+            matmul1_bar,
+            U_bar,
+            penalty,
+            U,
+        ),
+    )
+    # V_bar[k,j] = Σ_i U[i,j]·matmul1_bar[i,k] + penalty·V[k,j]
+    _call_kernel(
+        nest4,
+        (
+            r,
+            rows,
+            U,
+            p,
+            matmul1_bar,
+            V_bar_total_turned,
+        ),
+    )
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], boolean[:, ::1], float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1])"
 )
 def _loss_grad_1_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest2,
+    nest3,
+    nest4,
     blocks,
     tile,
     sums,
@@ -554,6 +634,9 @@ def _loss_grad_1_blocks(
             _call_kernel(
                 address,
                 (
+                    nest2,
+                    nest3,
+                    nest4,
                     rows,
                     r,
                     p,
@@ -680,9 +763,13 @@ def _each_worker(again, arguments, workers):
 __name__ = _OWN_NAME
 
 _KERNELS: tuple[_Kernel, ...] = (
+    _nest1,
     _loss_1,
     _loss_1_blocks,
     _loss_2,
+    _nest2,
+    _nest3,
+    _nest4,
     _loss_grad_1,
     _loss_grad_1_blocks,
     _loss_grad_2,
@@ -748,6 +835,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     _loss_1_blocks.spread(
         workers2,
         _loss_1.address(),
+        _nest1.address(),
         blocks2,
         tile2,
         sums2,
@@ -784,6 +872,9 @@ def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
     _loss_grad_1_blocks.spread(
         workers2,
         _loss_grad_1.address(),
+        _nest2.address(),
+        _nest3.address(),
+        _nest4.address(),
         blocks2,
         tile2,
         sums2,

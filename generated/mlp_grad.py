@@ -55,7 +55,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_1dc9aaee61c91557"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_ffed3ddb331e1332"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -238,8 +238,10 @@ def _finite_or_zero(x):
 # --- kernels of loss ---------------------------------------------------------------------------
 
 
-@njit(**_OPTIONS)
-def _loss_1_nest1(h, rows, t1, b1, d, W1, X_packed):
+@_kernel(
+    "void(int64, int64, float64[:, ::1], float64[::1], int64, float64[:, ::1], float64[:, ::1])"
+)
+def _nest1(h, rows, t1, b1, d, W1, X_packed):
     for k in range(h):
         for i in range(rows):
             t1[k, i] = b1[k]
@@ -289,9 +291,10 @@ def _loss_1_nest1(h, rows, t1, b1, d, W1, X_packed):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])"
 )
 def _loss_1(
+    nest1,
     rows,
     d,
     h,
@@ -321,13 +324,35 @@ def _loss_1(
         for i in range(rows):
             X_packed[j, i] = X[i, j]
     # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
-    _loss_1_nest1(h, rows, t1, b1, d, W1, X_packed)
+    _call_kernel(
+        nest1,
+        (
+            h,
+            rows,
+            t1,
+            b1,
+            d,
+            W1,
+            X_packed,
+        ),
+    )
     # hidden[i,k] = tanh(t1[i,k])
     for k in range(h):
         for i in range(rows):
             hidden[k, i] = _tanh(t1[k, i])
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
-    _loss_1_nest1(c, rows, scores, b2, h, W2, hidden)
+    _call_kernel(
+        nest1,
+        (
+            c,
+            rows,
+            scores,
+            b2,
+            h,
+            W2,
+            hidden,
+        ),
+    )
     # logsumexp1_largest[i] = max_l (scores[i,l])
     for i in range(rows):
         logsumexp1_largest[i] = -np.inf
@@ -358,13 +383,14 @@ def _loss_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[:, ::1])"
 )
 def _loss_1_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest1,
     blocks,
     tile,
     sums,
@@ -402,6 +428,7 @@ def _loss_1_blocks(
             _call_kernel(
                 address,
                 (
+                    nest1,
                     rows,
                     d,
                     h,
@@ -423,58 +450,66 @@ def _loss_1_blocks(
             )
 
 
-@njit(**_OPTIONS)
-def _loss_grad_1_nest1(h, rows, t1, b1, d, W1, X_packed):
+@_kernel("void(int64, int64, float64[:, ::1], int64, float64[:, ::1], float64[:, ::1])")
+def _nest2(h, rows, hidden_bar, c, W2, scores_bar):
     for k in range(h):
         for i in range(rows):
-            t1[k, i] = b1[k]
+            hidden_bar[k, i] = 0.0
     for k in range(0, h - h % 4, 4):
-        for j in range(0, d - d % 4, 4):
-            W1_here = W1[j, k]
-            W1_here1 = W1[j, k + 1]
-            W1_here2 = W1[j, k + 2]
-            W1_here3 = W1[j, k + 3]
-            W1_here4 = W1[j + 1, k]
-            W1_here5 = W1[j + 1, k + 1]
-            W1_here6 = W1[j + 1, k + 2]
-            W1_here7 = W1[j + 1, k + 3]
-            W1_here8 = W1[j + 2, k]
-            W1_here9 = W1[j + 2, k + 1]
-            W1_here10 = W1[j + 2, k + 2]
-            W1_here11 = W1[j + 2, k + 3]
-            W1_here12 = W1[j + 3, k]
-            W1_here13 = W1[j + 3, k + 1]
-            W1_here14 = W1[j + 3, k + 2]
-            W1_here15 = W1[j + 3, k + 3]
+        for l in range(0, c - c % 4, 4):
+            W2_here16 = W2[k, l]
+            W2_here17 = W2[k + 1, l]
+            W2_here22 = W2[k + 2, l]
+            W2_here32 = W2[k + 3, l]
+            W2_here42 = W2[k, l + 1]
+            W2_here52 = W2[k + 1, l + 1]
+            W2_here62 = W2[k + 2, l + 1]
+            W2_here72 = W2[k + 3, l + 1]
+            W2_here82 = W2[k, l + 2]
+            W2_here92 = W2[k + 1, l + 2]
+            W2_here102 = W2[k + 2, l + 2]
+            W2_here112 = W2[k + 3, l + 2]
+            W2_here122 = W2[k, l + 3]
+            W2_here132 = W2[k + 1, l + 3]
+            W2_here142 = W2[k + 2, l + 3]
+            W2_here152 = W2[k + 3, l + 3]
             for i in range(rows):
-                v = X_packed[j, i]
-                v2 = X_packed[j + 1, i]
-                v3 = X_packed[j + 2, i]
-                v4 = X_packed[j + 3, i]
-                t1[k, i] += W1_here * v + W1_here4 * v2 + W1_here8 * v3 + W1_here12 * v4
-                t1[k + 1, i] += W1_here1 * v + W1_here5 * v2 + W1_here9 * v3 + W1_here13 * v4
-                t1[k + 2, i] += W1_here2 * v + W1_here6 * v2 + W1_here10 * v3 + W1_here14 * v4
-                t1[k + 3, i] += W1_here3 * v + W1_here7 * v2 + W1_here11 * v3 + W1_here15 * v4
-        for j in range(d - d % 4, d):
-            W1_here = W1[j, k]
-            W1_here1 = W1[j, k + 1]
-            W1_here2 = W1[j, k + 2]
-            W1_here3 = W1[j, k + 3]
+                v15 = scores_bar[l, i]
+                v16 = scores_bar[l + 1, i]
+                v17 = scores_bar[l + 2, i]
+                v18 = scores_bar[l + 3, i]
+                hidden_bar[k, i] += (
+                    W2_here16 * v15 + W2_here42 * v16 + W2_here82 * v17 + W2_here122 * v18
+                )
+                hidden_bar[k + 1, i] += (
+                    W2_here17 * v15 + W2_here52 * v16 + W2_here92 * v17 + W2_here132 * v18
+                )
+                hidden_bar[k + 2, i] += (
+                    W2_here22 * v15 + W2_here62 * v16 + W2_here102 * v17 + W2_here142 * v18
+                )
+                hidden_bar[k + 3, i] += (
+                    W2_here32 * v15 + W2_here72 * v16 + W2_here112 * v17 + W2_here152 * v18
+                )
+        for l in range(c - c % 4, c):
+            W2_here16 = W2[k, l]
+            W2_here17 = W2[k + 1, l]
+            W2_here22 = W2[k + 2, l]
+            W2_here32 = W2[k + 3, l]
             for i in range(rows):
-                v5 = X_packed[j, i]
-                t1[k, i] += W1_here * v5
-                t1[k + 1, i] += W1_here1 * v5
-                t1[k + 2, i] += W1_here2 * v5
-                t1[k + 3, i] += W1_here3 * v5
+                v19 = scores_bar[l, i]
+                hidden_bar[k, i] += W2_here16 * v19
+                hidden_bar[k + 1, i] += W2_here17 * v19
+                hidden_bar[k + 2, i] += W2_here22 * v19
+                hidden_bar[k + 3, i] += W2_here32 * v19
     for k in range(h - h % 4, h):
-        for j in range(d):
-            W1_here = W1[j, k]
+        for l in range(c):
+            W2_here16 = W2[k, l]
             for i in range(rows):
-                t1[k, i] += W1_here * X_packed[j, i]
+                hidden_bar[k, i] += W2_here16 * scores_bar[l, i]
 
 
-@njit(**_OPTIONS)
-def _loss_grad_1_nest2(d, h, rows, X_packed, t1_bar, W1_bar):
+@_kernel("void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1])")
+def _nest3(d, h, rows, X_packed, t1_bar, W1_bar):
     for j in range(0, d - d % 4, 4):
         for k in range(0, h - h % 4, 4):
             total = 0.0
@@ -558,9 +593,12 @@ def _loss_grad_1_nest2(d, h, rows, X_packed, t1_bar, W1_bar):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
 )
 def _loss_grad_1(
+    nest1,
+    nest2,
+    nest3,
     rows,
     d,
     h,
@@ -600,7 +638,18 @@ def _loss_grad_1(
         for i in range(rows):
             X_packed[j, i] = X[i, j]
     # t1[i,k] = Σ_j W1[j,k]·X[i,j] + b1[k]
-    _loss_grad_1_nest1(h, rows, t1, b1, d, W1, X_packed)
+    _call_kernel(
+        nest1,
+        (
+            h,
+            rows,
+            t1,
+            b1,
+            d,
+            W1,
+            X_packed,
+        ),
+    )
     # hidden[i,k] = tanh(t1[i,k])
     # hidden_slope[i,k] = sech_squared(t1[i,k])
     for k in range(h):
@@ -610,7 +659,18 @@ def _loss_grad_1(
             hidden[k, i] = v7
             hidden_slope[k, i] = _sech_squared(v6)
     # scores[i,l] = Σ_k W2[k,l]·hidden[i,k] + b2[l]
-    _loss_grad_1_nest1(c, rows, scores, b2, h, W2, hidden)
+    _call_kernel(
+        nest1,
+        (
+            c,
+            rows,
+            scores,
+            b2,
+            h,
+            W2,
+            hidden,
+        ),
+    )
     # for logsumexp1[i] = logsumexp_l (scores[i,l]): the largest element
     for i in range(rows):
         logsumexp1_peak[i] = -np.inf
@@ -649,60 +709,17 @@ def _loss_grad_1(
         l = index1[i]
         scores_bar[l, i] += -(1.0 / n)
     # hidden_bar[i,k] = Σ_l W2[k,l]·scores_bar[i,l]
-    for k in range(h):
-        for i in range(rows):
-            hidden_bar[k, i] = 0.0
-    for k in range(0, h - h % 4, 4):
-        for l in range(0, c - c % 4, 4):
-            W2_here16 = W2[k, l]
-            W2_here17 = W2[k + 1, l]
-            W2_here22 = W2[k + 2, l]
-            W2_here32 = W2[k + 3, l]
-            W2_here42 = W2[k, l + 1]
-            W2_here52 = W2[k + 1, l + 1]
-            W2_here62 = W2[k + 2, l + 1]
-            W2_here72 = W2[k + 3, l + 1]
-            W2_here82 = W2[k, l + 2]
-            W2_here92 = W2[k + 1, l + 2]
-            W2_here102 = W2[k + 2, l + 2]
-            W2_here112 = W2[k + 3, l + 2]
-            W2_here122 = W2[k, l + 3]
-            W2_here132 = W2[k + 1, l + 3]
-            W2_here142 = W2[k + 2, l + 3]
-            W2_here152 = W2[k + 3, l + 3]
-            for i in range(rows):
-                v15 = scores_bar[l, i]
-                v16 = scores_bar[l + 1, i]
-                v17 = scores_bar[l + 2, i]
-                v18 = scores_bar[l + 3, i]
-                hidden_bar[k, i] += (
-                    W2_here16 * v15 + W2_here42 * v16 + W2_here82 * v17 + W2_here122 * v18
-                )
-                hidden_bar[k + 1, i] += (
-                    W2_here17 * v15 + W2_here52 * v16 + W2_here92 * v17 + W2_here132 * v18
-                )
-                hidden_bar[k + 2, i] += (
-                    W2_here22 * v15 + W2_here62 * v16 + W2_here102 * v17 + W2_here142 * v18
-                )
-                hidden_bar[k + 3, i] += (
-                    W2_here32 * v15 + W2_here72 * v16 + W2_here112 * v17 + W2_here152 * v18
-                )
-        for l in range(c - c % 4, c):
-            W2_here16 = W2[k, l]
-            W2_here17 = W2[k + 1, l]
-            W2_here22 = W2[k + 2, l]
-            W2_here32 = W2[k + 3, l]
-            for i in range(rows):
-                v19 = scores_bar[l, i]
-                hidden_bar[k, i] += W2_here16 * v19
-                hidden_bar[k + 1, i] += W2_here17 * v19
-                hidden_bar[k + 2, i] += W2_here22 * v19
-                hidden_bar[k + 3, i] += W2_here32 * v19
-    for k in range(h - h % 4, h):
-        for l in range(c):
-            W2_here16 = W2[k, l]
-            for i in range(rows):
-                hidden_bar[k, i] += W2_here16 * scores_bar[l, i]
+    _call_kernel(
+        nest2,
+        (
+            h,
+            rows,
+            hidden_bar,
+            c,
+            W2,
+            scores_bar,
+        ),
+    )
     # t1_bar[i,k] = hidden_bar[i,k]·hidden_slope[i,k]
     # b1_bar[k] = Σ_i t1_bar[i,k]
     for k in range(h):
@@ -713,9 +730,29 @@ def _loss_grad_1(
             b1_bar_sum += v20
         b1_bar[k] += b1_bar_sum
     # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
-    _loss_grad_1_nest2(d, h, rows, X_packed, t1_bar, W1_bar)
+    _call_kernel(
+        nest3,
+        (
+            d,
+            h,
+            rows,
+            X_packed,
+            t1_bar,
+            W1_bar,
+        ),
+    )
     # W2_bar[k,l] = Σ_i hidden[i,k]·scores_bar[i,l]
-    _loss_grad_1_nest2(h, c, rows, hidden, scores_bar, W2_bar)
+    _call_kernel(
+        nest3,
+        (
+            h,
+            c,
+            rows,
+            hidden,
+            scores_bar,
+            W2_bar,
+        ),
+    )
     # b2_bar[l] = Σ_i scores_bar[i,l]
     for l in range(c):
         b2_bar_sum = 0.0
@@ -725,13 +762,16 @@ def _loss_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])"
 )
 def _loss_grad_1_blocks(
     worker,
     workers,
     each_worker,
     address,
+    nest1,
+    nest2,
+    nest3,
     blocks,
     tile,
     sums,
@@ -777,6 +817,9 @@ def _loss_grad_1_blocks(
             _call_kernel(
                 address,
                 (
+                    nest1,
+                    nest2,
+                    nest3,
                     rows,
                     d,
                     h,
@@ -895,8 +938,11 @@ def _each_worker(again, arguments, workers):
 __name__ = _OWN_NAME
 
 _KERNELS: tuple[_Kernel, ...] = (
+    _nest1,
     _loss_1,
     _loss_1_blocks,
+    _nest2,
+    _nest3,
     _loss_grad_1,
     _loss_grad_1_blocks,
     _each_worker,
@@ -959,6 +1005,7 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     _loss_1_blocks.spread(
         workers2,
         _loss_1.address(),
+        _nest1.address(),
         blocks2,
         tile2,
         sums2,
@@ -999,6 +1046,9 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     _loss_grad_1_blocks.spread(
         workers2,
         _loss_grad_1.address(),
+        _nest1.address(),
+        _nest2.address(),
+        _nest3.address(),
         blocks2,
         tile2,
         sums2,

@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_e336a44de296f2e7"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_d6f0704cff11fa4c"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -449,39 +449,8 @@ def _loss_grad_1_blocks(
             )
 
 
-@_kernel(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
-)
-def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
-    # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
-    for i in range(0, rows - rows % 4, 4):
-        total = 0.0
-        total_i1 = 0.0
-        total_i2 = 0.0
-        total_i3 = 0.0
-        for j in range(p):
-            v = beta[j]
-            total += v * X[i, j]
-            total_i1 += v * X[i + 1, j]
-            total_i2 += v * X[i + 2, j]
-            total_i3 += v * X[i + 3, j]
-        eta[i] = offset[i] + total
-        eta[i + 1] = offset[i + 1] + total_i1
-        eta[i + 2] = offset[i + 2] + total_i2
-        eta[i + 3] = offset[i + 3] + total_i3
-    for i in range(rows - rows % 4, rows):
-        total = 0.0
-        for j in range(p):
-            total += beta[j] * X[i, j]
-        eta[i] = offset[i] + total
-    # t1[i] = exp(eta[i])
-    for i in range(rows):
-        t1[i] = _exp(eta[i])
-    # hessian_pair[i,j] = t1[i]·X[i,j]
-    for i in range(rows):
-        for j in range(p):
-            hessian_pair[i, j] = t1[i] * X[i, j]
-    # hessian[j,k] = 1/n·Σ_i X[i,k]·hessian_pair[i,j]
+@_kernel("void(int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1])")
+def _nest1(p, rows, hessian_pair, X, hessian):
     for j in range(0, p - p % 4, 4):
         for i in range(0, rows - rows % 4, 4):
             hessian_pair_here = hessian_pair[i, j]
@@ -548,10 +517,55 @@ def _loss_hessian_1(rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1])"
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+)
+def _loss_hessian_1(nest1, rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
+    # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
+    for i in range(0, rows - rows % 4, 4):
+        total = 0.0
+        total_i1 = 0.0
+        total_i2 = 0.0
+        total_i3 = 0.0
+        for j in range(p):
+            v = beta[j]
+            total += v * X[i, j]
+            total_i1 += v * X[i + 1, j]
+            total_i2 += v * X[i + 2, j]
+            total_i3 += v * X[i + 3, j]
+        eta[i] = offset[i] + total
+        eta[i + 1] = offset[i + 1] + total_i1
+        eta[i + 2] = offset[i + 2] + total_i2
+        eta[i + 3] = offset[i + 3] + total_i3
+    for i in range(rows - rows % 4, rows):
+        total = 0.0
+        for j in range(p):
+            total += beta[j] * X[i, j]
+        eta[i] = offset[i] + total
+    # t1[i] = exp(eta[i])
+    for i in range(rows):
+        t1[i] = _exp(eta[i])
+    # hessian_pair[i,j] = t1[i]·X[i,j]
+    for i in range(rows):
+        for j in range(p):
+            hessian_pair[i, j] = t1[i] * X[i, j]
+    # hessian[j,k] = 1/n·Σ_i X[i,k]·hessian_pair[i,j]
+    _call_kernel(
+        nest1,
+        (
+            p,
+            rows,
+            hessian_pair,
+            X,
+            hessian,
+        ),
+    )
+
+
+@_kernel(
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[:, :, ::1])"
 )
 def _loss_hessian_1_blocks(
-    worker, workers, each_worker, address, blocks, tile, sums, n, p, beta, X, offset, hessian
+    worker, workers, each_worker, address, nest1, blocks, tile, sums, n, p, beta, X, offset, hessian
 ):
     if worker < 0:
         _spread(each_worker, workers)
@@ -572,6 +586,7 @@ def _loss_hessian_1_blocks(
             _call_kernel(
                 address,
                 (
+                    nest1,
                     rows,
                     p,
                     beta,
@@ -676,6 +691,7 @@ _KERNELS: tuple[_Kernel, ...] = (
     _loss_1_blocks,
     _loss_grad_1,
     _loss_grad_1_blocks,
+    _nest1,
     _loss_hessian_1,
     _loss_hessian_1_blocks,
     _each_worker,
@@ -840,6 +856,7 @@ def _run_loss_hessian(p, n, beta, X, offset, y):
     _loss_hessian_1_blocks.spread(
         workers2,
         _loss_hessian_1.address(),
+        _nest1.address(),
         blocks2,
         tile2,
         sums2,
