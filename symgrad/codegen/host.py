@@ -211,7 +211,9 @@ class _HostPrinter:
             counted.append(str(_LEAST_ROWS))
         alone = len(step.kernel.nests) == 1 and not step.scratch and not _has_sums(step)
         # Rows need no tiles where nothing of them is read again and no sum is to be divided.
-        rows = f"_count_rows({_row_elements(held)}, {sample}, {blocks})"
+        held_for = [_row_elements(held), sample, blocks]
+        held_for += [self._block_size(step)] if step.accumulators else []
+        rows = f"_count_rows({', '.join(held_for)})"
         self.body += [
             f"{blocks} = _count_blocks({', '.join(counted)})",
             f"{tile} = max({sample}, 1)" if alone else f"{tile} = {rows}",
@@ -297,8 +299,11 @@ class _HostPrinter:
             f"        if {sample} >= {4 * vector} * blocks:",
             f"            first = first // {vector} * {vector}",
             f"            last = last // {vector} * {vector} if last < {sample} else last",
-            "        for start in range(first, last, tile):",
-            "            rows = min(tile, last - start)",
+            "        tiles = max(-(-(last - first) // tile), 1)",
+            f"        height = (-(-(last - first) // tiles) + {vector - 1}) // {vector} * {vector}",
+            "        height = min(height, tile)",
+            "        for start in range(first, last, height):",
+            "            rows = min(height, last - start)",
             *([f"            {place}"] if step.accumulators else []),
             f"            _call_kernel(address, ({', '.join(call)}))",
         ]

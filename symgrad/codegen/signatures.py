@@ -37,6 +37,8 @@ RESERVED = frozenset(
         "last",
         "sums",
         "tile",
+        "tiles",
+        "height",
         "place",
         "address",
     ]

@@ -86,8 +86,9 @@ def step_notes(schedule: Schedule) -> tuple[str, ...]:
             notes.append(
                 f"kernel {number}: as many rows at a time as {options.tile_elements} elements of "
                 f"scratch hold at {step.row_elements} a row, from {options.least_tile} to "
-                f"{options.most_tile}; up to {options.most_blocks} blocks in parallel, each worth "
-                f"{options.work_per_block} of {step.sample} · ({step.work}) operations or more"
+                f"{options.most_tile}, more beside large sums; up to {options.most_blocks} blocks "
+                f"in parallel, each worth {options.work_per_block} of {step.sample} · "
+                f"({step.work}) operations or more"
             )
         elif isinstance(step, ReshapeArray):
             notes.append(f"{step.statement.name}: a view of {step.statement.source}")

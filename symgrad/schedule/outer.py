@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from symgrad.schedule.frozen import Affine, Element
+from symgrad.schedule.inner import fuse_inner_loops
 from symgrad.schedule.loops import Block, Fold, Loop, Node, Store
 from symgrad.schedule.terms import ARITHMETIC
 from symgrad.schedule.touches import (
@@ -74,6 +75,7 @@ def fuse_outer_loops(
             for k in positions:
                 pieces[k] = _without_axis(pieces[k], name, axis)
             smaller[name] = (*shapes[name][:axis], *shapes[name][axis + 1 :])
+    pieces = [_with_inner_loops_joined(piece) if piece.is_outer else piece for piece in pieces]
     return OuterFusion(_as_nests(pieces), smaller, recomputed)
 
 
@@ -346,6 +348,11 @@ def _without_axis(piece: _Piece, name: str, position: int) -> _Piece:
 
     (node,) = map_subscripts((piece.node,), {}, rule)
     return replace(piece, node=node)
+
+
+def _with_inner_loops_joined(piece: _Piece) -> _Piece:
+    assert isinstance(piece.node, Loop)
+    return replace(piece, node=replace(piece.node, body=fuse_inner_loops(piece.node.body)))
 
 
 def _as_nests(pieces: list[_Piece]) -> tuple[Nest, ...]:

@@ -38,21 +38,26 @@ class ScheduleOptions:
     rows lie a power of two apart share few lines of the cache. Nor may rows lie a few vectors more
     than a page apart, as 1032 numbers do: addresses that end in the same 12 bits pass for one
     another, so that a load from one row waits for the last store to the next. 1112 numbers are 11
-    lines more than two pages: no small multiple of that is near another page. Rows are divided into
-    at most `most_blocks` blocks, each worth at least `work_per_block` operations, their partial
-    sums within `block_elements` in all and combined in order. A block adds up about `rows_per_sum`
-    rows in one partial sum, so that rounding errors do not grow with the length of the data; up to
-    four times as many are not divided. Tiles and blocks depend on sizes alone, never on the thread
-    count, and blocks of many rows begin at multiples of `vector`, so that loops over rows end with
-    whole vectors in all but the last; scratch is as many tiles as there are threads. Blocks are a
-    power of two, which threads share evenly. A module keeps up to `recycled_bytes` of memory of
-    large results and partial sums for its next call, once nobody holds them.
+    lines more than two pages: no small multiple of that is near another page. Each tile adds to its
+    block's partial sums, which costs less the more rows it has: at least `rows_for_sums` for each
+    time that these sums are larger than a row's scratch, up to `most_for_sums`. Tiles of a block
+    are equally high. Rows are divided into at most `most_blocks` blocks, each worth at least
+    `work_per_block` operations, their partial sums within `block_elements` in all and combined in
+    order. A block adds up about `rows_per_sum` rows in one partial sum, so that rounding errors do
+    not grow with the length of the data; up to four times as many are not divided. Tiles and blocks
+    depend on sizes alone, never on the thread count, and both begin at multiples of `vector` where
+    there are many rows, so that loops over rows end with whole vectors in all but the last; scratch
+    is as many tiles as there are threads. Blocks are a power of two, which threads share evenly. A
+    module keeps up to `recycled_bytes` of memory of large results and partial sums for its next
+    call, once nobody holds them.
     """
 
     tile_elements: int = 65_536
     vector: int = 8
     least_tile: int = 72
     most_tile: int = 1112
+    rows_for_sums: int = 4
+    most_for_sums: int = 136
     most_blocks: int = 16
     work_per_block: int = 65_536
     block_elements: int = 2_000_000
