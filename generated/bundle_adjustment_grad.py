@@ -79,7 +79,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_c633c03a187b842d"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_f060294b66ab0969"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -504,8 +504,11 @@ def _residuals_1_blocks(
         if m >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < m else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             _call_kernel(
                 address,
                 (
@@ -1157,8 +1160,11 @@ def _residuals_grad_1_blocks(
         if m >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < m else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -1407,7 +1413,7 @@ def _run_residuals_grad(
     index1 = _check_index("residuals_grad", camera_index, c, "camera_index", "cameras", 0)
     index2 = _check_index("residuals_grad", point_index, p, "point_index", "points", 0)
     blocks2 = _count_blocks(m, 9 * 2 + 9 * 9 + 21 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, 64)
-    tile2 = _count_rows(5 * 2 + 2 * 9 + 5 * 3 + 16, m, blocks2)
+    tile2 = _count_rows(5 * 2 + 2 * 9 + 5 * 3 + 16, m, blocks2, c * 9 + p * 3)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     residuals = _empty((m, 2), np.float64)
     sums2 = _count_sums(m, 9 * 2 + 9 * 9 + 21 * 3 + c * 9 + p * 3 + 28, c * 9 + p * 3, blocks2)
@@ -1677,9 +1683,10 @@ def _check_index(function, index, extent, name, array, axis):
     return np.ascontiguousarray(index).reshape(index.shape or (1,))
 
 
-def _count_rows(row_elements, samples, blocks):
+def _count_rows(row_elements, samples, blocks, sum_elements=0):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
+    More where a tile adds to partial sums that are much larger than its scratch for one row.
     8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
     two apart, where they would compete for the same lines of the cache. No more
     than the least such number that holds a block, whose ends lie at whole vectors.
@@ -1687,8 +1694,9 @@ def _count_rows(row_elements, samples, blocks):
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1112:
         fitting = 1112
-    elif fitting < 72:
-        fitting = 72
+    elif fitting < 136:
+        for_sums = 4 * sum_elements // row_elements // 16 * 16 + 8
+        fitting = max(fitting, min(for_sums, 136), 72)
     return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 

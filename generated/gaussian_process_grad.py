@@ -125,7 +125,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_b4e5f35ea53cd002"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_17d0d15fdc18def2"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -402,8 +402,11 @@ def _loss_2_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             _call_kernel(
                 address,
                 (
@@ -448,8 +451,11 @@ def _loss_3_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -533,8 +539,11 @@ def _loss_grad_2_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             _call_kernel(
                 address,
                 (
@@ -638,8 +647,11 @@ def _loss_grad_3_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -873,8 +885,11 @@ def _loss_hessian_2_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             _call_kernel(
                 address,
                 (
@@ -1331,8 +1346,11 @@ def _loss_hessian_3_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -1617,8 +1635,11 @@ def _loss_hessian_5_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -1830,7 +1851,7 @@ def _run_loss(n, d, log_variance, log_length, log_noise, X, y):
     alpha = _attempt("loss: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
     blocks3 = _count_blocks(n, 1, 1)
-    tile3 = _count_rows(0, n, blocks3)
+    tile3 = _count_rows(0, n, blocks3, 1)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     sums2 = _count_sums(n, 1, 1, blocks3)
     loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
@@ -1874,7 +1895,7 @@ def _run_loss_grad(n, d, log_variance, log_length, log_noise, X, y, *, targets=(
     slogdet2 = np.reshape(np.linalg.slogdet(K)[1], (1,))
     K_inverse = _attempt("loss_grad: inverse of 'K', line 22 of the model", np.linalg.inv, K)
     blocks3 = _count_blocks(n, 3 * n + 2, 1 + 1 + 1 + 1)
-    tile3 = _count_rows(n, n, blocks3)
+    tile3 = _count_rows(n, n, blocks3, 1 + 1 + 1 + 1)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     sums2 = _count_sums(n, 3 * n + 2, 1 + 1 + 1 + 1, blocks3)
     loss_total_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
@@ -2058,7 +2079,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     )
     K_inverse = _attempt("loss_hessian: inverse of 'K', line 22 of the model", np.linalg.inv, K)
     blocks3 = _count_blocks(n, 7 * n + 3 * n * n + 4, 1 + 1 + 1 + 1 + 1)
-    tile3 = _count_rows(n, n, blocks3)
+    tile3 = _count_rows(n, n, blocks3, 1 + 1 + 1 + 1 + 1)
     workers3 = min(blocks3, numba.get_num_threads()) if blocks3 > 1 else 1
     alpha_right_by_log_variance = _empty((n,), np.float64)
     alpha_right2_by_log_length = _empty((n,), np.float64)
@@ -2148,7 +2169,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         hessian_log_noise_log_noise,
     )
     blocks4 = _count_blocks(n, 2 * n * n + 6 * n, 1 + 1 + 1)
-    tile4 = _count_rows(3 * n, n, blocks4)
+    tile4 = _count_rows(3 * n, n, blocks4, 1 + 1 + 1)
     workers4 = min(blocks4, numba.get_num_threads()) if blocks4 > 1 else 1
     sums3 = _count_sums(n, 2 * n * n + 6 * n, 1 + 1 + 1, blocks4)
     t7_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
@@ -2563,9 +2584,10 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
-def _count_rows(row_elements, samples, blocks):
+def _count_rows(row_elements, samples, blocks, sum_elements=0):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
+    More where a tile adds to partial sums that are much larger than its scratch for one row.
     8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
     two apart, where they would compete for the same lines of the cache. No more
     than the least such number that holds a block, whose ends lie at whole vectors.
@@ -2573,8 +2595,9 @@ def _count_rows(row_elements, samples, blocks):
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1112:
         fitting = 1112
-    elif fitting < 72:
-        fitting = 72
+    elif fitting < 136:
+        for_sums = 4 * sum_elements // row_elements // 16 * 16 + 8
+        fitting = max(fitting, min(for_sums, 136), 72)
     return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 

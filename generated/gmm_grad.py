@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_57b260e85789ef9c"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_f7c2cbcb8c8794eb"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -268,16 +268,17 @@ def _log_posterior_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])"
 )
-def _nest1(K, d, rows, centred, X_packed, mu, whitened, t3, lower, t9, t6, logsumexp2_largest):
+def _nest1(K, d, mu, t3, rows, X_packed, centred, whitened, lower, t9, t6, logsumexp2_largest):
     for i in range(K):
         for k in range(d):
+            mu_here = mu[i, k]
+            t3_here1 = t3[i, k]
             for j in range(rows):
-                centred[k, j] = X_packed[k, j] - mu[i, k]
-        for k in range(d):
-            for j in range(rows):
-                whitened[k, j] = t3[i, k] * centred[k, j]
+                v = X_packed[k, j] - mu_here
+                centred[k, j] = v
+                whitened[k, j] = t3_here1 * v
         for k in range(d % 2):
             for l in range(k):
                 lower_here = lower[i, k, l]
@@ -294,23 +295,23 @@ def _nest1(K, d, rows, centred, X_packed, mu, whitened, t3, lower, t9, t6, logsu
                 lower_here6 = lower[i, k, l + 3]
                 lower_here7 = lower[i, k + 1, l + 3]
                 for j in range(rows):
-                    v = centred[l, j]
-                    v2 = centred[l + 1, j]
-                    v3 = centred[l + 2, j]
-                    v4 = centred[l + 3, j]
+                    v2 = centred[l, j]
+                    v3 = centred[l + 1, j]
+                    v4 = centred[l + 2, j]
+                    v5 = centred[l + 3, j]
                     whitened[k, j] += (
-                        v * lower_here + v2 * lower_here2 + v3 * lower_here4 + v4 * lower_here6
+                        v2 * lower_here + v3 * lower_here2 + v4 * lower_here4 + v5 * lower_here6
                     )
                     whitened[k + 1, j] += (
-                        v * lower_here1 + v2 * lower_here3 + v3 * lower_here5 + v4 * lower_here7
+                        v2 * lower_here1 + v3 * lower_here3 + v4 * lower_here5 + v5 * lower_here7
                     )
             for l in range(k - k % 4, k):
                 lower_here = lower[i, k, l]
                 lower_here1 = lower[i, k + 1, l]
                 for j in range(rows):
-                    v5 = centred[l, j]
-                    whitened[k, j] += v5 * lower_here
-                    whitened[k + 1, j] += v5 * lower_here1
+                    v6 = centred[l, j]
+                    whitened[k, j] += v6 * lower_here
+                    whitened[k + 1, j] += v6 * lower_here1
             l = k
             lower_here = lower[i, k + 1, l]
             for j in range(rows):
@@ -319,23 +320,23 @@ def _nest1(K, d, rows, centred, X_packed, mu, whitened, t3, lower, t9, t6, logsu
             t9[i, j] = t6[i]
         for k in range(0, d - d % 4, 4):
             for j in range(rows):
-                v6 = whitened[k, j]
-                v7 = whitened[k + 1, j]
-                v8 = whitened[k + 2, j]
-                v9 = whitened[k + 3, j]
+                v7 = whitened[k, j]
+                v8 = whitened[k + 1, j]
+                v9 = whitened[k + 2, j]
+                v10 = whitened[k + 3, j]
                 t9[i, j] += (
-                    v6 * v6 * (-0.5) + v7 * v7 * (-0.5) + v8 * v8 * (-0.5) + v9 * v9 * (-0.5)
+                    v7 * v7 * (-0.5) + v8 * v8 * (-0.5) + v9 * v9 * (-0.5) + v10 * v10 * (-0.5)
                 )
         for k in range(d - d % 4, d):
             for j in range(rows):
-                v10 = whitened[k, j]
-                t9[i, j] += v10 * v10 * (-0.5)
+                v11 = whitened[k, j]
+                t9[i, j] += v11 * v11 * (-0.5)
         for j in range(rows):
-            v11 = t9[i, j]
+            v12 = t9[i, j]
             logsumexp2_largest[j] = (
                 logsumexp2_largest[j]
-                if v11 <= logsumexp2_largest[j] or logsumexp2_largest[j] != logsumexp2_largest[j]
-                else v11
+                if v12 <= logsumexp2_largest[j] or logsumexp2_largest[j] != logsumexp2_largest[j]
+                else v12
             )
 
 
@@ -381,12 +382,12 @@ def _log_posterior_2(
         (
             K,
             d,
-            rows,
-            centred,
-            X_packed,
             mu,
-            whitened,
             t3,
+            rows,
+            X_packed,
+            centred,
+            whitened,
             lower,
             t9,
             t6,
@@ -447,8 +448,11 @@ def _log_posterior_2_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -551,16 +555,17 @@ def _log_posterior_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])"
 )
-def _nest2(K, d, rows, centred, X_packed, mu, whitened, t3, lower, t9, t6, logsumexp2_peak):
+def _nest2(K, d, mu, t3, rows, X_packed, centred, whitened, lower, t9, t6, logsumexp2_peak):
     for i in range(K):
         for k in range(d):
+            mu_here = mu[i, k]
+            t3_here1 = t3[i, k]
             for j in range(rows):
-                centred[k, j] = X_packed[k, j] - mu[i, k]
-        for k in range(d):
-            for j in range(rows):
-                whitened[i, k, j] = t3[i, k] * centred[k, j]
+                v = X_packed[k, j] - mu_here
+                centred[k, j] = v
+                whitened[i, k, j] = t3_here1 * v
         for k in range(d % 2):
             for l in range(k):
                 lower_here = lower[i, k, l]
@@ -577,23 +582,23 @@ def _nest2(K, d, rows, centred, X_packed, mu, whitened, t3, lower, t9, t6, logsu
                 lower_here6 = lower[i, k, l + 3]
                 lower_here7 = lower[i, k + 1, l + 3]
                 for j in range(rows):
-                    v = centred[l, j]
-                    v2 = centred[l + 1, j]
-                    v3 = centred[l + 2, j]
-                    v4 = centred[l + 3, j]
+                    v2 = centred[l, j]
+                    v3 = centred[l + 1, j]
+                    v4 = centred[l + 2, j]
+                    v5 = centred[l + 3, j]
                     whitened[i, k, j] += (
-                        v * lower_here + v2 * lower_here2 + v3 * lower_here4 + v4 * lower_here6
+                        v2 * lower_here + v3 * lower_here2 + v4 * lower_here4 + v5 * lower_here6
                     )
                     whitened[i, k + 1, j] += (
-                        v * lower_here1 + v2 * lower_here3 + v3 * lower_here5 + v4 * lower_here7
+                        v2 * lower_here1 + v3 * lower_here3 + v4 * lower_here5 + v5 * lower_here7
                     )
             for l in range(k - k % 4, k):
                 lower_here = lower[i, k, l]
                 lower_here1 = lower[i, k + 1, l]
                 for j in range(rows):
-                    v5 = centred[l, j]
-                    whitened[i, k, j] += v5 * lower_here
-                    whitened[i, k + 1, j] += v5 * lower_here1
+                    v6 = centred[l, j]
+                    whitened[i, k, j] += v6 * lower_here
+                    whitened[i, k + 1, j] += v6 * lower_here1
             l = k
             lower_here = lower[i, k + 1, l]
             for j in range(rows):
@@ -602,70 +607,68 @@ def _nest2(K, d, rows, centred, X_packed, mu, whitened, t3, lower, t9, t6, logsu
             t9[i, j] = t6[i]
         for k in range(0, d - d % 4, 4):
             for j in range(rows):
-                v6 = whitened[i, k, j]
-                v7 = whitened[i, k + 1, j]
-                v8 = whitened[i, k + 2, j]
-                v9 = whitened[i, k + 3, j]
+                v7 = whitened[i, k, j]
+                v8 = whitened[i, k + 1, j]
+                v9 = whitened[i, k + 2, j]
+                v10 = whitened[i, k + 3, j]
                 t9[i, j] += (
-                    v6 * v6 * (-0.5) + v7 * v7 * (-0.5) + v8 * v8 * (-0.5) + v9 * v9 * (-0.5)
+                    v7 * v7 * (-0.5) + v8 * v8 * (-0.5) + v9 * v9 * (-0.5) + v10 * v10 * (-0.5)
                 )
         for k in range(d - d % 4, d):
             for j in range(rows):
-                v10 = whitened[i, k, j]
-                t9[i, j] += v10 * v10 * (-0.5)
+                v11 = whitened[i, k, j]
+                t9[i, j] += v11 * v11 * (-0.5)
         for j in range(rows):
-            v11 = t9[i, j]
+            v12 = t9[i, j]
             logsumexp2_peak[j] = (
                 logsumexp2_peak[j]
-                if v11 <= logsumexp2_peak[j] or logsumexp2_peak[j] != logsumexp2_peak[j]
-                else v11
+                if v12 <= logsumexp2_peak[j] or logsumexp2_peak[j] != logsumexp2_peak[j]
+                else v12
             )
     for j in range(rows):
         logsumexp2_peak[j] = _finite_or_zero(logsumexp2_peak[j])
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
+    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
 )
 def _nest3(
     K,
-    d,
     rows,
-    centred,
-    X_packed,
-    mu,
     t9,
     logsumexp2_peak,
     logsumexp2_rest,
     t9_bar,
     log_normaliser_bar,
+    d,
+    mu,
+    X_packed,
     whitened,
+    centred,
     t4_bar,
     mu_bar_sum,
     t3_bar_total,
     lower_bar_total,
 ):
     for i in range(K):
-        for k in range(d):
-            for j in range(rows):
-                centred[k, j] = X_packed[k, j] - mu[i, k]
         log_normaliser_bar_sum = 0.0
         for j in range(rows):
-            v13 = _exp(_subtract_both(t9[i, j], logsumexp2_peak[j], logsumexp2_rest[j]))
-            t9_bar[j] = v13
-            log_normaliser_bar_sum += v13
+            v14 = _exp(_subtract_both(t9[i, j], logsumexp2_peak[j], logsumexp2_rest[j]))
+            t9_bar[j] = v14
+            log_normaliser_bar_sum += v14
         log_normaliser_bar[i] += log_normaliser_bar_sum
         for k in range(d):
             mu_bar_sum_sum = 0.0
-            for j in range(rows):
-                v14 = -(t9_bar[j] * whitened[i, k, j])
-                t4_bar[k, j] = v14
-                mu_bar_sum_sum += v14
-            mu_bar_sum[i, k] += mu_bar_sum_sum
-        for k in range(d):
             total = 0.0
+            mu_here2 = mu[i, k]
             for j in range(rows):
-                total += centred[k, j] * t4_bar[k, j]
+                v15 = X_packed[k, j] - mu_here2
+                v16 = -(t9_bar[j] * whitened[i, k, j])
+                centred[k, j] = v15
+                t4_bar[k, j] = v16
+                mu_bar_sum_sum += v16
+                total += v15 * v16
+            mu_bar_sum[i, k] += mu_bar_sum_sum
             t3_bar_total[i, k] += total
         for k in range(d % 4):
             for l in range(k):
@@ -692,30 +695,30 @@ def _nest3(
                 total_k3_l2 = 0.0
                 total_k3_l3 = 0.0
                 for j in range(rows):
-                    v15 = centred[l, j]
-                    v16 = t4_bar[k, j]
-                    v17 = t4_bar[k + 1, j]
-                    v18 = t4_bar[k + 2, j]
-                    v19 = t4_bar[k + 3, j]
-                    v20 = centred[l + 1, j]
-                    v21 = centred[l + 2, j]
-                    v22 = centred[l + 3, j]
-                    total += v15 * v16
-                    total_k1 += v15 * v17
-                    total_k2 += v15 * v18
-                    total_k3 += v15 * v19
-                    total_l1 += v20 * v16
-                    total_k1_l1 += v20 * v17
-                    total_k2_l1 += v20 * v18
-                    total_k3_l1 += v20 * v19
-                    total_l2 += v21 * v16
-                    total_k1_l2 += v21 * v17
-                    total_k2_l2 += v21 * v18
-                    total_k3_l2 += v21 * v19
-                    total_l3 += v22 * v16
-                    total_k1_l3 += v22 * v17
-                    total_k2_l3 += v22 * v18
-                    total_k3_l3 += v22 * v19
+                    v17 = centred[l, j]
+                    v18 = t4_bar[k, j]
+                    v19 = t4_bar[k + 1, j]
+                    v20 = t4_bar[k + 2, j]
+                    v21 = t4_bar[k + 3, j]
+                    v22 = centred[l + 1, j]
+                    v23 = centred[l + 2, j]
+                    v24 = centred[l + 3, j]
+                    total += v17 * v18
+                    total_k1 += v17 * v19
+                    total_k2 += v17 * v20
+                    total_k3 += v17 * v21
+                    total_l1 += v22 * v18
+                    total_k1_l1 += v22 * v19
+                    total_k2_l1 += v22 * v20
+                    total_k3_l1 += v22 * v21
+                    total_l2 += v23 * v18
+                    total_k1_l2 += v23 * v19
+                    total_k2_l2 += v23 * v20
+                    total_k3_l2 += v23 * v21
+                    total_l3 += v24 * v18
+                    total_k1_l3 += v24 * v19
+                    total_k2_l3 += v24 * v20
+                    total_k3_l3 += v24 * v21
                 lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
                 lower_bar_total[i, k + 2, l] += total_k2
@@ -738,11 +741,11 @@ def _nest3(
                 total_k2 = 0.0
                 total_k3 = 0.0
                 for j in range(rows):
-                    v23 = centred[l, j]
-                    total += v23 * t4_bar[k, j]
-                    total_k1 += v23 * t4_bar[k + 1, j]
-                    total_k2 += v23 * t4_bar[k + 2, j]
-                    total_k3 += v23 * t4_bar[k + 3, j]
+                    v25 = centred[l, j]
+                    total += v25 * t4_bar[k, j]
+                    total_k1 += v25 * t4_bar[k + 1, j]
+                    total_k2 += v25 * t4_bar[k + 2, j]
+                    total_k3 += v25 * t4_bar[k + 3, j]
                 lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
                 lower_bar_total[i, k + 2, l] += total_k2
@@ -755,16 +758,16 @@ def _nest3(
             total_k3_l1 = 0.0
             total_k3_l2 = 0.0
             for j in range(rows):
-                v24 = centred[l, j]
-                v25 = t4_bar[k + 2, j]
-                v26 = centred[l + 1, j]
-                v27 = t4_bar[k + 3, j]
-                total_k1 += v24 * t4_bar[k + 1, j]
-                total_k2 += v24 * v25
-                total_k2_l1 += v26 * v25
-                total_k3 += v24 * v27
-                total_k3_l1 += v26 * v27
-                total_k3_l2 += centred[l + 2, j] * v27
+                v26 = centred[l, j]
+                v27 = t4_bar[k + 2, j]
+                v28 = centred[l + 1, j]
+                v29 = t4_bar[k + 3, j]
+                total_k1 += v26 * t4_bar[k + 1, j]
+                total_k2 += v26 * v27
+                total_k2_l1 += v28 * v27
+                total_k3 += v26 * v29
+                total_k3_l1 += v28 * v29
+                total_k3_l2 += centred[l + 2, j] * v29
             lower_bar_total[i, k + 1, l] += total_k1
             lower_bar_total[i, k + 2, l] += total_k2
             lower_bar_total[i, k + 2, l + 1] += total_k2_l1
@@ -823,12 +826,12 @@ def _log_posterior_grad_2(
         (
             K,
             d,
-            rows,
-            centred,
-            X_packed,
             mu,
-            whitened,
             t3,
+            rows,
+            X_packed,
+            centred,
+            whitened,
             lower,
             t9,
             t6,
@@ -846,9 +849,9 @@ def _log_posterior_grad_2(
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior_total_sum = 0.0
     for j in range(rows):
-        v12 = _log(logsumexp2_total[j])
-        logsumexp2_rest[j] = v12
-        log_posterior_total_sum += logsumexp2_peak[j] + v12
+        v13 = _log(logsumexp2_total[j])
+        logsumexp2_rest[j] = v13
+        log_posterior_total_sum += logsumexp2_peak[j] + v13
     log_posterior_total[0] += log_posterior_total_sum
     # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
@@ -860,17 +863,17 @@ def _log_posterior_grad_2(
         nest3,
         (
             K,
-            d,
             rows,
-            centred,
-            X_packed,
-            mu,
             t9,
             logsumexp2_peak,
             logsumexp2_rest,
             t9_bar,
             log_normaliser_bar,
+            d,
+            mu,
+            X_packed,
             whitened,
+            centred,
             t4_bar,
             mu_bar_sum,
             t3_bar_total,
@@ -924,8 +927,11 @@ def _log_posterior_grad_2_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -1216,7 +1222,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
         sum5,
     )
     blocks2 = _count_blocks(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, 64)
-    tile2 = _count_rows(3 * d + K + 2, n, blocks2)
+    tile2 = _count_rows(3 * d + K + 2, n, blocks2, 1)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + 3 * K * d + K * d * d + 3 * K + 2, 1, blocks2)
     log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -1271,7 +1277,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
     blocks2 = _count_blocks(
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
-    tile2 = _count_rows(3 * d + K * d + K + 3, n, blocks2)
+    tile2 = _count_rows(3 * d + K * d + K + 3, n, blocks2, 1 + K + K * d + K * d + K * d * d)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
         n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
@@ -1639,9 +1645,10 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
-def _count_rows(row_elements, samples, blocks):
+def _count_rows(row_elements, samples, blocks, sum_elements=0):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
+    More where a tile adds to partial sums that are much larger than its scratch for one row.
     8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
     two apart, where they would compete for the same lines of the cache. No more
     than the least such number that holds a block, whose ends lie at whole vectors.
@@ -1649,8 +1656,9 @@ def _count_rows(row_elements, samples, blocks):
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1112:
         fitting = 1112
-    elif fitting < 72:
-        fitting = 72
+    elif fitting < 136:
+        for_sums = 4 * sum_elements // row_elements // 16 * 16 + 8
+        fitting = max(fitting, min(for_sums, 136), 72)
     return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 

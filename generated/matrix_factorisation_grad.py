@@ -44,7 +44,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a2e158e43dc4ff34"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_5dbd259b907f5502"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -263,8 +263,11 @@ def _loss_1_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -628,8 +631,11 @@ def _loss_grad_1_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -827,7 +833,7 @@ def _check_loss(U, V, b, Y, observed, penalty):
 
 def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
     blocks2 = _count_blocks(n, p * r + 2 * p + r, 1 + 1)
-    tile2 = _count_rows(p, n, blocks2)
+    tile2 = _count_rows(p, n, blocks2, 1 + 1)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, p * r + 2 * p + r, 1 + 1, blocks2)
     t9_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -861,7 +867,7 @@ def _run_loss(n, r, p, U, V, b, Y, observed, penalty):
 def _run_loss_grad(n, r, p, U, V, b, Y, observed, penalty, *, targets=()):
     V_turned = np.ascontiguousarray(V.T)
     blocks2 = _count_blocks(n, p * r + 4 * p + 2 * r + 2 * r * p, 1 + 1 + r * p + p)
-    tile2 = _count_rows(2 * p, n, blocks2)
+    tile2 = _count_rows(2 * p, n, blocks2, 1 + 1 + r * p + p)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     U_bar = _place(targets, 0, (n, r), np.float64)
     sums2 = _count_sums(n, p * r + 4 * p + 2 * r + 2 * r * p, 1 + 1 + r * p + p, blocks2)
@@ -1184,9 +1190,10 @@ def _deliver(names, gradients, single, targets, out, accumulate):
     return out
 
 
-def _count_rows(row_elements, samples, blocks):
+def _count_rows(row_elements, samples, blocks, sum_elements=0):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
+    More where a tile adds to partial sums that are much larger than its scratch for one row.
     8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
     two apart, where they would compete for the same lines of the cache. No more
     than the least such number that holds a block, whose ends lie at whole vectors.
@@ -1194,8 +1201,9 @@ def _count_rows(row_elements, samples, blocks):
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1112:
         fitting = 1112
-    elif fitting < 72:
-        fitting = 72
+    elif fitting < 136:
+        for_sums = 4 * sum_elements // row_elements // 16 * 16 + 8
+        fitting = max(fitting, min(for_sums, 136), 72)
     return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 

@@ -55,7 +55,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_ffed3ddb331e1332"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_0dd8930c5bfe347c"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -422,8 +422,11 @@ def _loss_1_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -811,8 +814,11 @@ def _loss_grad_1_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -998,7 +1004,7 @@ def _check_loss(W1, b1, W2, b2, X, label):
 def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
     index1 = _check_index("loss", label, c, "label", "scores", 1)
     blocks2 = _count_blocks(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, 64)
-    tile2 = _count_rows(d + 2 * h + c + 2, n, blocks2)
+    tile2 = _count_rows(d + 2 * h + c + 2, n, blocks2, 1)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, d + h * d + 2 * h + c * h + 3 * c + 2, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -1030,7 +1036,7 @@ def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     blocks2 = _count_blocks(
         n, d + h * d + 5 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c, 64
     )
-    tile2 = _count_rows(d + 4 * h + 2 * c + 3, n, blocks2)
+    tile2 = _count_rows(d + 4 * h + 2 * c + 3, n, blocks2, 1 + d * h + h + h * c + c)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
         n,
@@ -1379,9 +1385,10 @@ def _quotient(a, b):
     return a / b if b else np.divide(a, b)
 
 
-def _count_rows(row_elements, samples, blocks):
+def _count_rows(row_elements, samples, blocks, sum_elements=0):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
+    More where a tile adds to partial sums that are much larger than its scratch for one row.
     8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
     two apart, where they would compete for the same lines of the cache. No more
     than the least such number that holds a block, whose ends lie at whole vectors.
@@ -1389,8 +1396,9 @@ def _count_rows(row_elements, samples, blocks):
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1112:
         fitting = 1112
-    elif fitting < 72:
-        fitting = 72
+    elif fitting < 136:
+        for_sums = 4 * sum_elements // row_elements // 16 * 16 + 8
+        fitting = max(fitting, min(for_sums, 136), 72)
     return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 

@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_d6f0704cff11fa4c"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_50b86b2f517970fd"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -318,8 +318,11 @@ def _loss_1_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -427,8 +430,11 @@ def _loss_grad_1_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -580,8 +586,11 @@ def _loss_hessian_1_blocks(
         if n >= 32 * blocks:
             first = first // 8 * 8
             last = last // 8 * 8 if last < n else last
-        for start in range(first, last, tile):
-            rows = min(tile, last - start)
+        tiles = max(-(-(last - first) // tile), 1)
+        height = (-(-(last - first) // tiles) + 7) // 8 * 8
+        height = min(height, tile)
+        for start in range(first, last, height):
+            rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
             _call_kernel(
                 address,
@@ -731,7 +740,7 @@ def _check_loss(beta, X, offset, y):
 
 def _run_loss(p, n, beta, X, offset, y):
     blocks2 = _count_blocks(n, p + 3, 1)
-    tile2 = _count_rows(2, n, blocks2)
+    tile2 = _count_rows(2, n, blocks2, 1)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, p + 3, 1, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -744,7 +753,7 @@ def _run_loss(p, n, beta, X, offset, y):
 
 def _run_loss_grad(p, n, beta, X, offset, y, *, targets=()):
     blocks2 = _count_blocks(n, 2 * p + 4, 1 + p)
-    tile2 = _count_rows(3, n, blocks2)
+    tile2 = _count_rows(3, n, blocks2, 1 + p)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * p + 4, 1 + p, blocks2)
     loss_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
@@ -849,7 +858,7 @@ def loss_vjp(
 
 def _run_loss_hessian(p, n, beta, X, offset, y):
     blocks2 = _count_blocks(n, 2 * p + p * p + 2, p * p)
-    tile2 = _count_rows(p + 2, n, blocks2)
+    tile2 = _count_rows(p + 2, n, blocks2, p * p)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(n, 2 * p + p * p + 2, p * p, blocks2)
     hessian_blocks = _zeros((blocks2 * sums2, p, p), np.float64)
@@ -1158,9 +1167,10 @@ def _quotient(a, b):
     return a / b if b else np.divide(a, b)
 
 
-def _count_rows(row_elements, samples, blocks):
+def _count_rows(row_elements, samples, blocks, sum_elements=0):
     """How many rows are computed at a time, so that 65536 elements hold their scratch.
 
+    More where a tile adds to partial sums that are much larger than its scratch for one row.
     8 more than a multiple of 16: rows of scratch begin at whole vectors, and are never a power of
     two apart, where they would compete for the same lines of the cache. No more
     than the least such number that holds a block, whose ends lie at whole vectors.
@@ -1168,8 +1178,9 @@ def _count_rows(row_elements, samples, blocks):
     fitting = 65536 // (row_elements or 1) // 16 * 16 + 8
     if fitting > 1112:
         fitting = 1112
-    elif fitting < 72:
-        fitting = 72
+    elif fitting < 136:
+        for_sums = 4 * sum_elements // row_elements // 16 * 16 + 8
+        fitting = max(fitting, min(for_sums, 136), 72)
     return min(fitting, (-(-samples // blocks) + 14) // 16 * 16 + 8)
 
 
