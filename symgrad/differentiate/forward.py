@@ -149,10 +149,9 @@ class _Products:
             if self._finite(factors):
                 mask = own
             return product if mask is None else f.select(mask, product, sympy.S.Zero)
-        for position, factor in enumerate(factors):
-            others = (*factors[:position], *factors[position + 1 :])
-            if self.zero.vanishes(factor) and not self._finite(others):
-                return absorbing(factor, sympy.Mul(*others))
+        absorbed = self.zero.absorbed(factors, lambda factor: self._finite((factor,)))
+        if len(absorbed) < len(factors):
+            return sympy.Mul(*absorbed)
         if vanishing and not self._finite((tangent,)):
             return absorbing(coefficient, tangent)
         return product

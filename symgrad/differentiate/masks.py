@@ -7,12 +7,13 @@ never reaches a gradient, however many definitions lie between.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import sympy
 
+from symgrad.differentiate.scalar import saturates
 from symgrad.differentiate.ties import is_legal
-from symgrad.program import Access, Definition, Reshape, Statement, Term, accesses
+from symgrad.program import Access, Definition, Reshape, Statement, Term
 from symgrad.program import functions as f
 
 __all__ = [
@@ -141,6 +142,17 @@ def outside_selections(expression: sympy.Expr) -> sympy.Expr:
     return expression.xreplace(selections)
 
 
+def _factor_names(expression: sympy.Expr) -> Iterator[str]:
+    """The arrays that are factors of a product, or of a summand; not those in functions."""
+    if isinstance(expression, f.absorbing_product):
+        yield from _factor_names(expression.args[0])
+    elif expression.is_Mul or expression.is_Add:
+        for part in expression.args:
+            yield from _factor_names(part)
+    elif isinstance(expression, Access):
+        yield expression.name
+
+
 class ZeroMasks:
     """Conditions outside of which arrays are exactly zero, by the statements seen so far.
 
@@ -151,6 +163,7 @@ class ZeroMasks:
     def __init__(self) -> None:
         self.known: dict[str, tuple[tuple[sympy.Symbol, ...], sympy.Expr]] = {}
         self.vanishing: set[str] = set()
+        self.saturating: set[str] = set()
 
     def note(self, statement: Statement) -> None:
         """Remembers the mask of an array, if its statement shows one."""
@@ -168,9 +181,11 @@ class ZeroMasks:
             self.known[statement.name] = statement.indices, mask
         elif any(self.vanishes(term.body) for term in statement.terms):
             self.vanishing.add(statement.name)
+        elif any(self._may_be_zero(term.body) for term in statement.terms):
+            self.saturating.add(statement.name)
         for term in statement.terms:
             for product in term.body.atoms(f.absorbing_product):
-                self.vanishing.update(a.name for a in accesses(product.args[0]))
+                self.vanishing.update(_factor_names(product.args[0]))
 
     def vanishes(self, factor: sympy.Expr) -> bool:
         """Whether a factor can be exactly 0 by a selection or an underflow."""
@@ -181,6 +196,34 @@ class ZeroMasks:
         if isinstance(factor, Access):
             return factor.name in self.vanishing or factor.name in self.known
         return isinstance(factor, f.absorbing_product)
+
+    def absorbed(
+        self, factors: Sequence[sympy.Expr], is_finite: Callable[[sympy.Expr], bool]
+    ) -> list[sympy.Expr]:
+        """Factors of a product that is 0 where one that can vanish is, also times infinity.
+
+        What is finite and can vanish is the zero; else what is known to vanish as an adjoint does,
+        before what only saturates.
+        """
+        endless = [factor for factor in factors if not is_finite(factor)]
+        zeros = [x for x in factors if x not in endless and self._may_be_zero(x)]
+        if not zeros and len(endless) > 1:
+            zeros = [x for x in endless if self.vanishes(x)] or [
+                x for x in endless if self._may_be_zero(x)
+            ]
+            del zeros[1:]
+            endless = [x for x in endless if x not in zeros]
+        if not endless or not zeros:
+            return list(factors)
+        kept = [x for x in factors if x not in endless and x not in zeros]
+        return [*kept, absorbing(sympy.Mul(*zeros), sympy.Mul(*endless))]
+
+    def _may_be_zero(self, factor: sympy.Expr) -> bool:
+        if self.vanishes(factor) or saturates(factor):
+            return True
+        if factor.is_Add or factor.is_Mul:
+            return any(map(self._may_be_zero, factor.args))
+        return isinstance(factor, Access) and factor.name in self.saturating
 
     def _of_term(self, definition: Definition, term: Term) -> sympy.Expr | None:
         if term.axes and term.reduction != "sum":

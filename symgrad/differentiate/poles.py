@@ -6,7 +6,7 @@ import sympy
 
 from symgrad.differentiate.floors import Floors
 from symgrad.differentiate.masks import outside_selections
-from symgrad.differentiate.scalar import is_total
+from symgrad.differentiate.scalar import is_bounded, is_total
 from symgrad.program import Access, Definition, Program, Reshape, Statement, accesses, is_floating
 
 __all__ = ["Poles"]
@@ -38,7 +38,7 @@ class Poles:
         if expression.is_Mul or expression.is_Add:
             return all(map(self.is_finite, expression.args))
         found = accesses(expression)
-        if not found:
+        if not found or is_bounded(expression):
             return True
         known = all(access.name not in self.unsafe for access in found)
         plain = self.floors.without_divisions(expression)

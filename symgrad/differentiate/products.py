@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import sympy
 
 from symgrad.differentiate.entries import Entry
-from symgrad.differentiate.masks import ZeroMasks, absorbing, mask_of, pull_selection
+from symgrad.differentiate.masks import ZeroMasks, mask_of, pull_selection
 from symgrad.differentiate.poles import Poles
 from symgrad.differentiate.ties import components, eliminate, solve_ties, touches
 from symgrad.program import (
@@ -93,13 +93,7 @@ class EntryMaker:
 
     def _absorbed(self, factors: list[sympy.Expr]) -> list[sympy.Expr]:
         """Factors that may be infinite under one that can vanish, where no condition says where."""
-        zero = next((factor for factor in factors if self.zero.vanishes(factor)), None)
-        others = [factor for factor in factors if factor is not zero]
-        endless = [factor for factor in others if not self.poles.is_finite(factor)]
-        if zero is None or not endless:
-            return factors
-        kept = [factor for factor in others if factor not in endless]
-        return [*kept, absorbing(zero, sympy.Mul(*endless))]
+        return self.zero.absorbed(factors, self.poles.is_finite)
 
     def _sum(
         self,

@@ -14,9 +14,11 @@ __all__ = [
     "can_overflow",
     "differentiate_quotient",
     "differentiate_scalar",
+    "is_bounded",
     "is_total",
     "may_vanish",
     "reuse_value",
+    "saturates",
 ]
 
 # Functions that are finite wherever their argument is.
@@ -63,6 +65,16 @@ _BOUNDED_FUNCTIONS = (
     f.sinc,
     f.spherical_bessel,
 )
+# Those that have a value at infinity too.
+_SATURATING_FUNCTIONS = (
+    sympy.tanh,
+    sympy.atan,
+    sympy.erf,
+    sympy.erfc,
+    f.sigmoid,
+    f.sech_squared,
+    f.ndtr,
+)
 _VANISHING_FUNCTIONS = (
     sympy.exp,
     sympy.tanh,
@@ -105,7 +117,7 @@ def differentiate_scalar(body: sympy.Expr, access: Access) -> sympy.Expr:
         return f.select(condition, differentiate_scalar(a, access), differentiate_scalar(b, access))
     if isinstance(body, f.absorbing_product):
         adjoint, slope = body.args
-        change = differentiate_scalar(adjoint, access) * slope
+        change = f.absorbing_product(differentiate_scalar(adjoint, access), slope)
         return change + f.absorbing_product(adjoint, differentiate_scalar(slope, access))
     if isinstance(body, sympy.Abs):  # SymPy's fold of sqrt(x²); its derivative has a delta in it
         return differentiate_scalar(f.absolute(body.args[0]), access)
@@ -236,6 +248,19 @@ def can_overflow(expression: sympy.Expr, overflowing: Collection[str]) -> bool:
     if isinstance(expression, _GROWING_FUNCTIONS):
         return True
     return any(can_overflow(part, overflowing) for part in expression.args)
+
+
+def is_bounded(factor: sympy.Expr) -> bool:
+    """Whether a factor is finite even where its argument is infinite."""
+    if factor.is_Pow and factor.exp.is_Integer and factor.exp > 0:
+        factor = factor.base
+    return isinstance(factor, _SATURATING_FUNCTIONS)
+
+
+def saturates(factor: sympy.Expr) -> bool:
+    """Whether a factor is a function, or a power of one, that rounds to 0 for large arguments."""
+    base = factor.base if factor.is_Pow else factor
+    return isinstance(base, _VANISHING_FUNCTIONS) and base.has(Access)
 
 
 def may_vanish(coefficient: sympy.Expr) -> bool:

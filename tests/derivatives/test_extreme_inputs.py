@@ -116,3 +116,34 @@ def test_kernels_of_products_with_the_hessian_of_a_norm() -> None:
     for size in (1.0, 1e-150, 1e-200, 1e-300, 1e150, 1e200, 1e300):
         found = product(size * SPREAD, DIRECTION) * size
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+SATURATING: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "sigmoid": (
+        lambda x: 1 / (1 + np.exp(-np.exp(x))),
+        lambda x: 1 / (1 + mpmath.exp(-mpmath.exp(x))),
+    ),
+    "tanh": (lambda x: np.tanh(np.exp(x)), lambda x: mpmath.tanh(mpmath.exp(x))),
+    "twice": (
+        lambda x: np.tanh(np.exp(x)) * np.exp(-np.exp(x)),
+        lambda x: mpmath.tanh(mpmath.exp(x)) * mpmath.exp(-mpmath.exp(x)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SATURATING)
+def test_second_derivatives_of_saturated_exponentials(name: str) -> None:
+    """The slope of the outer function rounds to 0 where that of the inner one is infinite."""
+    function, exactly = SATURATING[name]
+
+    def total(x):
+        return np.sum(function(x))
+
+    x = np.array([800.0, 6.5, 3.0, 0.3, -1.0, -700.0])
+    with mpmath.workdps(400):
+        exact = [mpmath.diff(exactly, mpmath.mpf(v), 2) if v < 10 else 0 for v in x]
+    wanted = np.array(exact, float)
+    found = symgrad.hessian(total, target="numpy")(x)
+    np.testing.assert_allclose(found.values, wanted, rtol=1e-10, atol=1e-300)
+    found = symgrad.hvp(total, target="numpy")(x, np.ones_like(x))
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-300)
