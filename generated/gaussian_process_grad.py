@@ -35,65 +35,64 @@ loss (line 8) and its gradient by log_variance, log_length, log_noise:
 
 loss_hessian:
 
-    distance[i,k] = Σ_j (X[i,j] - X[k,j])^2                                           i < n, k < n, j < d
+    distance[i,k] = Σ_j (X[i,j] - X[k,j])^2                                    i < n, k < n, j < d
     t7 = exp(-2·log_length)
-    kernel[i,k] = exp(log_variance - t7·distance[i,k]/2)                              i < n, k < n
+    kernel[i,k] = exp(log_variance - t7·distance[i,k]/2)                       i < n, k < n
+    kernel_by_log_length[i,k] = distance[i,k]·(t7·kernel[i,k])                 i < n, k < n
     t10 = exp(log_noise)
-    K[i,k] = kernel[i,k] + {t10 if k = i}                                             i < n, k < n
+    K[i,k] = kernel[i,k] + {t10 if k = i}                                      i < n, k < n
     alpha = solve(K, y)
-    alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]                         i < n, k < n
+    alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]                  i < n, k < n
     alpha_dot_by_log_variance = solve(K, alpha_right_by_log_variance)
-    alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]            i < n, k < n
+    alpha_right2_by_log_length[i] = Σ_k alpha[k]·kernel_by_log_length[i,k]     i < n, k < n
     alpha_dot2_by_log_length = solve(K, alpha_right2_by_log_length)
     alpha_dot3_by_log_noise = solve(K, alpha)
     K_inverse = inverse(K)
-    K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]             i < n, k < n, l < n
-    K_inverse_right2_by_log_length_pair[i,k] = distance[i,k]·kernel[i,k]              i < n, k < n
-    K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]    i < n, k < n, l < n
-    y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i]/2                 i < n
+    K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]      i < n, k < n, l < n
+    K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·kernel_by_log_length[i,l]    i < n, k < n, l < n
+    y_bar_right_by_log_variance[i] = alpha_right_by_log_variance[i]/2          i < n
     y_bar_dot_by_log_variance = solve(K, y_bar_right_by_log_variance)
-    y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2                   i < n
+    y_bar_right2_by_log_length[i] = alpha_right2_by_log_length[i]/2            i < n
     y_bar_dot2_by_log_length = solve(K, y_bar_right2_by_log_length)
-    K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2                               i < n, k < n
+    K_bar[i,k] = K_inverse[i,k]/2 - alpha[i]·alpha[k]/2                        i < n, k < n
     K_bar_by_log_variance2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right_by_log_variance[l,i] + alpha[k]·y_bar_dot_by_log_variance[i] + alpha[i]·alpha_dot_by_log_variance[k]/2    i < n, k < n, l < n
     K_bar_by_log_length2[i,k] = -1/2·Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length[l,i] + alpha[k]·y_bar_dot2_by_log_length[i] + alpha[i]·alpha_dot2_by_log_length[k]/2    i < n, k < n, l < n
     K_bar_by_log_noise2[i,k] = -1/2·Σ_l K_inverse[i,l]·K_inverse[k,l] + alpha[i]·alpha_dot3_by_log_noise[k]/2 + alpha[k]·alpha_dot3_by_log_noise[i]/2    i < n, k < n, l < n
-    t10_bar = Σ_i K_bar[i,i]                                                          i < n
-    t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]                               i < n
-    t9_bar_by_log_length2[i,k] = distance[i,k]·(t7·K_bar[i,k]·kernel[i,k]) + t7·K_bar_by_log_length2[i,k]·kernel[i,k]    i < n, k < n
-    t7_bar = -1/2·Σ_i,k distance[i,k]·(K_bar[i,k]·kernel[i,k])                        i < n, k < n
-    t7_bar_by_log_length = Σ_i,k distance[i,k]·t9_bar_by_log_length2[i,k]             i < n, k < n
-    t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]    i < n, k < n
-    log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]        i < n, k < n
-    hessian_log_variance_log_variance = Σ_i,k (K_bar_by_log_variance2[i,k]·kernel[i,k] + K_bar[i,k]·kernel[i,k])    i < n, k < n
-    hessian_log_variance_log_length = Σ_i,k t9_bar_by_log_length2[i,k]                i < n, k < n
+    t10_bar = Σ_i K_bar[i,i]                                                   i < n
+    t10_bar_by_log_noise = Σ_i K_bar_by_log_noise2[i,i]                        i < n
+    t7_bar = -1/2·Σ_i,k distance[i,k]·(K_bar[i,k]·kernel[i,k])                 i < n, k < n
+    t7_bar_by_log_length = Σ_i,k (K_bar[i,k]·kernel_by_log_length[i,k] + K_bar_by_log_length2[i,k]·kernel[i,k])·distance[i,k]    i < n, k < n
+    t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·(t10·kernel[i,k])    i < n, k < n
+    hessian_log_variance_log_variance = Σ_i,k (K_bar[i,k]·kernel[i,k] + K_bar_by_log_variance2[i,k]·kernel[i,k])    i < n, k < n
+    hessian_log_variance_log_length = Σ_i,k (K_bar[i,k]·kernel_by_log_length[i,k] + K_bar_by_log_length2[i,k]·kernel[i,k])    i < n, k < n
     hessian_log_length_log_length = 4·(t7·t7_bar) + t7·t7_bar_by_log_length
-    hessian_log_variance_log_noise = log_variance_bar_by_log_noise·t10
-    hessian_log_length_log_noise = t10·t7·t7_bar_by_log_noise
+    hessian_log_variance_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·(t10·kernel[i,k])    i < n, k < n
+    hessian_log_length_log_noise = t7·t7_bar_by_log_noise
     hessian_log_noise_log_noise = t10^2·t10_bar_by_log_noise + t10·t10_bar
     in matrix notation:
     distance[i,k]            = Σ_j (X[i,j] - X[k,j])^2
     t7                       = exp(−2·log_length)
     kernel                   = exp(log_variance − t7/2 · distance)
+    kernel_by_log_length     = t7·distance ⊙ kernel
     t10                      = exp(log_noise)
     K                        = exp(log_noise) I + kernel
     alpha                    = K⁻¹y
     alpha_dot_by_log_variance = K⁻¹·kernel·alpha
-    alpha_dot2_by_log_length = K⁻¹(distance ⊙ kernel)·alpha
+    alpha_dot2_by_log_length = K⁻¹·kernel_by_log_length·alpha
     alpha_dot3_by_log_noise  = K⁻¹·alpha
     K_inverse                = K⁻¹
     y_bar_dot_by_log_variance = 1/2 · K⁻¹·kernel·alpha
-    y_bar_dot2_by_log_length = 1/2 · K⁻¹(distance ⊙ kernel)·alpha
+    y_bar_dot2_by_log_length = 1/2 · K⁻¹·kernel_by_log_length·alpha
     K_bar                    = 1/2 · (K_inverse − alpha·alphaᵀ)
     K_bar_by_log_variance2   = 1/2 · alpha·alpha_dot_by_log_varianceᵀ + y_bar_dot_by_log_variance·alphaᵀ − 1/2 · K_inverse·kernelᵀ·K_inverseᵀ
-    K_bar_by_log_length2     = 1/2 · alpha·alpha_dot2_by_log_lengthᵀ + y_bar_dot2_by_log_length·alphaᵀ − 1/2 · K_inverse·(distance ⊙ kernel)ᵀ·K_inverseᵀ
+    K_bar_by_log_length2     = 1/2 · alpha·alpha_dot2_by_log_lengthᵀ + y_bar_dot2_by_log_length·alphaᵀ − 1/2 · K_inverse·kernel_by_log_lengthᵀ·K_inverseᵀ
     K_bar_by_log_noise2      = 1/2 · (alpha·alpha_dot3_by_log_noiseᵀ + alpha_dot3_by_log_noise·alphaᵀ − K_inverse·K_inverseᵀ)
-    t9_bar_by_log_length2    = t7·K_bar ⊙ distance ⊙ kernel + t7·K_bar_by_log_length2 ⊙ kernel
+    t7_bar                   = −1/2 · tr((distance ⊙ kernel)·K_barᵀ)
     hessian_log_variance_log_variance = 1ᵀ(K_bar ⊙ kernel + K_bar_by_log_variance2 ⊙ kernel)1
-    hessian_log_variance_log_length = 1ᵀ·t9_bar_by_log_length2·1
-    hessian_log_length_log_length = t7 tr(t9_bar_by_log_length2·distanceᵀ) − 2·t7 tr((distance ⊙ kernel)·K_barᵀ)
-    hessian_log_variance_log_noise = tr(kernel·K_bar_by_log_noise2ᵀ) exp(log_noise)
-    hessian_log_length_log_noise = exp(log_noise) t7 tr((distance ⊙ kernel)·K_bar_by_log_noise2ᵀ)
+    hessian_log_variance_log_length = 1ᵀ(K_bar ⊙ kernel_by_log_length + K_bar_by_log_length2 ⊙ kernel)1
+    hessian_log_length_log_length = t7 tr(distance·(K_bar ⊙ kernel_by_log_length + K_bar_by_log_length2 ⊙ kernel)ᵀ) + 4·t7·t7_bar
+    hessian_log_variance_log_noise = exp(log_noise) tr(kernel·K_bar_by_log_noise2ᵀ)
+    hessian_log_length_log_noise = t7 exp(log_noise) tr((distance ⊙ kernel)·K_bar_by_log_noise2ᵀ)
     hessian_log_noise_log_noise = t10² tr(K_bar_by_log_noise2) + t10 tr(K_bar)
     ∂²loss/∂log_variance²: dense
     ∂²loss/∂log_variance∂log_length: dense
@@ -125,7 +124,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_17d0d15fdc18def2"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_62d4d5e65b25962a"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -804,7 +803,7 @@ def _nest2(rows, n, d, X_rows, X, start, distance):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])"
 )
 def _loss_hessian_2(
     nest2,
@@ -818,9 +817,9 @@ def _loss_hessian_2(
     log_variance,
     t7,
     kernel,
+    kernel_by_log_length,
     t10,
     K,
-    K_inverse_right2_by_log_length_pair,
 ):
     # distance[i,k] = Σ_j (X[i,j] - X[k,j])^2
     _call_kernel(
@@ -836,13 +835,14 @@ def _loss_hessian_2(
         ),
     )
     # kernel[i,k] = exp(log_variance - t7·distance[i,k]/2)
-    # K_inverse_right2_by_log_length_pair[i,k] = distance[i,k]·kernel[i,k]
+    # kernel_by_log_length[i,k] = distance[i,k]·(t7·kernel[i,k])
     for i in range(rows):
         for k in range(n):
-            v31 = distance[i, k]
-            v32 = _exp(log_variance - t7[0] * v31 / 2.0)
-            kernel[i, k] = v32
-            K_inverse_right2_by_log_length_pair[i, k] = v31 * v32
+            v31 = t7[0]
+            v32 = distance[i, k]
+            v33 = _exp(log_variance - v31 * v32 / 2.0)
+            kernel[i, k] = v33
+            kernel_by_log_length[i, k] = v32 * (0.0 if v33 == 0.0 else v31 * v33)
     # K[i,k] = kernel[i,k] + {t10 if k = i}
     for i in range(rows):
         for k in range(n):
@@ -853,7 +853,7 @@ def _loss_hessian_2(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])"
 )
 def _loss_hessian_2_blocks(
     worker,
@@ -871,9 +871,9 @@ def _loss_hessian_2_blocks(
     log_variance,
     t7,
     kernel,
+    kernel_by_log_length,
     t10,
     K,
-    K_inverse_right2_by_log_length_pair,
 ):
     if worker < 0:
         _spread(each_worker, workers)
@@ -904,9 +904,9 @@ def _loss_hessian_2_blocks(
                     log_variance,
                     t7,
                     kernel[start : start + rows],
+                    kernel_by_log_length[start : start + rows],
                     t10,
                     K[start : start + rows],
-                    K_inverse_right2_by_log_length_pair[start : start + rows],
                 ),
             )
 
@@ -1149,7 +1149,7 @@ def _nest4(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_hessian_3(
     nest3,
@@ -1161,12 +1161,11 @@ def _loss_hessian_3(
     alpha,
     kernel,
     alpha_right_by_log_variance,
-    distance,
+    kernel_by_log_length,
     alpha_right2_by_log_length,
     K_inverse_rows,
     K_inverse,
     K_inverse_right_by_log_variance,
-    K_inverse_right2_by_log_length_pair,
     K_inverse_right2_by_log_length,
     y_bar_right_by_log_variance,
     y_bar_right2_by_log_length,
@@ -1176,9 +1175,11 @@ def _loss_hessian_3(
     K_bar_by_log_noise2,
     t10_bar,
     t10_bar_by_log_noise,
+    distance,
     t7_bar,
+    t10,
     t7_bar_by_log_noise,
-    log_variance_bar_by_log_noise,
+    hessian_log_variance_log_noise,
 ):
     # alpha_right_by_log_variance[i] = Σ_k alpha[k]·kernel[i,k]
     for i in range(0, rows - rows % 4, 4):
@@ -1201,7 +1202,7 @@ def _loss_hessian_3(
         for k in range(n):
             total += alpha[k] * kernel[i, k]
         alpha_right_by_log_variance[i] = total
-    # alpha_right2_by_log_length[i] = Σ_k alpha[k]·distance[i,k]·kernel[i,k]
+    # alpha_right2_by_log_length[i] = Σ_k alpha[k]·kernel_by_log_length[i,k]
     for i in range(0, rows - rows % 4, 4):
         total2 = 0.0
         total_i12 = 0.0
@@ -1209,10 +1210,10 @@ def _loss_hessian_3(
         total_i32 = 0.0
         for k in range(n):
             v2 = alpha[k]
-            total2 += v2 * distance[i, k] * kernel[i, k]
-            total_i12 += v2 * distance[i + 1, k] * kernel[i + 1, k]
-            total_i22 += v2 * distance[i + 2, k] * kernel[i + 2, k]
-            total_i32 += v2 * distance[i + 3, k] * kernel[i + 3, k]
+            total2 += v2 * kernel_by_log_length[i, k]
+            total_i12 += v2 * kernel_by_log_length[i + 1, k]
+            total_i22 += v2 * kernel_by_log_length[i + 2, k]
+            total_i32 += v2 * kernel_by_log_length[i + 3, k]
         alpha_right2_by_log_length[i] = total2
         alpha_right2_by_log_length[i + 1] = total_i12
         alpha_right2_by_log_length[i + 2] = total_i22
@@ -1220,7 +1221,7 @@ def _loss_hessian_3(
     for i in range(rows - rows % 4, rows):
         total2 = 0.0
         for k in range(n):
-            total2 += alpha[k] * distance[i, k] * kernel[i, k]
+            total2 += alpha[k] * kernel_by_log_length[i, k]
         alpha_right2_by_log_length[i] = total2
     # K_inverse_right_by_log_variance[i,k] = Σ_l K_inverse[k,l]·kernel[i,l]
     _call_kernel(
@@ -1233,14 +1234,14 @@ def _loss_hessian_3(
             K_inverse_right_by_log_variance,
         ),
     )
-    # K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·K_inverse_right2_by_log_length_pair[i,l]
+    # K_inverse_right2_by_log_length[i,k] = Σ_l K_inverse[k,l]·kernel_by_log_length[i,l]
     _call_kernel(
         nest3,
         (
             rows,
             n,
             K_inverse,
-            K_inverse_right2_by_log_length_pair,
+            kernel_by_log_length,
             K_inverse_right2_by_log_length,
         ),
     )
@@ -1285,22 +1286,26 @@ def _loss_hessian_3(
             v48 = K_bar[i, k]
             total6 += distance[i, k] * (0.0 if v48 == 0.0 else v48 * kernel[i, k])
     t7_bar[0] += total6
-    # t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·kernel[i,k]
+    # t7_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·distance[i,k]·(t10·kernel[i,k])
     total7 = 0.0
     for i in range(rows):
         for k in range(n):
-            total7 += K_bar_by_log_noise2[i, k] * distance[i, k] * kernel[i, k]
+            v49 = kernel[i, k]
+            total7 += (
+                K_bar_by_log_noise2[i, k] * distance[i, k] * (0.0 if v49 == 0.0 else t10[0] * v49)
+            )
     t7_bar_by_log_noise[0] += total7
-    # log_variance_bar_by_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·kernel[i,k]
+    # hessian_log_variance_log_noise = Σ_i,k K_bar_by_log_noise2[i,k]·(t10·kernel[i,k])
     total8 = 0.0
     for i in range(rows):
         for k in range(n):
-            total8 += K_bar_by_log_noise2[i, k] * kernel[i, k]
-    log_variance_bar_by_log_noise[0] += total8
+            v50 = kernel[i, k]
+            total8 += K_bar_by_log_noise2[i, k] * (0.0 if v50 == 0.0 else t10[0] * v50)
+    hessian_log_variance_log_noise[0] += total8
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_3_blocks(
     worker,
@@ -1317,12 +1322,11 @@ def _loss_hessian_3_blocks(
     alpha,
     kernel,
     alpha_right_by_log_variance,
-    distance,
+    kernel_by_log_length,
     alpha_right2_by_log_length,
     K_inverse_rows,
     K_inverse,
     K_inverse_right_by_log_variance,
-    K_inverse_right2_by_log_length_pair,
     K_inverse_right2_by_log_length,
     y_bar_right_by_log_variance,
     y_bar_right2_by_log_length,
@@ -1331,9 +1335,11 @@ def _loss_hessian_3_blocks(
     alpha_dot3_by_log_noise,
     t10_bar,
     t10_bar_by_log_noise,
+    distance,
     t7_bar,
+    t10,
     t7_bar_by_log_noise,
-    log_variance_bar_by_log_noise,
+    hessian_log_variance_log_noise,
 ):
     if worker < 0:
         _spread(each_worker, workers)
@@ -1364,12 +1370,11 @@ def _loss_hessian_3_blocks(
                     alpha,
                     kernel[start : start + rows],
                     alpha_right_by_log_variance[start : start + rows],
-                    distance[start : start + rows],
+                    kernel_by_log_length[start : start + rows],
                     alpha_right2_by_log_length[start : start + rows],
                     K_inverse_rows[start : start + rows],
                     K_inverse,
                     K_inverse_right_by_log_variance[start : start + rows],
-                    K_inverse_right2_by_log_length_pair[start : start + rows],
                     K_inverse_right2_by_log_length[start : start + rows],
                     y_bar_right_by_log_variance[start : start + rows],
                     y_bar_right2_by_log_length[start : start + rows],
@@ -1379,36 +1384,35 @@ def _loss_hessian_3_blocks(
                     K_bar_by_log_noise2,
                     t10_bar[place],
                     t10_bar_by_log_noise[place],
+                    distance[start : start + rows],
                     t7_bar[place],
+                    t10,
                     t7_bar_by_log_noise[place],
-                    log_variance_bar_by_log_noise[place],
+                    hessian_log_variance_log_noise[place],
                 ),
             )
 
 
 @_kernel(
-    "void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+    "void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_hessian_4(
-    log_variance_bar_by_log_noise,
-    t10,
-    hessian_log_variance_log_noise,
-    t7,
     t7_bar_by_log_noise,
+    t7,
     hessian_log_length_log_noise,
     t10_bar_by_log_noise,
+    t10,
     t10_bar,
     hessian_log_noise_log_noise,
 ):
-    # hessian_log_variance_log_noise = log_variance_bar_by_log_noise·t10
-    # hessian_log_length_log_noise = t10·t7·t7_bar_by_log_noise
+    # hessian_log_length_log_noise = t7·t7_bar_by_log_noise
     # hessian_log_noise_log_noise = t10^2·t10_bar_by_log_noise + t10·t10_bar
-    v = t10[0]
-    v2 = t10_bar[0]
-    hessian_log_variance_log_noise[0] = log_variance_bar_by_log_noise[0] * v
-    hessian_log_length_log_noise[0] = v * t7[0] * t7_bar_by_log_noise[0]
-    hessian_log_noise_log_noise[0] = t10_bar_by_log_noise[0] * v * v + (
-        0.0 if v2 == 0.0 else v * v2
+    v = t7_bar_by_log_noise[0]
+    v2 = t10[0]
+    v3 = t10_bar[0]
+    hessian_log_length_log_noise[0] = 0.0 if v == 0.0 else t7[0] * v
+    hessian_log_noise_log_noise[0] = t10_bar_by_log_noise[0] * v2 * v2 + (
+        0.0 if v3 == 0.0 else v2 * v3
     )
 
 
@@ -1501,7 +1505,7 @@ def _nest5(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
 )
 def _loss_hessian_5(
     nest5,
@@ -1519,11 +1523,10 @@ def _loss_hessian_5(
     y_bar_dot2_by_log_length,
     alpha_dot2_by_log_length,
     K_bar_by_log_length2,
-    distance,
     K_bar,
-    t7,
+    kernel_by_log_length,
     kernel,
-    t9_bar_by_log_length2,
+    distance,
     t7_bar_by_log_length,
     hessian_log_variance_log_variance,
     hessian_log_variance_log_length,
@@ -1560,40 +1563,41 @@ def _loss_hessian_5(
             start,
         ),
     )
-    # t9_bar_by_log_length2[i,k] = distance[i,k]·(t7·K_bar[i,k]·kernel[i,k]) + t7·K_bar_by_log_length2[i,k]·kernel[i,k]
-    for i in range(rows):
-        for k in range(n):
-            v11 = K_bar[i, k]
-            v12 = t7[0]
-            v13 = kernel[i, k]
-            t9_bar_by_log_length2[i, k] = (
-                distance[i, k] * (0.0 if v11 == 0.0 else v12 * v11 * v13)
-                + v12 * K_bar_by_log_length2[i, k] * v13
-            )
-    # t7_bar_by_log_length = Σ_i,k distance[i,k]·t9_bar_by_log_length2[i,k]
+    # t7_bar_by_log_length = Σ_i,k (K_bar[i,k]·kernel_by_log_length[i,k] + K_bar_by_log_length2[i,k]·kernel[i,k])·distance[i,k]
     total = 0.0
     for i in range(rows):
         for k in range(n):
-            total += distance[i, k] * t9_bar_by_log_length2[i, k]
+            v11 = K_bar[i, k]
+            v12 = kernel[i, k]
+            total += (
+                (0.0 if v11 == 0.0 else v11 * kernel_by_log_length[i, k])
+                + (0.0 if v12 == 0.0 else K_bar_by_log_length2[i, k] * v12)
+            ) * distance[i, k]
     t7_bar_by_log_length[0] += total
-    # hessian_log_variance_log_variance = Σ_i,k (K_bar_by_log_variance2[i,k]·kernel[i,k] + K_bar[i,k]·kernel[i,k])
+    # hessian_log_variance_log_variance = Σ_i,k (K_bar[i,k]·kernel[i,k] + K_bar_by_log_variance2[i,k]·kernel[i,k])
     total2 = 0.0
     for i in range(rows):
         for k in range(n):
+            v13 = K_bar[i, k]
             v14 = kernel[i, k]
-            v15 = K_bar[i, k]
-            total2 += K_bar_by_log_variance2[i, k] * v14 + (0.0 if v15 == 0.0 else v15 * v14)
+            total2 += (0.0 if v13 == 0.0 else v13 * v14) + (
+                0.0 if v14 == 0.0 else K_bar_by_log_variance2[i, k] * v14
+            )
     hessian_log_variance_log_variance[0] += total2
-    # hessian_log_variance_log_length = Σ_i,k t9_bar_by_log_length2[i,k]
+    # hessian_log_variance_log_length = Σ_i,k (K_bar[i,k]·kernel_by_log_length[i,k] + K_bar_by_log_length2[i,k]·kernel[i,k])
     total3 = 0.0
     for i in range(rows):
         for k in range(n):
-            total3 += t9_bar_by_log_length2[i, k]
+            v15 = K_bar[i, k]
+            v16 = kernel[i, k]
+            total3 += (0.0 if v15 == 0.0 else v15 * kernel_by_log_length[i, k]) + (
+                0.0 if v16 == 0.0 else K_bar_by_log_length2[i, k] * v16
+            )
     hessian_log_variance_log_length[0] += total3
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 )
 def _loss_hessian_5_blocks(
     worker,
@@ -1614,10 +1618,10 @@ def _loss_hessian_5_blocks(
     K_inverse_right2_by_log_length,
     y_bar_dot2_by_log_length,
     alpha_dot2_by_log_length,
-    distance,
     K_bar,
-    t7,
+    kernel_by_log_length,
     kernel,
+    distance,
     t7_bar_by_log_length,
     hessian_log_variance_log_variance,
     hessian_log_variance_log_length,
@@ -1627,7 +1631,6 @@ def _loss_hessian_5_blocks(
         return
     K_bar_by_log_variance2 = np.empty((tile, n), np.float64)
     K_bar_by_log_length2 = np.empty((tile, n), np.float64)
-    t9_bar_by_log_length2 = np.empty((tile, n), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -1659,11 +1662,10 @@ def _loss_hessian_5_blocks(
                     y_bar_dot2_by_log_length[start : start + rows],
                     alpha_dot2_by_log_length,
                     K_bar_by_log_length2,
-                    distance[start : start + rows],
                     K_bar[start : start + rows],
-                    t7,
+                    kernel_by_log_length[start : start + rows],
                     kernel[start : start + rows],
-                    t9_bar_by_log_length2,
+                    distance[start : start + rows],
                     t7_bar_by_log_length[place],
                     hessian_log_variance_log_variance[place],
                     hessian_log_variance_log_length[place],
@@ -2053,8 +2055,8 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     distance = _empty((n, n), np.float64)
     kernel = _empty((n, n), np.float64)
+    kernel_by_log_length = _empty((n, n), np.float64)
     K = _empty((n, n), np.float64)
-    K_inverse_right2_by_log_length_pair = _empty((n, n), np.float64)
     _loss_hessian_2_blocks.spread(
         workers2,
         _loss_hessian_2.address(),
@@ -2069,9 +2071,9 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         log_variance,
         t7,
         kernel,
+        kernel_by_log_length,
         t10,
         K,
-        K_inverse_right2_by_log_length_pair,
     )
     alpha = _attempt("loss_hessian: solve of 'K', line 21 of the model", np.linalg.solve, K, y)
     alpha_dot3_by_log_noise = _attempt(
@@ -2093,7 +2095,7 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
     t10_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t7_bar_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     t7_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
-    log_variance_bar_by_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
+    hessian_log_variance_log_noise_blocks = np.zeros((blocks3 * sums2, 1), np.float64)
     _loss_hessian_3_blocks.spread(
         workers3,
         _loss_hessian_3.address(),
@@ -2107,12 +2109,11 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         alpha,
         kernel,
         alpha_right_by_log_variance,
-        distance,
+        kernel_by_log_length,
         alpha_right2_by_log_length,
         K_inverse,
         K_inverse,
         K_inverse_right_by_log_variance,
-        K_inverse_right2_by_log_length_pair,
         K_inverse_right2_by_log_length,
         y_bar_right_by_log_variance,
         y_bar_right2_by_log_length,
@@ -2121,15 +2122,17 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         alpha_dot3_by_log_noise,
         t10_bar_blocks,
         t10_bar_by_log_noise_blocks,
+        distance,
         t7_bar_blocks,
+        t10,
         t7_bar_by_log_noise_blocks,
-        log_variance_bar_by_log_noise_blocks,
+        hessian_log_variance_log_noise_blocks,
     )
     t10_bar = _combine(t10_bar_blocks)
     t10_bar_by_log_noise = _combine(t10_bar_by_log_noise_blocks)
     t7_bar = _combine(t7_bar_blocks) * (-0.5)
     t7_bar_by_log_noise = _combine(t7_bar_by_log_noise_blocks)
-    log_variance_bar_by_log_noise = _combine(log_variance_bar_by_log_noise_blocks)
+    hessian_log_variance_log_noise = _combine(hessian_log_variance_log_noise_blocks)
     alpha_dot_by_log_variance = _attempt(
         "loss_hessian: solve of 'K', line 21 of the model",
         np.linalg.solve,
@@ -2154,24 +2157,21 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         K,
         y_bar_right2_by_log_length,
     )
-    hessian_log_variance_log_noise = np.empty((1,), np.float64)
     hessian_log_length_log_noise = np.empty((1,), np.float64)
     hessian_log_noise_log_noise = np.empty((1,), np.float64)
     _loss_hessian_4.call(
-        log_variance_bar_by_log_noise,
-        t10,
-        hessian_log_variance_log_noise,
-        t7,
         t7_bar_by_log_noise,
+        t7,
         hessian_log_length_log_noise,
         t10_bar_by_log_noise,
+        t10,
         t10_bar,
         hessian_log_noise_log_noise,
     )
-    blocks4 = _count_blocks(n, 2 * n * n + 6 * n, 1 + 1 + 1)
-    tile4 = _count_rows(3 * n, n, blocks4, 1 + 1 + 1)
+    blocks4 = _count_blocks(n, 2 * n * n + 5 * n, 1 + 1 + 1)
+    tile4 = _count_rows(2 * n, n, blocks4, 1 + 1 + 1)
     workers4 = min(blocks4, numba.get_num_threads()) if blocks4 > 1 else 1
-    sums3 = _count_sums(n, 2 * n * n + 6 * n, 1 + 1 + 1, blocks4)
+    sums3 = _count_sums(n, 2 * n * n + 5 * n, 1 + 1 + 1, blocks4)
     t7_bar_by_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
     hessian_log_variance_log_variance_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
     hessian_log_variance_log_length_blocks = np.zeros((blocks4 * sums3, 1), np.float64)
@@ -2192,10 +2192,10 @@ def _run_loss_hessian(n, d, log_variance, log_length, log_noise, X, y):
         K_inverse_right2_by_log_length,
         y_bar_dot2_by_log_length,
         alpha_dot2_by_log_length,
-        distance,
         K_bar,
-        t7,
+        kernel_by_log_length,
         kernel,
+        distance,
         t7_bar_by_log_length_blocks,
         hessian_log_variance_log_variance_blocks,
         hessian_log_variance_log_length_blocks,
