@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from symgrad.schedule.frozen import (
     FrozenDefinition,
     FrozenIndexCheck,
     FrozenProgram,
     elements_of,
+    sources_of,
 )
 
-__all__ = ["arrays_of", "index_ranges"]
+__all__ = ["arrays_of", "index_ranges", "without_unused"]
 
 
 def arrays_of(definitions: Iterable[FrozenDefinition]) -> list[str]:
@@ -23,6 +25,21 @@ def arrays_of(definitions: Iterable[FrozenDefinition]) -> list[str]:
                 found.setdefault(element.array)
         found.setdefault(definition.name)
     return list(found)
+
+
+def without_unused(program: FrozenProgram) -> FrozenProgram:
+    """The program without definitions that nothing reads; checks of indices stay."""
+    needed = set(program.outputs)
+    kept = []
+    for statement in reversed(program.statements):
+        if not isinstance(statement, FrozenDefinition):
+            needed.update(sources_of(statement))
+        elif statement.name in needed:
+            needed.update(arrays_of([statement]))
+        else:
+            continue
+        kept.append(statement)
+    return replace(program, statements=tuple(reversed(kept)))
 
 
 def index_ranges(program: FrozenProgram) -> dict[str, str]:

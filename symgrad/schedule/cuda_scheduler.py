@@ -127,6 +127,10 @@ class _CudaScheduler(Scheduler):
         """The program as it is: threads compute whole elements, with all terms."""
         return program
 
+    def with_exponentials(self, program: FrozenProgram) -> FrozenProgram:
+        """The program as it is: threads compute an exponential sooner than they load one."""
+        return program
+
     def without_invariants(self, program: FrozenProgram, sample: str) -> FrozenProgram:
         """The program as it is: one more launch costs more than a few divisions."""
         return program

@@ -21,6 +21,7 @@ from symgrad.schedule.decisions import (
     explain_sample,
 )
 from symgrad.schedule.early_sums import sum_early
+from symgrad.schedule.exponentials import keep_exponentials
 from symgrad.schedule.folds import split_fold
 from symgrad.schedule.frozen import (
     Affine,
@@ -91,6 +92,8 @@ class Scheduler:
         self.decisions: list[str] = list(explain_sample(program, self.sample))
         if self.sample is not None:
             program = split_logsumexp(program, over=self.sample)
+        program = self.with_exponentials(program)
+        if self.sample is not None:
             program = self.without_invariants(program, self.sample)
         apart = self.run_apart(program)
         self.program = split_mixed(program, self.sample, apart)
@@ -126,6 +129,10 @@ class Scheduler:
     def with_pieces_in_place(self, program: FrozenProgram) -> FrozenProgram:
         """The program without arrays that are only pieces of another."""
         return inline_pieces(program)
+
+    def with_exponentials(self, program: FrozenProgram) -> FrozenProgram:
+        """The program with the exponentials of softmaxes computed once."""
+        return keep_exponentials(program, self.sample)
 
     def without_invariants(self, program: FrozenProgram, sample: str) -> FrozenProgram:
         """The program with what no sample changes computed apart from the samples."""

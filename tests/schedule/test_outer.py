@@ -35,11 +35,13 @@ def outer(step: RunTiled, extent: str) -> list[Node]:
 
 def test_a_mixture_runs_component_by_component() -> None:
     step = tiled(mixture, SHAPES, ("mu", "L"))
-    assert len(outer(step, "K")) == 3  # forward, total of exponentials, backward
+    # Forward, exponentials, their total by fours and the rest of it, backward.
+    assert len(outer(step, "K")) == 5
     shapes = {b.name: b.shape for b in step.scratch}
     assert shapes["whitened"] == ("K", "d", "n")  # both passes over components read it
     assert shapes["centred"] == ("d", "n")  # computed again in the second
-    assert sum("K" in shape for shape in shapes.values()) == 2
+    # whitened, joint and the exponentials that the softmax divides
+    assert sum("K" in shape for shape in shapes.values()) == 3
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 150])
