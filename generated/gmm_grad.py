@@ -50,7 +50,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_f7c2cbcb8c8794eb"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_dae2883e493e1046"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -110,6 +110,12 @@ def _kernel(signature, **more):
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
 _EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _add_last(total, terms):
+    """total + terms, in this order: the terms need not wait for the total of earlier ones."""
+    return total + terms
 
 
 @njit(**_EXACT)
@@ -233,9 +239,7 @@ def _log_posterior_1(
         total += _exp(alpha[i] - logsumexp1_peak[0])
     logsumexp1_total[0] = total
     # for logsumexp1 = logsumexp_i (alpha[i]): log of the sum
-    # logsumexp1 = logsumexp_i (alpha[i])
-    v2 = _log(logsumexp1_total[0])
-    logsumexp1_rest[0] = v2
+    logsumexp1_rest[0] = _log(logsumexp1_total[0])
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
     for i in range(K):
         total2 = 0.0
@@ -250,14 +254,14 @@ def _log_posterior_1(
     total3 = 0.0
     for i in range(K):
         for k in range(d):
-            v3 = t3[i, k]
-            total3 += v3 * v3
+            v2 = t3[i, k]
+            total3 += v2 * v2
     total1 = 0.0
     for i in range(K):
         for k in range(d):
             for l in range(k):
-                v4 = lower[i, k, l]
-                total1 += v4 * v4
+                v3 = lower[i, k, l]
+                total1 += v3 * v3
     frobenius[0] = total3 + total1
     # sum5 = Σ_i,k q[i,k]
     total4 = 0.0
@@ -484,7 +488,7 @@ def _log_posterior_3(log_posterior_total, m, sum5, frobenius, gamma, log_posteri
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, :, ::1], float64[::1], float64[::1], float64, float64[::1])"
 )
 def _log_posterior_grad_1(
     K,
@@ -493,6 +497,7 @@ def _log_posterior_grad_1(
     t3,
     alpha,
     logsumexp1_peak,
+    logsumexp1_total_kept,
     logsumexp1_total,
     logsumexp1_rest,
     t6,
@@ -512,16 +517,17 @@ def _log_posterior_grad_1(
         v = alpha[i]
         largest = max(largest, _rank(v))
     logsumexp1_peak[0] = _finite_or_zero(_ranked(largest))
+    # for logsumexp1 = logsumexp_i (alpha[i]): exp(element − largest)
+    for i in range(K):
+        logsumexp1_total_kept[i] = _exp(alpha[i] - logsumexp1_peak[0])
     # for logsumexp1 = logsumexp_i (alpha[i]): Σ exp(element − largest)
     total = 0.0
     for i in range(K):
-        total += _exp(alpha[i] - logsumexp1_peak[0])
+        total += logsumexp1_total_kept[i]
     logsumexp1_total[0] = total
     # for logsumexp1 = logsumexp_i (alpha[i]): log of the sum
-    # logsumexp1 = logsumexp_i (alpha[i])
     # sum4_bar = -gamma^2/2
-    v2 = _log(logsumexp1_total[0])
-    logsumexp1_rest[0] = v2
+    logsumexp1_rest[0] = _log(logsumexp1_total[0])
     sum4_bar[0] = -(gamma * gamma / 2.0)
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
     for i in range(K):
@@ -537,14 +543,14 @@ def _log_posterior_grad_1(
     total3 = 0.0
     for i in range(K):
         for k in range(d):
-            v3 = t3[i, k]
-            total3 += v3 * v3
+            v2 = t3[i, k]
+            total3 += v2 * v2
     total1 = 0.0
     for i in range(K):
         for k in range(d):
             for l in range(k):
-                v4 = lower[i, k, l]
-                total1 += v4 * v4
+                v3 = lower[i, k, l]
+                total1 += v3 * v3
     frobenius[0] = total3 + total1
     # sum5 = Σ_i,k q[i,k]
     total4 = 0.0
@@ -630,14 +636,13 @@ def _nest2(K, d, mu, t3, rows, X_packed, centred, whitened, lower, t9, t6, logsu
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
+    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
 )
 def _nest3(
     K,
     rows,
-    t9,
-    logsumexp2_peak,
-    logsumexp2_rest,
+    logsumexp2_total_kept,
+    logsumexp2_total,
     t9_bar,
     log_normaliser_bar,
     d,
@@ -653,21 +658,21 @@ def _nest3(
     for i in range(K):
         log_normaliser_bar_sum = 0.0
         for j in range(rows):
-            v14 = _exp(_subtract_both(t9[i, j], logsumexp2_peak[j], logsumexp2_rest[j]))
-            t9_bar[j] = v14
-            log_normaliser_bar_sum += v14
+            v13 = logsumexp2_total_kept[i, j] / logsumexp2_total[j]
+            t9_bar[j] = v13
+            log_normaliser_bar_sum += v13
         log_normaliser_bar[i] += log_normaliser_bar_sum
         for k in range(d):
             mu_bar_sum_sum = 0.0
             total = 0.0
             mu_here2 = mu[i, k]
             for j in range(rows):
-                v15 = X_packed[k, j] - mu_here2
-                v16 = -(t9_bar[j] * whitened[i, k, j])
-                centred[k, j] = v15
-                t4_bar[k, j] = v16
-                mu_bar_sum_sum += v16
-                total += v15 * v16
+                v14 = X_packed[k, j] - mu_here2
+                v15 = -(t9_bar[j] * whitened[i, k, j])
+                centred[k, j] = v14
+                t4_bar[k, j] = v15
+                mu_bar_sum_sum += v15
+                total += v14 * v15
             mu_bar_sum[i, k] += mu_bar_sum_sum
             t3_bar_total[i, k] += total
         for k in range(d % 4):
@@ -695,30 +700,30 @@ def _nest3(
                 total_k3_l2 = 0.0
                 total_k3_l3 = 0.0
                 for j in range(rows):
-                    v17 = centred[l, j]
-                    v18 = t4_bar[k, j]
-                    v19 = t4_bar[k + 1, j]
-                    v20 = t4_bar[k + 2, j]
-                    v21 = t4_bar[k + 3, j]
-                    v22 = centred[l + 1, j]
-                    v23 = centred[l + 2, j]
-                    v24 = centred[l + 3, j]
-                    total += v17 * v18
-                    total_k1 += v17 * v19
-                    total_k2 += v17 * v20
-                    total_k3 += v17 * v21
-                    total_l1 += v22 * v18
-                    total_k1_l1 += v22 * v19
-                    total_k2_l1 += v22 * v20
-                    total_k3_l1 += v22 * v21
-                    total_l2 += v23 * v18
-                    total_k1_l2 += v23 * v19
-                    total_k2_l2 += v23 * v20
-                    total_k3_l2 += v23 * v21
-                    total_l3 += v24 * v18
-                    total_k1_l3 += v24 * v19
-                    total_k2_l3 += v24 * v20
-                    total_k3_l3 += v24 * v21
+                    v16 = centred[l, j]
+                    v17 = t4_bar[k, j]
+                    v18 = t4_bar[k + 1, j]
+                    v19 = t4_bar[k + 2, j]
+                    v20 = t4_bar[k + 3, j]
+                    v21 = centred[l + 1, j]
+                    v22 = centred[l + 2, j]
+                    v23 = centred[l + 3, j]
+                    total += v16 * v17
+                    total_k1 += v16 * v18
+                    total_k2 += v16 * v19
+                    total_k3 += v16 * v20
+                    total_l1 += v21 * v17
+                    total_k1_l1 += v21 * v18
+                    total_k2_l1 += v21 * v19
+                    total_k3_l1 += v21 * v20
+                    total_l2 += v22 * v17
+                    total_k1_l2 += v22 * v18
+                    total_k2_l2 += v22 * v19
+                    total_k3_l2 += v22 * v20
+                    total_l3 += v23 * v17
+                    total_k1_l3 += v23 * v18
+                    total_k2_l3 += v23 * v19
+                    total_k3_l3 += v23 * v20
                 lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
                 lower_bar_total[i, k + 2, l] += total_k2
@@ -741,11 +746,11 @@ def _nest3(
                 total_k2 = 0.0
                 total_k3 = 0.0
                 for j in range(rows):
-                    v25 = centred[l, j]
-                    total += v25 * t4_bar[k, j]
-                    total_k1 += v25 * t4_bar[k + 1, j]
-                    total_k2 += v25 * t4_bar[k + 2, j]
-                    total_k3 += v25 * t4_bar[k + 3, j]
+                    v24 = centred[l, j]
+                    total += v24 * t4_bar[k, j]
+                    total_k1 += v24 * t4_bar[k + 1, j]
+                    total_k2 += v24 * t4_bar[k + 2, j]
+                    total_k3 += v24 * t4_bar[k + 3, j]
                 lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
                 lower_bar_total[i, k + 2, l] += total_k2
@@ -758,16 +763,16 @@ def _nest3(
             total_k3_l1 = 0.0
             total_k3_l2 = 0.0
             for j in range(rows):
-                v26 = centred[l, j]
-                v27 = t4_bar[k + 2, j]
-                v28 = centred[l + 1, j]
-                v29 = t4_bar[k + 3, j]
-                total_k1 += v26 * t4_bar[k + 1, j]
-                total_k2 += v26 * v27
-                total_k2_l1 += v28 * v27
-                total_k3 += v26 * v29
-                total_k3_l1 += v28 * v29
-                total_k3_l2 += centred[l + 2, j] * v29
+                v25 = centred[l, j]
+                v26 = t4_bar[k + 2, j]
+                v27 = centred[l + 1, j]
+                v28 = t4_bar[k + 3, j]
+                total_k1 += v25 * t4_bar[k + 1, j]
+                total_k2 += v25 * v26
+                total_k2_l1 += v27 * v26
+                total_k3 += v25 * v28
+                total_k3_l1 += v27 * v28
+                total_k3_l2 += centred[l + 2, j] * v28
             lower_bar_total[i, k + 1, l] += total_k1
             lower_bar_total[i, k + 2, l] += total_k2
             lower_bar_total[i, k + 2, l + 1] += total_k2_l1
@@ -777,7 +782,7 @@ def _nest3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
 )
 def _log_posterior_grad_2(
     nest2,
@@ -795,8 +800,8 @@ def _log_posterior_grad_2(
     t6,
     t9,
     logsumexp2_peak,
+    logsumexp2_total_kept,
     logsumexp2_total,
-    logsumexp2_rest,
     log_posterior_total,
     t9_bar,
     log_normaliser_bar,
@@ -838,20 +843,31 @@ def _log_posterior_grad_2(
             logsumexp2_peak,
         ),
     )
+    # for logsumexp2[j] = logsumexp_i (t9[j,i]): exp(element − largest)
+    for i in range(K):
+        for j in range(rows):
+            logsumexp2_total_kept[i, j] = _exp(t9[i, j] - logsumexp2_peak[j])
     # for logsumexp2[j] = logsumexp_i (t9[j,i]): Σ exp(element − largest)
     for j in range(rows):
         logsumexp2_total[j] = 0.0
-    for i in range(K):
+    for i in range(0, K - K % 4, 4):
         for j in range(rows):
-            logsumexp2_total[j] += _exp(t9[i, j] - logsumexp2_peak[j])
+            logsumexp2_total[j] = _add_last(
+                logsumexp2_total[j],
+                logsumexp2_total_kept[i, j]
+                + logsumexp2_total_kept[i + 1, j]
+                + logsumexp2_total_kept[i + 2, j]
+                + logsumexp2_total_kept[i + 3, j],
+            )
+    for i in range(K - K % 4, K):
+        for j in range(rows):
+            logsumexp2_total[j] += logsumexp2_total_kept[i, j]
     # for logsumexp2[j] = logsumexp_i (t9[j,i]): log of the sum
     # logsumexp2[j] = logsumexp_i (t9[j,i])
     # log_posterior = Σ_j logsumexp2[j] + m·sum5 - gamma^2·frobenius/2
     log_posterior_total_sum = 0.0
     for j in range(rows):
-        v13 = _log(logsumexp2_total[j])
-        logsumexp2_rest[j] = v13
-        log_posterior_total_sum += logsumexp2_peak[j] + v13
+        log_posterior_total_sum += logsumexp2_peak[j] + _log(logsumexp2_total[j])
     log_posterior_total[0] += log_posterior_total_sum
     # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
@@ -864,9 +880,8 @@ def _log_posterior_grad_2(
         (
             K,
             rows,
-            t9,
-            logsumexp2_peak,
-            logsumexp2_rest,
+            logsumexp2_total_kept,
+            logsumexp2_total,
             t9_bar,
             log_normaliser_bar,
             d,
@@ -917,8 +932,8 @@ def _log_posterior_grad_2_blocks(
     whitened = np.empty((K, d, tile), np.float64)
     t9 = np.empty((K, tile), np.float64)
     logsumexp2_peak = np.empty((tile,), np.float64)
+    logsumexp2_total_kept = np.empty((K, tile), np.float64)
     logsumexp2_total = np.empty((tile,), np.float64)
-    logsumexp2_rest = np.empty((tile,), np.float64)
     t4_bar = np.empty((d, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
@@ -951,10 +966,10 @@ def _log_posterior_grad_2_blocks(
                     t6,
                     t9,
                     logsumexp2_peak,
+                    logsumexp2_total_kept,
                     logsumexp2_total,
-                    logsumexp2_rest,
                     log_posterior_total[place],
-                    logsumexp2_total,
+                    logsumexp2_peak,
                     log_normaliser_bar[place],
                     t4_bar,
                     t3_bar_total[place],
@@ -965,7 +980,7 @@ def _log_posterior_grad_2_blocks(
 
 
 @_kernel(
-    "void(int64, int64, float64[::1], float64, float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])"
+    "void(int64, int64, float64[::1], float64, float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1])"
 )
 def _log_posterior_grad_3(
     K,
@@ -981,9 +996,8 @@ def _log_posterior_grad_3(
     t3_bar_total,
     sum4_bar,
     t3,
-    alpha,
-    logsumexp1_peak,
-    logsumexp1_rest,
+    logsumexp1_total_kept,
+    logsumexp1_total,
     alpha_bar,
     mu_bar_sum,
     lower,
@@ -1010,8 +1024,7 @@ def _log_posterior_grad_3(
     # alpha_bar[i] = logsumexp1_bar·exp(alpha[i] - logsumexp1) + log_normaliser_bar[i]
     for i in range(K):
         alpha_bar[i] = (
-            logsumexp1_bar[0]
-            * _exp(_subtract_both(alpha[i], logsumexp1_peak[0], logsumexp1_rest[0]))
+            logsumexp1_bar[0] * logsumexp1_total_kept[i] / logsumexp1_total[0]
             + log_normaliser_bar[i]
         )
     # mu_bar[i,k] = -mu_bar_sum[i,k]·t3[i,k] - Σ_{l > k} mu_bar_sum[i,l]·lower[i,l,k]
@@ -1252,6 +1265,7 @@ def _run_log_posterior(K, d, n, alpha, mu, q, lower, gamma, m, X):
 def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, targets=()):
     t3 = _empty((K, d), np.float64)
     logsumexp1_peak = np.empty((1,), np.float64)
+    logsumexp1_total_kept = _empty((K,), np.float64)
     logsumexp1_total = np.empty((1,), np.float64)
     logsumexp1_rest = np.empty((1,), np.float64)
     t6 = _empty((K,), np.float64)
@@ -1265,6 +1279,7 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
         t3,
         alpha,
         logsumexp1_peak,
+        logsumexp1_total_kept,
         logsumexp1_total,
         logsumexp1_rest,
         t6,
@@ -1275,12 +1290,12 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
         sum4_bar,
     )
     blocks2 = _count_blocks(
-        n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
+        n, d + 6 * K * d + 2 * K * d * d + 6 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
-    tile2 = _count_rows(3 * d + K * d + K + 3, n, blocks2, 1 + K + K * d + K * d + K * d * d)
+    tile2 = _count_rows(3 * d + K * d + 2 * K + 2, n, blocks2, 1 + K + K * d + K * d + K * d * d)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
-        n, d + 6 * K * d + 2 * K * d * d + 5 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
+        n, d + 6 * K * d + 2 * K * d * d + 6 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
     )
     log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     log_normaliser_bar_blocks = _zeros((blocks2 * sums2, K), np.float64)
@@ -1334,9 +1349,8 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
         t3_bar_total,
         sum4_bar,
         t3,
-        alpha,
-        logsumexp1_peak,
-        logsumexp1_rest,
+        logsumexp1_total_kept,
+        logsumexp1_total,
         alpha_bar,
         mu_bar_sum,
         lower,

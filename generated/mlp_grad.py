@@ -55,7 +55,7 @@ _OPTIONS: dict[str, Any] = {
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_0dd8930c5bfe347c"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_3c1c898635edfc0c"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -115,6 +115,12 @@ def _kernel(signature, **more):
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
 _EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+
+
+@njit(**_EXACT)
+def _add_last(total, terms):
+    """total + terms, in this order: the terms need not wait for the total of earlier ones."""
+    return total + terms
 
 
 @njit(**_EXACT)
@@ -208,12 +214,6 @@ def _sech_squared(x):
     """1 - tanh(x)^2 from what tanh(x) computes too; 0 from 354.37 on. Error <= 4 ulp."""
     y, power, _, _, _, _ = _tanh_parts(x)
     return type(x)((-2.0 * y if power < 0.5 else 1.0) - y * y)
-
-
-@njit(**_EXACT)
-def _subtract_both(x, peak, rest):
-    """(x - peak) - rest, in this order: x and peak may be large, what is left is not."""
-    return (x - peak) - rest
 
 
 @njit(**_EXACT)
@@ -477,21 +477,21 @@ def _nest2(h, rows, hidden_bar, c, W2, scores_bar):
             W2_here142 = W2[k + 2, l + 3]
             W2_here152 = W2[k + 3, l + 3]
             for i in range(rows):
-                v15 = scores_bar[l, i]
-                v16 = scores_bar[l + 1, i]
-                v17 = scores_bar[l + 2, i]
-                v18 = scores_bar[l + 3, i]
+                v14 = scores_bar[l, i]
+                v15 = scores_bar[l + 1, i]
+                v16 = scores_bar[l + 2, i]
+                v17 = scores_bar[l + 3, i]
                 hidden_bar[k, i] += (
-                    W2_here16 * v15 + W2_here42 * v16 + W2_here82 * v17 + W2_here122 * v18
+                    W2_here16 * v14 + W2_here42 * v15 + W2_here82 * v16 + W2_here122 * v17
                 )
                 hidden_bar[k + 1, i] += (
-                    W2_here17 * v15 + W2_here52 * v16 + W2_here92 * v17 + W2_here132 * v18
+                    W2_here17 * v14 + W2_here52 * v15 + W2_here92 * v16 + W2_here132 * v17
                 )
                 hidden_bar[k + 2, i] += (
-                    W2_here22 * v15 + W2_here62 * v16 + W2_here102 * v17 + W2_here142 * v18
+                    W2_here22 * v14 + W2_here62 * v15 + W2_here102 * v16 + W2_here142 * v17
                 )
                 hidden_bar[k + 3, i] += (
-                    W2_here32 * v15 + W2_here72 * v16 + W2_here112 * v17 + W2_here152 * v18
+                    W2_here32 * v14 + W2_here72 * v15 + W2_here112 * v16 + W2_here152 * v17
                 )
         for l in range(c - c % 4, c):
             W2_here16 = W2[k, l]
@@ -499,11 +499,11 @@ def _nest2(h, rows, hidden_bar, c, W2, scores_bar):
             W2_here22 = W2[k + 2, l]
             W2_here32 = W2[k + 3, l]
             for i in range(rows):
-                v19 = scores_bar[l, i]
-                hidden_bar[k, i] += W2_here16 * v19
-                hidden_bar[k + 1, i] += W2_here17 * v19
-                hidden_bar[k + 2, i] += W2_here22 * v19
-                hidden_bar[k + 3, i] += W2_here32 * v19
+                v18 = scores_bar[l, i]
+                hidden_bar[k, i] += W2_here16 * v18
+                hidden_bar[k + 1, i] += W2_here17 * v18
+                hidden_bar[k + 2, i] += W2_here22 * v18
+                hidden_bar[k + 3, i] += W2_here32 * v18
     for k in range(h - h % 4, h):
         for l in range(c):
             W2_here16 = W2[k, l]
@@ -532,30 +532,30 @@ def _nest3(d, h, rows, X_packed, t1_bar, W1_bar):
             total_j3_k2 = 0.0
             total_j3_k3 = 0.0
             for i in range(rows):
-                v21 = X_packed[j, i]
-                v22 = t1_bar[k, i]
-                v23 = X_packed[j + 1, i]
-                v24 = X_packed[j + 2, i]
-                v25 = X_packed[j + 3, i]
-                v26 = t1_bar[k + 1, i]
-                v27 = t1_bar[k + 2, i]
-                v28 = t1_bar[k + 3, i]
-                total += v21 * v22
-                total_j1 += v23 * v22
-                total_j2 += v24 * v22
-                total_j3 += v25 * v22
-                total_k1 += v21 * v26
-                total_j1_k1 += v23 * v26
-                total_j2_k1 += v24 * v26
-                total_j3_k1 += v25 * v26
-                total_k2 += v21 * v27
-                total_j1_k2 += v23 * v27
-                total_j2_k2 += v24 * v27
-                total_j3_k2 += v25 * v27
-                total_k3 += v21 * v28
-                total_j1_k3 += v23 * v28
-                total_j2_k3 += v24 * v28
-                total_j3_k3 += v25 * v28
+                v20 = X_packed[j, i]
+                v21 = t1_bar[k, i]
+                v22 = X_packed[j + 1, i]
+                v23 = X_packed[j + 2, i]
+                v24 = X_packed[j + 3, i]
+                v25 = t1_bar[k + 1, i]
+                v26 = t1_bar[k + 2, i]
+                v27 = t1_bar[k + 3, i]
+                total += v20 * v21
+                total_j1 += v22 * v21
+                total_j2 += v23 * v21
+                total_j3 += v24 * v21
+                total_k1 += v20 * v25
+                total_j1_k1 += v22 * v25
+                total_j2_k1 += v23 * v25
+                total_j3_k1 += v24 * v25
+                total_k2 += v20 * v26
+                total_j1_k2 += v22 * v26
+                total_j2_k2 += v23 * v26
+                total_j3_k2 += v24 * v26
+                total_k3 += v20 * v27
+                total_j1_k3 += v22 * v27
+                total_j2_k3 += v23 * v27
+                total_j3_k3 += v24 * v27
             W1_bar[j, k] += total
             W1_bar[j + 1, k] += total_j1
             W1_bar[j + 2, k] += total_j2
@@ -578,11 +578,11 @@ def _nest3(d, h, rows, X_packed, t1_bar, W1_bar):
             total_j2 = 0.0
             total_j3 = 0.0
             for i in range(rows):
-                v29 = t1_bar[k, i]
-                total += X_packed[j, i] * v29
-                total_j1 += X_packed[j + 1, i] * v29
-                total_j2 += X_packed[j + 2, i] * v29
-                total_j3 += X_packed[j + 3, i] * v29
+                v28 = t1_bar[k, i]
+                total += X_packed[j, i] * v28
+                total_j1 += X_packed[j + 1, i] * v28
+                total_j2 += X_packed[j + 2, i] * v28
+                total_j3 += X_packed[j + 3, i] * v28
             W1_bar[j, k] += total
             W1_bar[j + 1, k] += total_j1
             W1_bar[j + 2, k] += total_j2
@@ -596,7 +596,7 @@ def _nest3(d, h, rows, X_packed, t1_bar, W1_bar):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
 )
 def _loss_grad_1(
     nest1,
@@ -618,8 +618,8 @@ def _loss_grad_1(
     b2,
     scores,
     logsumexp1_peak,
+    logsumexp1_total_kept,
     logsumexp1_total,
-    logsumexp1_rest,
     index1,
     loss,
     scores_bar,
@@ -687,27 +687,36 @@ def _loss_grad_1(
             )
     for i in range(rows):
         logsumexp1_peak[i] = _finite_or_zero(logsumexp1_peak[i])
+    # for logsumexp1[i] = logsumexp_l (scores[i,l]): exp(element − largest)
+    for l in range(c):
+        for i in range(rows):
+            logsumexp1_total_kept[l, i] = _exp(scores[l, i] - logsumexp1_peak[i])
     # for logsumexp1[i] = logsumexp_l (scores[i,l]): Σ exp(element − largest)
     for i in range(rows):
         logsumexp1_total[i] = 0.0
-    for l in range(c):
+    for l in range(0, c - c % 4, 4):
         for i in range(rows):
-            logsumexp1_total[i] += _exp(scores[l, i] - logsumexp1_peak[i])
+            logsumexp1_total[i] = _add_last(
+                logsumexp1_total[i],
+                logsumexp1_total_kept[l, i]
+                + logsumexp1_total_kept[l + 1, i]
+                + logsumexp1_total_kept[l + 2, i]
+                + logsumexp1_total_kept[l + 3, i],
+            )
+    for l in range(c - c % 4, c):
+        for i in range(rows):
+            logsumexp1_total[i] += logsumexp1_total_kept[l, i]
     # for logsumexp1[i] = logsumexp_l (scores[i,l]): log of the sum
     # logsumexp1[i] = logsumexp_l (scores[i,l])
     # loss = 1/n·Σ_i (logsumexp1[i] - scores[i,index1[i]])
     loss_sum = 0.0
     for i in range(rows):
-        v14 = _log(logsumexp1_total[i])
-        logsumexp1_rest[i] = v14
-        loss_sum += logsumexp1_peak[i] + v14 - scores[index1[i], i]
+        loss_sum += logsumexp1_peak[i] + _log(logsumexp1_total[i]) - scores[index1[i], i]
     loss[0] += loss_sum
     # scores_bar[i,l] = exp(scores[i,l] - logsumexp1[i])/n + {-1/n if l = index1[i]}
     for l in range(c):
         for i in range(rows):
-            scores_bar[l, i] = (
-                _exp(_subtract_both(scores[l, i], logsumexp1_peak[i], logsumexp1_rest[i])) / n
-            )
+            scores_bar[l, i] = logsumexp1_total_kept[l, i] / logsumexp1_total[i] / n
     for i in range(rows):
         l = index1[i]
         scores_bar[l, i] += -(1.0 / n)
@@ -728,9 +737,9 @@ def _loss_grad_1(
     for k in range(h):
         b1_bar_sum = 0.0
         for i in range(rows):
-            v20 = hidden_bar[k, i] * hidden_slope[k, i]
-            t1_bar[k, i] = v20
-            b1_bar_sum += v20
+            v19 = hidden_bar[k, i] * hidden_slope[k, i]
+            t1_bar[k, i] = v19
+            b1_bar_sum += v19
         b1_bar[k] += b1_bar_sum
     # W1_bar[j,k] = Σ_i X[i,j]·t1_bar[i,k]
     _call_kernel(
@@ -803,9 +812,8 @@ def _loss_grad_1_blocks(
     hidden_slope = np.empty((h, tile), np.float64)
     scores = np.empty((c, tile), np.float64)
     logsumexp1_peak = np.empty((tile,), np.float64)
+    logsumexp1_total_kept = np.empty((c, tile), np.float64)
     logsumexp1_total = np.empty((tile,), np.float64)
-    logsumexp1_rest = np.empty((tile,), np.float64)
-    scores_bar = np.empty((c, tile), np.float64)
     t1_bar = np.empty((h, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
@@ -842,11 +850,11 @@ def _loss_grad_1_blocks(
                     b2,
                     scores,
                     logsumexp1_peak,
+                    logsumexp1_total_kept,
                     logsumexp1_total,
-                    logsumexp1_rest,
                     index1[start : start + rows],
                     loss[place],
-                    scores_bar,
+                    scores,
                     t1,
                     t1_bar,
                     W1_bar[place],
@@ -1034,13 +1042,13 @@ def _run_loss(d, h, c, n, W1, b1, W2, b2, X, label):
 def _run_loss_grad(d, h, c, n, W1, b1, W2, b2, X, label, *, targets=()):
     index1 = _check_index("loss_grad", label, c, "label", "scores", 1)
     blocks2 = _count_blocks(
-        n, d + h * d + 5 * h + c * h + 6 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c, 64
+        n, d + h * d + 5 * h + c * h + 7 * c + 2 * h * c + d * h + 3, 1 + d * h + h + h * c + c, 64
     )
-    tile2 = _count_rows(d + 4 * h + 2 * c + 3, n, blocks2, 1 + d * h + h + h * c + c)
+    tile2 = _count_rows(d + 4 * h + 2 * c + 2, n, blocks2, 1 + d * h + h + h * c + c)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
         n,
-        d + h * d + 5 * h + c * h + 6 * c + 2 * h * c + d * h + 3,
+        d + h * d + 5 * h + c * h + 7 * c + 2 * h * c + d * h + 3,
         1 + d * h + h + h * c + c,
         blocks2,
     )
