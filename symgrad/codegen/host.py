@@ -170,14 +170,15 @@ class _HostPrinter:
     # --- kernels ---------------------------------------------------------------------------------
 
     def _define(
-        self, printed: PrintedKernel, lines: Sequence[str], addresses: Iterable[str] = ()
+        self, printed: PrintedKernel, lines: Sequence[str], addresses: Iterable[str] | None = None
     ) -> None:
-        """The kernel of these lines; first it takes the addresses of the kernels it calls."""
-        types = {**dict.fromkeys(addresses, "int64"), **printed.types()}
+        """The kernel of these lines; that of a tile takes the addresses of those it calls first."""
+        types = {**dict.fromkeys(addresses or (), "int64"), **printed.types()}
+        inner = "" if addresses is None else ", **_INNER"
         outlined = outline(printed.name, lines, types)
         self.kernels.extend(outlined.functions)
         text = [
-            f'@_kernel("void({", ".join(types.values())})")',
+            f'@_kernel("void({", ".join(types.values())})"{inner})',
             f"def {printed.name}({', '.join(types)}):",
             *("    " + line for line in outlined.lines or ["pass"]),
         ]

@@ -99,7 +99,8 @@ def take_out(
         key = f"{signature}\n{shape.text}"
         if key not in known:
             known[key] = f"_nest{len(known) + 1}"
-            functions.append(_function(known[key], body, shape, f'@_kernel("{signature}")'))
+            decorator = f'@_kernel("{signature}", **_INNER)'
+            functions.append(_function(known[key], body, shape, decorator))
         name = known[key]
         address = next((a for a, kernel in kernels.items() if kernel == name), "")
         if not address:

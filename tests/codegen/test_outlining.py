@@ -63,7 +63,10 @@ def test_long_nests_become_kernels_that_a_module_shares() -> None:
     first = take_out(LONG.format(at=3).splitlines(), TYPES, known, ["nest1"])
     (function,) = first.functions
     signature = "void(int64, float64[:, ::1], float64[:, ::1], int64)"
-    assert function.splitlines()[:2] == [f'@_kernel("{signature}")', "def _nest1(rows, x, y, at):"]
+    assert function.splitlines()[:2] == [
+        f'@_kernel("{signature}", **_INNER)',
+        "def _nest1(rows, x, y, at):",
+    ]
     assert first.kernels == {"nest1_": "_nest1"}, "the model has an array 'nest1'"
     assert first.lines == ("# h[i] = …", "_call_kernel(nest1_, (rows, x, y, np.int64(3),))")
     again = take_out(LONG.format(at=7).splitlines(), TYPES, known, [])
