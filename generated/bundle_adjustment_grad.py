@@ -75,11 +75,15 @@ _OPTIONS: dict[str, Any] = {
     "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+    "no_cfunc_wrapper": True,
 }
+# Kernels of tiles are called by address, not from Python, and make no arrays whose references
+# would be counted: text that need not be compiled.
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_f060294b66ab0969"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_ffcf6448cb4bd168"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -138,7 +142,12 @@ def _kernel(signature, **more):
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
-_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+_EXACT: dict[str, Any] = {
+    **_OPTIONS,
+    "fastmath": {"contract"},
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+}
 
 
 @njit(**_EXACT)
@@ -271,7 +280,8 @@ else:
 
 
 @_kernel(
-    "void(int64, float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _nest1(rows, theta, theta2, cameras, index1, points, index2, second, t27, t34, t41):
     far2 = 0
@@ -308,7 +318,8 @@ def _nest1(rows, theta, theta2, cameras, index1, points, index2, second, t27, t3
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
+    **_INNER,
 )
 def _residuals_1(
     nest1,
@@ -542,7 +553,8 @@ def _residuals_1_blocks(
 
 
 @_kernel(
-    "void(int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _nest2(
     rows,
@@ -608,7 +620,8 @@ def _nest2(
 
 
 @_kernel(
-    "void(int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])"
+    "void(int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])",
+    **_INNER,
 )
 def _nest3(
     rows,
@@ -662,7 +675,8 @@ def _nest3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])",
+    **_INNER,
 )
 def _residuals_grad_1(
     nest2,

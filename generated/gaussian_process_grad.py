@@ -120,11 +120,15 @@ _OPTIONS: dict[str, Any] = {
     "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+    "no_cfunc_wrapper": True,
 }
+# Kernels of tiles are called by address, not from Python, and make no arrays whose references
+# would be counted: text that need not be compiled.
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_62d4d5e65b25962a"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_8e03858d7c70a3c2"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -183,7 +187,12 @@ def _kernel(signature, **more):
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
-_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+_EXACT: dict[str, Any] = {
+    **_OPTIONS,
+    "fastmath": {"contract"},
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+}
 
 
 @njit(**_EXACT)
@@ -239,7 +248,9 @@ def _loss_1(log_length, t7, log_noise, t10):
     t10[0] = _exp(log_noise)
 
 
-@_kernel("void(int64, int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])")
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])", **_INNER
+)
 def _nest1(rows, n, d, X_rows, X, start, t5):
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, n - n % 4, 4):
@@ -345,7 +356,8 @@ def _nest1(rows, n, d, X_rows, X, start, t5):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[:, ::1])",
+    **_INNER,
 )
 def _loss_2(nest1, start, rows, n, d, X_rows, X, t5, log_variance, t7, t10, K):
     # t5[i,k] = 1/2·Σ_j (X[i,j] - X[k,j])^2
@@ -425,7 +437,7 @@ def _loss_2_blocks(
             )
 
 
-@_kernel("void(int64, float64[::1], float64[::1], float64[::1])")
+@_kernel("void(int64, float64[::1], float64[::1], float64[::1])", **_INNER)
 def _loss_3(rows, alpha, y, loss_total):
     # loss = 1/2·Σ_i alpha[i]·y[i] + slogdet2/2 + 0.9189385332046727·n
     loss_total_sum = 0.0
@@ -477,7 +489,8 @@ def _loss_grad_1(log_length, t7, log_noise, t10):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    **_INNER,
 )
 def _loss_grad_2(nest1, start, rows, n, d, X_rows, X, t5, log_variance, t7, kernel, t10, K):
     # t5[i,k] = 1/2·Σ_j (X[i,j] - X[k,j])^2
@@ -564,7 +577,8 @@ def _loss_grad_2_blocks(
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _loss_grad_3(
     start,
@@ -697,7 +711,9 @@ def _loss_hessian_1(log_length, t7, log_noise, t10):
     t10[0] = _exp(log_noise)
 
 
-@_kernel("void(int64, int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])")
+@_kernel(
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])", **_INNER
+)
 def _nest2(rows, n, d, X_rows, X, start, distance):
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, n - n % 4, 4):
@@ -803,7 +819,8 @@ def _nest2(rows, n, d, X_rows, X, start, distance):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1])",
+    **_INNER,
 )
 def _loss_hessian_2(
     nest2,
@@ -911,7 +928,7 @@ def _loss_hessian_2_blocks(
             )
 
 
-@_kernel("void(int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1])")
+@_kernel("void(int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1])", **_INNER)
 def _nest3(rows, n, K_inverse, kernel, K_inverse_right_by_log_variance):
     for i in range(0, rows - rows % 4, 4):
         for k in range(0, n - n % 4, 4):
@@ -996,7 +1013,8 @@ def _nest3(rows, n, K_inverse, kernel, K_inverse_right_by_log_variance):
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])",
+    **_INNER,
 )
 def _nest4(
     rows,
@@ -1149,7 +1167,8 @@ def _nest4(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, int64, int64, float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _loss_hessian_3(
     nest3,
@@ -1417,7 +1436,8 @@ def _loss_hessian_4(
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], int64)"
+    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], int64)",
+    **_INNER,
 )
 def _nest5(
     rows,
@@ -1505,7 +1525,8 @@ def _nest5(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _loss_hessian_5(
     nest5,

@@ -46,11 +46,15 @@ _OPTIONS: dict[str, Any] = {
     "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+    "no_cfunc_wrapper": True,
 }
+# Kernels of tiles are called by address, not from Python, and make no arrays whose references
+# would be counted: text that need not be compiled.
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_dae2883e493e1046"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_8efc4296467147ae"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -109,7 +113,12 @@ def _kernel(signature, **more):
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
-_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+_EXACT: dict[str, Any] = {
+    **_OPTIONS,
+    "fastmath": {"contract"},
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+}
 
 
 @njit(**_EXACT)
@@ -272,7 +281,8 @@ def _log_posterior_1(
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _nest1(K, d, mu, t3, rows, X_packed, centred, whitened, lower, t9, t6, logsumexp2_largest):
     for i in range(K):
@@ -345,7 +355,8 @@ def _nest1(K, d, mu, t3, rows, X_packed, centred, whitened, lower, t9, t6, logsu
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _log_posterior_2(
     nest1,
@@ -561,7 +572,8 @@ def _log_posterior_grad_1(
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _nest2(K, d, mu, t3, rows, X_packed, centred, whitened, lower, t9, t6, logsumexp2_peak):
     for i in range(K):
@@ -636,7 +648,8 @@ def _nest2(K, d, mu, t3, rows, X_packed, centred, whitened, lower, t9, t6, logsu
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
+    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])",
+    **_INNER,
 )
 def _nest3(
     K,
@@ -782,7 +795,8 @@ def _nest3(
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, :, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])",
+    **_INNER,
 )
 def _log_posterior_grad_2(
     nest2,

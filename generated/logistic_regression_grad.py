@@ -38,11 +38,15 @@ _OPTIONS: dict[str, Any] = {
     "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+    "no_cfunc_wrapper": True,
 }
+# Kernels of tiles are called by address, not from Python, and make no arrays whose references
+# would be counted: text that need not be compiled.
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_2d40aaffac8b0c9f"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_cf310f4d7a9a51e0"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -101,7 +105,12 @@ def _kernel(signature, **more):
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
-_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+_EXACT: dict[str, Any] = {
+    **_OPTIONS,
+    "fastmath": {"contract"},
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+}
 
 
 @njit(**_EXACT)
@@ -183,7 +192,8 @@ def _softplus(x):
 
 
 @_kernel(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _loss_1(rows, d, w, X, b, z, y, loss):
     # z[i] = Σ_j w[j]·X[i,j] + b
@@ -245,7 +255,8 @@ def _loss_1_blocks(
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64, float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _loss_grad_1(rows, d, n, w, X, b, z, y, loss, z_bar, w_bar, b_bar):
     # z[i] = Σ_j w[j]·X[i,j] + b

@@ -40,11 +40,15 @@ _OPTIONS: dict[str, Any] = {
     "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+    "no_cfunc_wrapper": True,
 }
+# Kernels of tiles are called by address, not from Python, and make no arrays whose references
+# would be counted: text that need not be compiled.
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_5dbd259b907f5502"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_da2d0d0cc9a17336"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -105,7 +109,8 @@ def _kernel(signature, **more):
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1])",
+    **_INNER,
 )
 def _nest1(rows, p, r, U, V, b, t3, Y):
     for i in range(0, rows - rows % 4, 4):
@@ -196,7 +201,8 @@ def _nest1(rows, p, r, U, V, b, t3, Y):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])"
+    "void(int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1])",
+    **_INNER,
 )
 def _loss_1(nest1, rows, r, p, U, V, Y, b, t3, t9_total, observed, loss_total):
     # t3[i,k] = -Σ_j U[i,j]·V[k,j] + Y[i,k] - b[k]
@@ -304,7 +310,8 @@ def _loss_2(r, p, t9_total, V, t9, loss_total, penalty, loss):
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], int64, float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, float64[:, ::1], float64[:, ::1], float64[::1], int64, float64[:, ::1], float64[:, ::1])",
+    **_INNER,
 )
 def _nest2(rows, p, t3, Y, b, r, U, V_turned):
     for i in range(rows):
@@ -362,7 +369,8 @@ def _nest2(rows, p, t3, Y, b, r, U, V_turned):
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[:, ::1])"
+    "void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64, float64[:, ::1])",
+    **_INNER,
 )
 def _nest3(rows, r, p, V_turned, matmul1_bar, U_bar, penalty, U):
     for i in range(0, rows - rows % 4, 4):
@@ -447,7 +455,7 @@ def _nest3(rows, r, p, V_turned, matmul1_bar, U_bar, penalty, U):
             U_bar[i, j] = penalty * U[i, j] + total3
 
 
-@_kernel("void(int64, int64, float64[:, ::1], int64, float64[:, ::1], float64[:, ::1])")
+@_kernel("void(int64, int64, float64[:, ::1], int64, float64[:, ::1], float64[:, ::1])", **_INNER)
 def _nest4(r, rows, U, p, matmul1_bar, V_bar_total_turned):
     for j in range(0, r - r % 4, 4):
         for i in range(0, rows - rows % 4, 4):
@@ -503,7 +511,8 @@ def _nest4(r, rows, U, p, matmul1_bar, V_bar_total_turned):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])"
+    "void(int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], boolean[:, ::1], float64[::1], float64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1])",
+    **_INNER,
 )
 def _loss_grad_1(
     nest2,

@@ -51,11 +51,15 @@ _OPTIONS: dict[str, Any] = {
     "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+    "no_cfunc_wrapper": True,
 }
+# Kernels of tiles are called by address, not from Python, and make no arrays whose references
+# would be counted: text that need not be compiled.
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_3c1c898635edfc0c"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a12b27008baa8083"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -114,7 +118,12 @@ def _kernel(signature, **more):
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
-_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+_EXACT: dict[str, Any] = {
+    **_OPTIONS,
+    "fastmath": {"contract"},
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+}
 
 
 @njit(**_EXACT)
@@ -239,7 +248,8 @@ def _finite_or_zero(x):
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[::1], int64, float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, float64[:, ::1], float64[::1], int64, float64[:, ::1], float64[:, ::1])",
+    **_INNER,
 )
 def _nest1(h, rows, t1, b1, d, W1, X_packed):
     for k in range(h):
@@ -291,7 +301,8 @@ def _nest1(h, rows, t1, b1, d, W1, X_packed):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])"
+    "void(int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])",
+    **_INNER,
 )
 def _loss_1(
     nest1,
@@ -453,7 +464,7 @@ def _loss_1_blocks(
             )
 
 
-@_kernel("void(int64, int64, float64[:, ::1], int64, float64[:, ::1], float64[:, ::1])")
+@_kernel("void(int64, int64, float64[:, ::1], int64, float64[:, ::1], float64[:, ::1])", **_INNER)
 def _nest2(h, rows, hidden_bar, c, W2, scores_bar):
     for k in range(h):
         for i in range(rows):
@@ -511,7 +522,7 @@ def _nest2(h, rows, hidden_bar, c, W2, scores_bar):
                 hidden_bar[k, i] += W2_here16 * scores_bar[l, i]
 
 
-@_kernel("void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1])")
+@_kernel("void(int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1])", **_INNER)
 def _nest3(d, h, rows, X_packed, t1_bar, W1_bar):
     for j in range(0, d - d % 4, 4):
         for k in range(0, h - h % 4, 4):
@@ -596,7 +607,8 @@ def _nest3(d, h, rows, X_packed, t1_bar, W1_bar):
 
 
 @_kernel(
-    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])"
+    "void(int64, int64, int64, int64, int64, int64, int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[:, ::1], float64[::1])",
+    **_INNER,
 )
 def _loss_grad_1(
     nest1,

@@ -46,11 +46,15 @@ _OPTIONS: dict[str, Any] = {
     "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "nsz", "arcp", "reassoc"},
+    "no_cfunc_wrapper": True,
 }
+# Kernels of tiles are called by address, not from Python, and make no arrays whose references
+# would be counted: text that need not be compiled.
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_50b86b2f517970fd"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a444892d0823b066"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -109,7 +113,12 @@ def _kernel(signature, **more):
 
 # For functions whose steps must stay as they stand: a rounding error is computed by subtracting
 # what was added, and rewriting that as algebra would give 0.
-_EXACT: dict[str, Any] = {**_OPTIONS, "fastmath": {"contract"}, "forceinline": True}
+_EXACT: dict[str, Any] = {
+    **_OPTIONS,
+    "fastmath": {"contract"},
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+}
 
 
 @njit(**_EXACT)
@@ -265,7 +274,8 @@ def _gammaln(x):
 
 
 @_kernel(
-    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _loss_1(rows, p, beta, X, offset, eta, loss_exp, y, loss):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
@@ -341,7 +351,8 @@ def _loss_1_blocks(
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    **_INNER,
 )
 def _loss_grad_1(rows, p, n, beta, X, offset, eta, t1, y, loss, matmul1_bar, beta_bar):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
@@ -455,7 +466,7 @@ def _loss_grad_1_blocks(
             )
 
 
-@_kernel("void(int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1])")
+@_kernel("void(int64, int64, float64[:, ::1], float64[:, ::1], float64[:, ::1])", **_INNER)
 def _nest1(p, rows, hessian_pair, X, hessian):
     for j in range(0, p - p % 4, 4):
         for i in range(0, rows - rows % 4, 4):
@@ -523,7 +534,8 @@ def _nest1(p, rows, hessian_pair, X, hessian):
 
 
 @_kernel(
-    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])"
+    "void(int64, int64, int64, float64[::1], float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], float64[:, ::1])",
+    **_INNER,
 )
 def _loss_hessian_1(nest1, rows, p, beta, X, offset, eta, t1, hessian_pair, hessian):
     # eta[i] = Σ_j beta[j]·X[i,j] + offset[i]
