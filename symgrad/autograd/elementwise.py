@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from scipy import special
 
 from symgrad.autograd.arithmetic import add, div, keep_integers, mul
 from symgrad.autograd.recording import apply, operation, unary
+from symgrad.autograd.special import polygamma_of
 from symgrad.autograd.tensor import Tensor
 
 __all__ = ["FUNCTIONS", "METHODS", "relu"]
@@ -49,6 +51,9 @@ UNARY: dict[str, tuple[str, Callable[..., Any], bool]] = {
     "deg2rad": ("MulBackward0", np.deg2rad, False),
     "rad2deg": ("MulBackward0", np.rad2deg, False),
     "sinc": ("SincBackward0", np.sinc, False),
+    "special_ndtr": ("SpecialNdtrBackward0", special.ndtr, False),
+    "special_log_ndtr": ("SpecialLogNdtrBackward0", special.log_ndtr, False),
+    "special_erfcx": ("SpecialErfcxBackward0", special.erfcx, False),
 }
 
 # Functions that leave integers integers.
@@ -163,6 +168,37 @@ def copysign(input: Tensor, other: Any) -> Tensor:
     return apply(COPYSIGN, (input, other), floating=True)
 
 
+HEAVISIDE = operation("HeavisideBackward0", np.heaviside)
+XLOG1PY = operation("SpecialXlog1PyBackward0", special.xlog1py)
+POLYGAMMA = operation("PolygammaBackward0", polygamma_of)
+
+
+def heaviside(input: Tensor, values: Tensor) -> Tensor:
+    """1 above 0, 0 below, the value at 0; its derivative by the argument is 0."""
+    return apply(HEAVISIDE, (input, values))
+
+
+def xlog1py(input: Any, other: Any) -> Tensor:
+    """input·log(1 + other), 0 where input is 0."""
+    return apply(XLOG1PY, (input, other), floating=True)
+
+
+def polygamma(n: int, input: Tensor) -> Tensor:
+    """The nth derivative of the digamma function."""
+    if n < 0:
+        raise RuntimeError(f"polygamma(n, x) does not support negative n: {n}")
+    return unary(POLYGAMMA, input, {"order": int(n)})
+
+
+def mvlgamma(input: Tensor, p: int) -> Tensor:
+    """p·(p − 1)/4·log(π) + Σ_{j < p} lgamma(x − j/2)"""
+    parts = [_FUNCTIONS_OF_ONE["lgamma"](add(input, -j / 2)) for j in range(p)]
+    total = add(parts[0], p * (p - 1) / 4 * math.log(math.pi))
+    for part in parts[1:]:
+        total = add(total, part)
+    return total
+
+
 LERP = operation("LerpBackward1", lambda a, b, w: a + w * (b - a))
 
 
@@ -187,7 +223,7 @@ FUNCTIONS: dict[str, Any] = {
         f.__name__: f
         for f in (
             atan2, hypot, maximum, minimum, logaddexp, logaddexp2, xlogy, copysign, lerp, addcmul,
-            addcdiv, relu,
+            addcdiv, relu, heaviside, mvlgamma,
         )
     },
 }  # fmt: skip
@@ -205,4 +241,5 @@ FUNCTIONS.update(
         "sgn": FUNCTIONS["sign"],
     }
 )
-METHODS = FUNCTIONS
+METHODS = {**FUNCTIONS, "polygamma": lambda self, n: polygamma(n, self)}
+FUNCTIONS["polygamma"] = polygamma

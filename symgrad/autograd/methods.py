@@ -21,6 +21,7 @@ from symgrad.autograd import (
     operators,
     reductions,
     selection,
+    statistics,
     views,
 )
 from symgrad.autograd.tensor import Tensor
@@ -41,6 +42,7 @@ _MODULES: tuple[Any, ...] = (
     matrices,
     factorisations,
     neural,
+    statistics,
     composed,
     creation,
     inplace,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.autograd import linalg, modes
+from symgrad.autograd import linalg, modes, special_functions
 from symgrad.autograd.dtypes import DTYPES, dtype, get_default_dtype, set_default_dtype
 from symgrad.autograd.jit import jit
 from symgrad.autograd.methods import FUNCTIONS
@@ -31,6 +31,7 @@ NAMES: dict[str, Any] = {
     "Size": Size,
     "jit": jit,
     "linalg": linalg,
+    "special": special_functions,
     "inf": float("inf"),
     "nan": float("nan"),
     "pi": 3.141592653589793,

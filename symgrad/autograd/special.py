@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from symgrad.capture.dispatch import call_handler
 
-__all__ = ["arange_of", "log_softmax_of", "logsumexp_of", "softmax_of"]
+__all__ = ["arange_of", "log_softmax_of", "logsumexp_of", "polygamma_of", "softmax_of"]
 
 Array = np.ndarray
 
@@ -49,3 +50,10 @@ def log_softmax_of(x: Any, *, dim: int) -> Any:
         return call_handler("log_softmax", (x,), {"axis": dim})
     powers, peak = _shifted(x, dim)
     return x - peak - np.log(np.sum(powers, axis=dim, keepdims=True))
+
+
+def polygamma_of(x: Any, *, order: int) -> Any:
+    """The derivative of the digamma function of an order."""
+    if isinstance(x, np.ndarray):
+        return special.polygamma(order, x)
+    return call_handler("polygamma", (order, x), {})

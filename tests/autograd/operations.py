@@ -585,3 +585,22 @@ _op(
 )
 _op("scatter in place", lambda t, x, i, y: (x * 1).scatter_(0, i, y), "4", "2 index:4", "2")
 _op("index_add in place", lambda t, x, i, y: (x * 1).index_add_(0, i, y), "4,2", "3 index:4", "3,2")
+
+# --- statistics and special functions ------------------------------------------------------------
+
+_op("quantile", lambda t, x: t.quantile(x, 0.3, dim=1), "3,4 distinct")
+_op(
+    "quantile several keepdim",
+    lambda t, x: t.quantile(x, t.tensor([0.1, 0.5], dtype=t.float64), 0, True),
+    "3,4 distinct",
+)
+_op("quantile nearest", lambda t, x: x.quantile(0.6, interpolation="nearest"), "3,4 distinct")
+_op("aminmax", lambda t, x: t.aminmax(x, dim=1).max * x.aminmax().min, "3,4 distinct")
+_op("cov", lambda t, x: t.cov(x), "3,4")
+_op("corrcoef", lambda t, x: t.corrcoef(x), "3,4")
+_op("polygamma", lambda t, x: t.polygamma(2, x) * x.polygamma(3), "3 positive")
+_op("mvlgamma", lambda t, x: t.mvlgamma(x, 3), "3 above1")
+_op("special.ndtr", lambda t, x: t.special.ndtr(x), "3", model=lambda x: special.ndtr(x))
+_op("special.log_ndtr", lambda t, x: t.special.log_ndtr(x), "3")
+_op("special.erfcx", lambda t, x: t.special.erfcx(x), "3")
+_op("special.xlog1py", lambda t, x, y: t.special.xlog1py(x, y), "3", "3 positive")
