@@ -22,6 +22,7 @@ from symgrad.schedule.decisions import (
 )
 from symgrad.schedule.early_sums import sum_early
 from symgrad.schedule.exponentials import keep_exponentials
+from symgrad.schedule.factors import move_factors
 from symgrad.schedule.folds import split_fold
 from symgrad.schedule.frozen import (
     Affine,
@@ -213,7 +214,7 @@ class Scheduler:
                 buffer = self._buffer(definition.name)
                 accumulators.append(Accumulator(buffer, scale, partial, kind))
             members.extend(self._cut(definition, item.kind == "accumulated"))
-        members, turned = self._laid_out(self._gathered(members))
+        members, turned = self._laid_out(self._with_moved_factors(self._gathered(members)))
         totals = [a.buffer.name for a in accumulators if a.buffer.name in turned]
         self.partial_types.update((turned[n], self.partial_types[n]) for n in totals)
         self.steps += [TransposeMatrix(turned[n], n) for n in turned if n not in totals]
@@ -279,6 +280,19 @@ class Scheduler:
                 self.shapes[definition.name] = definition.shape
                 self.dtypes[definition.name] = definition.dtype
         return packed
+
+    def _with_moved_factors(
+        self, members: list[tuple[FrozenDefinition, bool]]
+    ) -> list[tuple[FrozenDefinition, bool]]:
+        """The definitions of a tile, factors of contractions where they cost no array."""
+        assert self.sample is not None
+        taken = {*self.shapes, *self.program.sizes}
+        moved = move_factors(members, self.sample, self.phases.stored, taken)
+        for definition, _ in moved:
+            if definition.name not in self.shapes:
+                self.shapes[definition.name] = definition.shape
+                self.dtypes[definition.name] = definition.dtype
+        return moved
 
     def _laid_out(
         self, members: list[tuple[FrozenDefinition, bool]]
