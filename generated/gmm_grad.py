@@ -54,7 +54,7 @@ _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_8efc4296467147ae"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_460f470540f2d36f"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -648,7 +648,7 @@ def _nest2(K, d, mu, t3, rows, X_packed, centred, whitened, lower, t9, t6, logsu
 
 
 @_kernel(
-    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])",
+    "void(int64, int64, float64[:, ::1], float64[::1], float64[::1], float64[::1], int64, float64[:, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, :, ::1])",
     **_INNER,
 )
 def _nest3(
@@ -660,10 +660,9 @@ def _nest3(
     log_normaliser_bar,
     d,
     mu,
-    X_packed,
     whitened,
-    centred,
-    t4_bar,
+    X_packed,
+    centred_scaled,
     mu_bar_sum,
     t3_bar_total,
     lower_bar_total,
@@ -680,19 +679,19 @@ def _nest3(
             total = 0.0
             mu_here2 = mu[i, k]
             for j in range(rows):
-                v14 = X_packed[k, j] - mu_here2
-                v15 = -(t9_bar[j] * whitened[i, k, j])
-                centred[k, j] = v14
-                t4_bar[k, j] = v15
-                mu_bar_sum_sum += v15
-                total += v14 * v15
+                v14 = t9_bar[j]
+                v15 = whitened[i, k, j]
+                v16 = -((X_packed[k, j] - mu_here2) * v14)
+                centred_scaled[k, j] = v16
+                mu_bar_sum_sum += -(v14 * v15)
+                total += v16 * v15
             mu_bar_sum[i, k] += mu_bar_sum_sum
             t3_bar_total[i, k] += total
         for k in range(d % 4):
             for l in range(k):
                 total = 0.0
                 for j in range(rows):
-                    total += centred[l, j] * t4_bar[k, j]
+                    total += centred_scaled[l, j] * whitened[i, k, j]
                 lower_bar_total[i, k, l] += total
         for k in range(d % 4, d, 4):
             for l in range(0, k - k % 4, 4):
@@ -713,30 +712,30 @@ def _nest3(
                 total_k3_l2 = 0.0
                 total_k3_l3 = 0.0
                 for j in range(rows):
-                    v16 = centred[l, j]
-                    v17 = t4_bar[k, j]
-                    v18 = t4_bar[k + 1, j]
-                    v19 = t4_bar[k + 2, j]
-                    v20 = t4_bar[k + 3, j]
-                    v21 = centred[l + 1, j]
-                    v22 = centred[l + 2, j]
-                    v23 = centred[l + 3, j]
-                    total += v16 * v17
-                    total_k1 += v16 * v18
-                    total_k2 += v16 * v19
-                    total_k3 += v16 * v20
-                    total_l1 += v21 * v17
-                    total_k1_l1 += v21 * v18
-                    total_k2_l1 += v21 * v19
-                    total_k3_l1 += v21 * v20
-                    total_l2 += v22 * v17
-                    total_k1_l2 += v22 * v18
-                    total_k2_l2 += v22 * v19
-                    total_k3_l2 += v22 * v20
-                    total_l3 += v23 * v17
-                    total_k1_l3 += v23 * v18
-                    total_k2_l3 += v23 * v19
-                    total_k3_l3 += v23 * v20
+                    v17 = centred_scaled[l, j]
+                    v18 = whitened[i, k, j]
+                    v19 = whitened[i, k + 1, j]
+                    v20 = whitened[i, k + 2, j]
+                    v21 = whitened[i, k + 3, j]
+                    v22 = centred_scaled[l + 1, j]
+                    v23 = centred_scaled[l + 2, j]
+                    v24 = centred_scaled[l + 3, j]
+                    total += v17 * v18
+                    total_k1 += v17 * v19
+                    total_k2 += v17 * v20
+                    total_k3 += v17 * v21
+                    total_l1 += v22 * v18
+                    total_k1_l1 += v22 * v19
+                    total_k2_l1 += v22 * v20
+                    total_k3_l1 += v22 * v21
+                    total_l2 += v23 * v18
+                    total_k1_l2 += v23 * v19
+                    total_k2_l2 += v23 * v20
+                    total_k3_l2 += v23 * v21
+                    total_l3 += v24 * v18
+                    total_k1_l3 += v24 * v19
+                    total_k2_l3 += v24 * v20
+                    total_k3_l3 += v24 * v21
                 lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
                 lower_bar_total[i, k + 2, l] += total_k2
@@ -759,11 +758,11 @@ def _nest3(
                 total_k2 = 0.0
                 total_k3 = 0.0
                 for j in range(rows):
-                    v24 = centred[l, j]
-                    total += v24 * t4_bar[k, j]
-                    total_k1 += v24 * t4_bar[k + 1, j]
-                    total_k2 += v24 * t4_bar[k + 2, j]
-                    total_k3 += v24 * t4_bar[k + 3, j]
+                    v25 = centred_scaled[l, j]
+                    total += v25 * whitened[i, k, j]
+                    total_k1 += v25 * whitened[i, k + 1, j]
+                    total_k2 += v25 * whitened[i, k + 2, j]
+                    total_k3 += v25 * whitened[i, k + 3, j]
                 lower_bar_total[i, k, l] += total
                 lower_bar_total[i, k + 1, l] += total_k1
                 lower_bar_total[i, k + 2, l] += total_k2
@@ -776,16 +775,16 @@ def _nest3(
             total_k3_l1 = 0.0
             total_k3_l2 = 0.0
             for j in range(rows):
-                v25 = centred[l, j]
-                v26 = t4_bar[k + 2, j]
-                v27 = centred[l + 1, j]
-                v28 = t4_bar[k + 3, j]
-                total_k1 += v25 * t4_bar[k + 1, j]
-                total_k2 += v25 * v26
-                total_k2_l1 += v27 * v26
-                total_k3 += v25 * v28
-                total_k3_l1 += v27 * v28
-                total_k3_l2 += centred[l + 2, j] * v28
+                v26 = centred_scaled[l, j]
+                v27 = whitened[i, k + 2, j]
+                v28 = centred_scaled[l + 1, j]
+                v29 = whitened[i, k + 3, j]
+                total_k1 += v26 * whitened[i, k + 1, j]
+                total_k2 += v26 * v27
+                total_k2_l1 += v28 * v27
+                total_k3 += v26 * v29
+                total_k3_l1 += v28 * v29
+                total_k3_l2 += centred_scaled[l + 2, j] * v29
             lower_bar_total[i, k + 1, l] += total_k1
             lower_bar_total[i, k + 2, l] += total_k2
             lower_bar_total[i, k + 2, l + 1] += total_k2_l1
@@ -819,7 +818,7 @@ def _log_posterior_grad_2(
     log_posterior_total,
     t9_bar,
     log_normaliser_bar,
-    t4_bar,
+    centred_scaled,
     t3_bar_total,
     mu_bar_sum,
     lower_bar_total,
@@ -886,6 +885,7 @@ def _log_posterior_grad_2(
     # t9_bar[j,i] = exp(t9[j,i] - logsumexp2[j])
     # log_normaliser_bar[i] = Σ_j t9_bar[j,i]
     # t4_bar[j,i,k] = -t9_bar[j,i]·whitened[j,i,k]
+    # centred_scaled[j,i,k] = -((X[j,k] - mu[i,k])·t9_bar[j,i])
     # mu_bar_sum[i,k] = Σ_j t4_bar[j,i,k]
     # t3_bar[i,k] = 2·(sum4_bar·t3[i,k]) + Σ_j centred[j,i,k]·t4_bar[j,i,k]
     # lower_bar[i,k,l] = {2·sum4_bar·lower[i,k,l] + Σ_j centred[j,i,l]·t4_bar[j,i,k] if l < k}
@@ -900,10 +900,9 @@ def _log_posterior_grad_2(
             log_normaliser_bar,
             d,
             mu,
-            X_packed,
             whitened,
-            centred,
-            t4_bar,
+            X_packed,
+            centred_scaled,
             mu_bar_sum,
             t3_bar_total,
             lower_bar_total,
@@ -948,7 +947,6 @@ def _log_posterior_grad_2_blocks(
     logsumexp2_peak = np.empty((tile,), np.float64)
     logsumexp2_total_kept = np.empty((K, tile), np.float64)
     logsumexp2_total = np.empty((tile,), np.float64)
-    t4_bar = np.empty((d, tile), np.float64)
     begin, end = worker * blocks // workers, (worker + 1) * blocks // workers
     for block in range(begin, end):
         first = block * n // blocks
@@ -985,7 +983,7 @@ def _log_posterior_grad_2_blocks(
                     log_posterior_total[place],
                     logsumexp2_peak,
                     log_normaliser_bar[place],
-                    t4_bar,
+                    centred,
                     t3_bar_total[place],
                     mu_bar_sum[place],
                     lower_bar_total[place],
@@ -1304,12 +1302,12 @@ def _run_log_posterior_grad(K, d, n, alpha, mu, q, lower, gamma, m, X, *, target
         sum4_bar,
     )
     blocks2 = _count_blocks(
-        n, d + 6 * K * d + 2 * K * d * d + 6 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
+        n, d + 7 * K * d + 2 * K * d * d + 6 * K + 3, 1 + K + K * d + K * d + K * d * d, 64
     )
-    tile2 = _count_rows(3 * d + K * d + 2 * K + 2, n, blocks2, 1 + K + K * d + K * d + K * d * d)
+    tile2 = _count_rows(2 * d + K * d + 2 * K + 2, n, blocks2, 1 + K + K * d + K * d + K * d * d)
     workers2 = min(blocks2, numba.get_num_threads()) if blocks2 > 1 else 1
     sums2 = _count_sums(
-        n, d + 6 * K * d + 2 * K * d * d + 6 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
+        n, d + 7 * K * d + 2 * K * d * d + 6 * K + 3, 1 + K + K * d + K * d + K * d * d, blocks2
     )
     log_posterior_total_blocks = np.zeros((blocks2 * sums2, 1), np.float64)
     log_normaliser_bar_blocks = _zeros((blocks2 * sums2, K), np.float64)
