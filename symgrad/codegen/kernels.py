@@ -261,7 +261,7 @@ class KernelPrinter:
             return [*lines, *self._fold_position(fold, text, sign, worse)]
         position = self._target(fold.position)
         lines += [
-            f"if {text} {sign} {local} or ({text} != {text} and {local} == {local}):",
+            f"if not {text} {worse} {local} and {local} == {local}:",
             f"    {local} = {text}",
             f"    {position} = {fold.index}",
         ]

@@ -21,8 +21,12 @@ START = "_rank(-np.inf)"
 
 
 def ranked_locals(nodes: tuple[Node, ...]) -> dict[str, FoldKind]:
-    """The locals of a nest that hold a place, and whether of a largest or smallest number."""
+    """The locals of a nest that hold a place, and whether of a largest or smallest number.
+
+    One that begins with an element's value is folded in a loop over elements, a vector at a time.
+    """
     found: dict[str, FoldKind] = {}
+    declared: set[str] = set()
     stack = list(nodes)
     while stack:
         node = stack.pop()
@@ -31,9 +35,11 @@ def ranked_locals(nodes: tuple[Node, ...]) -> dict[str, FoldKind]:
                 if isinstance(effect, Fold) and _finds_extreme(effect):
                     assert isinstance(effect.local, Local)
                     found[effect.local.name] = effect.kind
-        elif not isinstance(node, Declare):
+        elif isinstance(node, Declare):
+            declared.add(node.local.name)
+        else:
             stack.extend(node.body)
-    return found
+    return {name: kind for name, kind in found.items() if name in declared}
 
 
 def _finds_extreme(fold: Fold) -> bool:

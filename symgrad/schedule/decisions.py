@@ -17,6 +17,7 @@ __all__ = [
     "explain_outer",
     "explain_pairs",
     "explain_phases",
+    "explain_running",
     "explain_sample",
 ]
 
@@ -102,6 +103,12 @@ def explain_pairs(nests: Iterable[Sequence[tuple[FrozenDefinition, bool]]]) -> I
         if len(members) > 1:
             extreme, position = (definition.name for definition, _ in members)
             yield f"{extreme} and {position} are found in one loop: an extreme and where it is"
+
+
+def explain_running(pairs: Iterable[tuple[FrozenDefinition, FrozenDefinition]]) -> Iterator[str]:
+    """Which sums are compared as soon as they are known."""
+    for sums, extreme in pairs:
+        yield f"{extreme.name} is found while {sums.name} is computed, four elements at a time"
 
 
 def explain_outer(fusion: OuterFusion) -> Iterator[str]:

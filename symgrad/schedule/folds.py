@@ -27,7 +27,15 @@ from symgrad.schedule.loops import Block, Declare, Fold, FoldKind, Local, Node, 
 from symgrad.schedule.scans import find_scan
 from symgrad.schedule.terms import vector_axis
 
-__all__ = ["accumulator_type", "extreme_nest", "finds_position_of", "fold_nest", "split_fold"]
+__all__ = [
+    "accumulator_type",
+    "extreme_nest",
+    "finds_position_of",
+    "fold_nest",
+    "is_vectorised_over_outputs",
+    "split_fold",
+    "start_of",
+]
 
 # The local of a fold, the value it starts with, and what happens to it.
 _FOLDS: dict[Reduction, tuple[str, float, FoldKind]] = {
@@ -41,6 +49,11 @@ _FOLDS: dict[Reduction, tuple[str, float, FoldKind]] = {
 def accumulator_type(dtype: DType) -> DType:
     """Sums in single precision are accumulated in double precision."""
     return "float64" if dtype == "float32" else dtype
+
+
+def start_of(kind: Reduction) -> float:
+    """The value with which a fold starts."""
+    return _FOLDS[kind][1]
 
 
 def is_vectorised_over_outputs(

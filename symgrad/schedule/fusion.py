@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from symgrad.schedule.folds import extreme_nest, finds_position_of
@@ -22,6 +22,7 @@ from symgrad.schedule.jamming import jam
 from symgrad.schedule.loops import Block, Declare, Fold, Local, Loop, Node, Store
 from symgrad.schedule.nests import build_nests, is_pointwise, reuses_elements
 from symgrad.schedule.pool import OperationPool
+from symgrad.schedule.running import is_running_extreme, readers_of, running_nest
 from symgrad.schedule.terms import stride_cost, vector_axis
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "formulas",
     "fuse",
     "group_nests",
+    "join_sums",
     "pair_positions",
     "simple_loops",
 ]
@@ -46,20 +48,27 @@ MOST_FUNCTIONS = 1  # operands of functions in one loop body over a tile, see `f
 class Group:
     """Definitions computed in one nest.
 
-    `loops` is None for one that keeps loops of its own, or for extremes and their positions.
+    `loops` is None for one that keeps loops of its own, or for extremes and their positions; these
+    may be extremes of `sums` that are computed in the same nest.
     """
 
     loops: tuple[FrozenAxis, ...] | None
     members: list[tuple[FrozenDefinition, bool]]
     functions: frozenset[Key] = frozenset()
+    sums: FrozenDefinition | None = None
 
     def names(self) -> set[str]:
         return {definition.name for definition, _ in self.members}
 
+    def computed(self) -> list[FrozenDefinition]:
+        """All that the nest computes, in order."""
+        found = [definition for definition, _ in self.members]
+        return found if self.sums is None else [self.sums, *found]
+
 
 def formulas(group: Group) -> str:
     """What a group computes, a line for each definition."""
-    return "\n".join(definition.formula for definition, _ in group.members)
+    return "\n".join(definition.formula for definition in group.computed())
 
 
 def simple_loops(
@@ -167,6 +176,8 @@ def _reads_in_step(
 
 def group_nests(group: Group, context: NestContext, kept: frozenset[str]) -> tuple[Node, ...]:
     """The loops of a group; values not in `kept` stay in registers."""
+    if group.sums is not None:
+        return running_nest(group.sums, [d for d, _ in group.members], context)
     if group.loops is None:
         definition, accumulates = group.members[0]
         if len(group.members) > 1:
@@ -198,6 +209,28 @@ def pair_positions(groups: list[Group], context: NestContext) -> list[Group]:
         else:
             host.members.append(group.members[0])
     return result
+
+
+def join_sums(groups: list[Group], stored: Collection[str], context: NestContext) -> list[Group]:
+    """Groups of extremes joined by the sums that nothing else reads; `stored` are results."""
+    readers = readers_of(definition for group in groups for definition, _ in group.members)
+    alone = {
+        group.members[0][0].name: group
+        for group in groups
+        if group.loops is None and len(group.members) == 1 and not group.members[0][1]
+    }
+    gone: set[str] = set()
+    for group in groups:
+        extreme, accumulates = group.members[0]
+        if group.loops is not None or accumulates:
+            continue
+        for name in (n for n in alone if n not in stored and n != extreme.name):
+            ((sums, _),) = alone[name].members
+            own = readers[name] == group.names() if name in readers else False
+            if own and is_running_extreme(sums, extreme, context):
+                group.sums = sums
+                gone.add(name)
+    return [g for g in groups if not (g.loops is None and g.members[0][0].name in gone)]
 
 
 class FusedNest:

@@ -18,6 +18,7 @@ from symgrad.schedule.decisions import (
     explain_outer,
     explain_pairs,
     explain_phases,
+    explain_running,
     explain_sample,
 )
 from symgrad.schedule.early_sums import sum_early
@@ -42,6 +43,7 @@ from symgrad.schedule.fusion import (
     formulas,
     fuse,
     group_nests,
+    join_sums,
     pair_positions,
 )
 from symgrad.schedule.gathers import pack_gathers
@@ -67,6 +69,7 @@ from symgrad.schedule.plan import (
     Step,
     TransposeMatrix,
 )
+from symgrad.schedule.running import AT_ONCE
 from symgrad.schedule.shifts import split_logsumexp
 from symgrad.schedule.splitting import split_wide
 from symgrad.schedule.terms import align_sums, take_scale
@@ -222,6 +225,7 @@ class Scheduler:
         groups = fuse(members, self.sample, most_functions=MOST_FUNCTIONS)
         groups = self._paired(groups, context)
         stored = [d.name for d, sums in members if not sums and d.name in self.phases.stored]
+        groups = self._with_sums(groups, stored, context)
         groups = split_wide(groups, {*stored, *self._scratch(groups, members)})
         scratch = self._scratch(groups, members)
         kept = frozenset((*stored, *scratch))
@@ -324,6 +328,16 @@ class Scheduler:
         self.decisions += explain_pairs(g.members for g in paired if g.loops is None)
         return paired
 
+    def _with_sums(
+        self, groups: list[Group], stored: list[str], context: NestContext
+    ) -> list[Group]:
+        """The groups, extremes together with the sums they are found in; few of these are held."""
+        joined = join_sums(groups, stored, context)
+        for sums in (g.sums for g in joined if g.sums is not None):
+            self.shapes[sums.name] = (str(AT_ONCE), sums.axes[1].extent)
+        self.decisions += explain_running((g.sums, g.members[0][0]) for g in joined if g.sums)
+        return joined
+
     def _split(
         self, definition: FrozenDefinition, row: str | None, earlier: list[FrozenDefinition]
     ) -> tuple[FrozenDefinition, ...]:
@@ -342,7 +356,7 @@ class Scheduler:
         needed: set[str] = set()
         for group in groups:
             own = group.names() if group.loops is not None else set()
-            for definition, _ in group.members:
+            for definition in group.computed():
                 for term in definition.terms:
                     needed.update(e.array for e in elements_of(term) if e.array not in own)
         produced = [d.name for d, sums in members if not sums]
