@@ -229,10 +229,15 @@ class KernelPrinter:
         return f"{self._target(store.target)} {'+=' if store.add else '='} {text}"
 
     def _awaits_itself(self, store: Store) -> bool:
-        """Whether a sum is added to what the run of an outer loop just before added to."""
+        """Whether a sum is added to what the run of an outer loop just before added to.
+
+        A loop over the rows of a tile is long enough to be there later.
+        """
         if not (store.add and isinstance(store.target, Element)):
             return False
-        return self.printer.spellings is NUMBA and len({*indices_of(store.target)}) == 1
+        indices = {*indices_of(store.target)}
+        short = len(indices) == 1 and not indices & self.tile_indices
+        return self.printer.spellings is NUMBA and short
 
     def _add_last(self, store: Store, text: str) -> str:
         self.printer.helpers.setdefault("cpu/add_last")
