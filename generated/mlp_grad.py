@@ -59,7 +59,7 @@ _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a12b27008baa8083"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_c912cdb174737abd"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -124,12 +124,6 @@ _EXACT: dict[str, Any] = {
     "forceinline": True,
     "no_cpython_wrapper": True,
 }
-
-
-@njit(**_EXACT)
-def _add_last(total, terms):
-    """total + terms, in this order: the terms need not wait for the total of earlier ones."""
-    return total + terms
 
 
 @njit(**_EXACT)
@@ -708,12 +702,11 @@ def _loss_grad_1(
         logsumexp1_total[i] = 0.0
     for l in range(0, c - c % 4, 4):
         for i in range(rows):
-            logsumexp1_total[i] = _add_last(
-                logsumexp1_total[i],
+            logsumexp1_total[i] += (
                 logsumexp1_total_kept[l, i]
                 + logsumexp1_total_kept[l + 1, i]
                 + logsumexp1_total_kept[l + 2, i]
-                + logsumexp1_total_kept[l + 3, i],
+                + logsumexp1_total_kept[l + 3, i]
             )
     for l in range(c - c % 4, c):
         for i in range(rows):
