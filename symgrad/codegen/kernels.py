@@ -11,6 +11,7 @@ from symgrad.codegen.blocks import BlockPrinter, NameAllocator, affine_text, num
 from symgrad.codegen.signatures import RESERVED, WORD, PrintedKernel
 from symgrad.codegen.spelling import NUMBA, NUMBA_FAR, Spelling
 from symgrad.codegen.streaming import LEAST_BYTES, arrays_read, streamed_nest
+from symgrad.codegen.turning import turned_rows
 from symgrad.errors import CompileError
 from symgrad.schedule.frozen import Affine, Element, Operation, Subscript, indices_of
 from symgrad.schedule.loops import (
@@ -81,7 +82,7 @@ class KernelPrinter:
         if self.printer.spellings is not NUMBA:
             return self._nodes(nodes, 0)
         if not calls_angular(nodes):
-            return self._streamed(nodes)
+            return self._turned(nodes) or self._streamed(nodes)
         look = count_far_angles(nodes)
         if look is None:
             return self._with_far_angles(nodes, 0)
@@ -100,6 +101,23 @@ class KernelPrinter:
         streamed = [*self._nodes(by_row, 1), "    _end_stream()"]
         self.streams = False
         return [f"if {size} > {LEAST_BYTES}:", *streamed, "else:", *self._nodes(nodes, 1)]
+
+    def _turned(self, nodes: tuple[Node, ...]) -> list[str]:
+        """A copy of gathered rows with the samples last; nothing if a nest is not that."""
+        found = turned_rows(nodes)
+        if found is None:
+            return []
+        names = (found.target, found.source, found.index)
+        views = [view for name in names for view in self.views[name]]
+        kinds = [(view.name, view.rank, view.tile_axis) for view in views]
+        wanted = [(names[0], 2, 1), (names[1], 2, None), (names[2], 1, 0)]
+        if kinds != wanted:
+            return []
+        target, source, index = (view.dtype for view in views)
+        if target != source or target == "bool" or index != "int64":
+            return []
+        self.printer.helpers.setdefault("cpu/turn")
+        return found.lines()
 
     def _with_far_angles(self, nodes: tuple[Node, ...], depth: int) -> list[str]:
         self.printer.spellings = NUMBA_FAR
