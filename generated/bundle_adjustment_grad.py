@@ -83,7 +83,7 @@ _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_ffcf6448cb4bd168"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_8ee153562e3a3ebe"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -148,12 +148,6 @@ _EXACT: dict[str, Any] = {
     "forceinline": True,
     "no_cpython_wrapper": True,
 }
-
-
-@njit(**_EXACT)
-def _add_last(total, terms):
-    """total + terms, in this order: the terms need not wait for the total of earlier ones."""
-    return total + terms
 
 
 @njit(**_EXACT)
@@ -274,6 +268,56 @@ else:
             return context.get_dummy_value()
 
         return numba.types.void(), generate
+
+
+if numba.config.DISABLE_JIT:
+
+    def _turn(target, source, index, i, j):
+        """target[j + a, i + b] = source[index[i + b], j + a] for a and b below 8."""
+        target[j : j + 8, i : i + 8] = source[index[i : i + 8], j : j + 8].T
+
+else:
+
+    @numba.extending.intrinsic
+    def _turn(typing, target, source, index, i, j):
+        """target[j + a, i + b] = source[index[i + b], j + a] for a and b below 8, in registers."""
+
+        def generate(context, builder, signature, values):
+            ir = numba.core.cgutils.ir
+            word, align = ir.IntType(64), target.dtype.bitwidth // 8
+            vector = ir.VectorType(context.get_data_type(target.dtype), 8)
+            places = ir.VectorType(ir.IntType(32), 8)
+            arrays = [
+                context.make_array(kind)(context, builder, value)
+                for kind, value in zip((target, source, index), values, strict=False)
+            ]
+
+            def place(position, *indices):
+                return numba.core.cgutils.get_item_pointer(
+                    context, builder, signature.args[position], arrays[position], indices
+                )
+
+            def line(position, row, column):
+                return builder.bitcast(place(position, row, column), vector.as_pointer())
+
+            *_, i, j = values
+            rows = [builder.load(place(2, builder.add(i, word(b)))) for b in range(8)]
+            lines = [builder.load(line(1, row, j), align=align) for row in rows]
+            # Elements that differ in one bit of row and column change places, bit by bit.
+            for bit in (1, 2, 4):
+                upper = places([p - bit + 8 if p & bit else p for p in range(8)])
+                lower = places([p + 8 if p & bit else p + bit for p in range(8)])
+                for a in range(8):
+                    if not a & bit:
+                        pair = lines[a], lines[a + bit]
+                        lines[a] = builder.shuffle_vector(*pair, upper)
+                        lines[a + bit] = builder.shuffle_vector(*pair, lower)
+            for a, turned in enumerate(lines):
+                builder.store(turned, line(0, builder.add(j, word(a)), i), align=align)
+            return context.get_dummy_value()
+
+        words = (numba.types.int64, numba.types.int64)
+        return numba.types.void(target, source, index, *words), generate
 
 
 # --- kernels of residuals ----------------------------------------------------------------------
@@ -456,7 +500,7 @@ def _residuals_1(
         for k in range(rows):
             v31 = image[q, k]
             v32 = image[q + 1, k]
-            radius2[k] = _add_last(radius2[k], v31 * v31 + v32 * v32)
+            radius2[k] += v31 * v31 + v32 * v32
     # t79[k] = (1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k])·cameras[index1[k],6]
     for k in range(rows):
         v33 = radius2[k]
@@ -749,11 +793,15 @@ def _residuals_grad_1(
             observed_packed[j + 1, i] = observed[i, j + 1]
             residuals_cotangent_packed[j + 1, i] = residuals_cotangent[i, j + 1]
     # cameras_at_index1[i,j] = cameras[index1[i],j]
-    for j in range(0, 9, 3):
+    for i in range(0, rows - rows % 8, 8):
+        for j in range(0, 8, 8):
+            _turn(cameras_at_index1, cameras, index1, i, j)
+    for i in range(rows - rows % 8, rows):
+        for j in range(8):
+            cameras_at_index1[j, i] = cameras[index1[i], j]
+    for j in range(8, 9):
         for i in range(rows):
             cameras_at_index1[j, i] = cameras[index1[i], j]
-            cameras_at_index1[j + 1, i] = cameras[index1[i], j + 1]
-            cameras_at_index1[j + 2, i] = cameras[index1[i], j + 2]
     # points_at_index2[i,j] = points[index2[i],j]
     for j in range(0, 3, 3):
         for i in range(rows):
@@ -768,7 +816,7 @@ def _residuals_grad_1(
             v = cameras_at_index1[l, k]
             v2 = cameras_at_index1[l + 1, k]
             v3 = cameras_at_index1[l + 2, k]
-            theta2[k] = _add_last(theta2[k], v * v + v2 * v2 + v3 * v3)
+            theta2[k] += v * v + v2 * v2 + v3 * v3
     # theta[k] = sqrt(select([theta2[k] < 1e-06], 1, theta2[k]))
     # half[k] = sinc(theta[k]/2)/2
     far = 0
@@ -869,7 +917,7 @@ def _residuals_grad_1(
         for k in range(rows):
             v37 = image[q, k]
             v38 = image[q + 1, k]
-            radius2[k] = _add_last(radius2[k], v37 * v37 + v38 * v38)
+            radius2[k] += v37 * v37 + v38 * v38
     # t78[k] = 1 + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·radius2[k]
     # t79[k] = t78[k]·cameras[index1[k],6]
     for k in range(rows):
@@ -882,10 +930,9 @@ def _residuals_grad_1(
         scale_bar[k] = 0.0
     for q in range(0, 2, 2):
         for k in range(rows):
-            scale_bar[k] = _add_last(
-                scale_bar[k],
+            scale_bar[k] += (
                 image[q, k] * residuals_cotangent_packed[q, k]
-                + image[q + 1, k] * residuals_cotangent_packed[q + 1, k],
+                + image[q + 1, k] * residuals_cotangent_packed[q + 1, k]
             )
     # t75_bar[k] = radius2[k]·scale_bar[k]·cameras[index1[k],6]
     # radius2_bar[k] = t75_bar[k]·cameras[index1[k],8] + (radius2[k]·cameras[index1[k],8] + cameras[index1[k],7])·scale_bar[k]·cameras[index1[k],6]
@@ -932,10 +979,8 @@ def _residuals_grad_1(
     for q in range(0, 2, 2):
         for k in range(rows):
             v46 = in_camera[2, k]
-            t71_bar[k] = _add_last(
-                t71_bar[k],
-                -(image[q, k] * image_bar[q, k] / v46)
-                + -(image[q + 1, k] * image_bar[q + 1, k] / v46),
+            t71_bar[k] += -(image[q, k] * image_bar[q, k] / v46) + -(
+                image[q + 1, k] * image_bar[q + 1, k] / v46
             )
     # in_camera_bar[k,l] = {t71_bar[k] if l = 2} + {-image_bar[k,l]/in_camera[k,2] if l < 2}
     l = 2
@@ -1011,22 +1056,20 @@ def _residuals_grad_1(
         second_bar[k] = 0.0
     for l in range(0, 3, 3):
         for k in range(rows):
-            second_bar[k] = _add_last(
-                second_bar[k],
+            second_bar[k] += (
                 in_camera_bar[l, k] * t65[l, k]
                 + in_camera_bar[l + 1, k] * t65[l + 1, k]
-                + in_camera_bar[l + 2, k] * t65[l + 2, k],
+                + in_camera_bar[l + 2, k] * t65[l + 2, k]
             )
     # first_bar[k] = Σ_l in_camera_bar[k,l]·rx[k,l]
     for k in range(rows):
         first_bar[k] = 0.0
     for l in range(0, 3, 3):
         for k in range(rows):
-            first_bar[k] = _add_last(
-                first_bar[k],
+            first_bar[k] += (
                 in_camera_bar[l, k] * rx[l, k]
                 + in_camera_bar[l + 1, k] * rx[l + 1, k]
-                + in_camera_bar[l + 2, k] * rx[l + 2, k],
+                + in_camera_bar[l + 2, k] * rx[l + 2, k]
             )
     # theta_bar[k] = select([theta2[k] < 1e-06], 0, -first_bar[k]·spherical_bessel(1, theta[k]) - half[k]·second_bar[k]·spherical_bessel(1, theta[k]/2))
     # theta2_bar[k] = 2·(select([theta2[k] < 1e-06], first_bar[k], 0)/120 + select([theta2[k] < 1e-06], second_bar[k], 0)/720)·theta2[k] + select([theta2[k] < 1e-06], -first_bar[k]/6 - second_bar[k]/24, (theta_bar[k]/theta[k])/2)

@@ -54,7 +54,7 @@ _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_460f470540f2d36f"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_94d09580a0972dce"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -119,12 +119,6 @@ _EXACT: dict[str, Any] = {
     "forceinline": True,
     "no_cpython_wrapper": True,
 }
-
-
-@njit(**_EXACT)
-def _add_last(total, terms):
-    """total + terms, in this order: the terms need not wait for the total of earlier ones."""
-    return total + terms
 
 
 @njit(**_EXACT)
@@ -865,12 +859,11 @@ def _log_posterior_grad_2(
         logsumexp2_total[j] = 0.0
     for i in range(0, K - K % 4, 4):
         for j in range(rows):
-            logsumexp2_total[j] = _add_last(
-                logsumexp2_total[j],
+            logsumexp2_total[j] += (
                 logsumexp2_total_kept[i, j]
                 + logsumexp2_total_kept[i + 1, j]
                 + logsumexp2_total_kept[i + 2, j]
-                + logsumexp2_total_kept[i + 3, j],
+                + logsumexp2_total_kept[i + 3, j]
             )
     for i in range(K - K % 4, K):
         for j in range(rows):
