@@ -58,6 +58,27 @@ def test_warming_compiles_every_kernel(tmp_path: Path) -> None:
         assert kernel.compiled().stats.cache_hits, "loaded, not compiled again"
 
 
+def test_workers_do_without_scipy(tmp_path: Path) -> None:
+    path = tmp_path / "plain.py"
+    path.write_text(
+        "import sys, numba, numpy.linalg\n"
+        "class Kernel:\n"
+        "    def __init__(self, function):\n"
+        "        self.function = function\n"
+        "    def compiled(self):\n"
+        "        numba.njit('void(int64)')(self.function)\n"
+        "        if any(name.startswith('scipy') for name in sys.modules):\n"
+        "            raise SystemExit('SciPy was imported')\n"
+        "def _kernel(signature):\n"
+        "    return Kernel\n"
+        '@_kernel("void(int64)")\n'
+        "def _f_1(n):\n"
+        "    pass\n"
+        "_KERNELS = (_f_1,)\n"
+    )
+    warm(path)
+
+
 def test_a_compiler_that_prints_much_is_not_stopped(tmp_path: Path) -> None:
     path = tmp_path / "loud.py"
     path.write_text(
