@@ -43,13 +43,14 @@ class ScheduleOptions:
     time that these sums are larger than a row's scratch, up to `most_for_sums`. Tiles of a block
     are equally high. Rows are divided into at most `most_blocks` blocks, each worth at least
     `work_per_block` operations, their partial sums within `block_elements` in all and combined in
-    order. A block adds up about `rows_per_sum` rows in one partial sum, so that rounding errors do
-    not grow with the length of the data; up to four times as many are not divided. Tiles and blocks
-    depend on sizes alone, never on the thread count, and both begin at multiples of `vector` where
-    there are many rows, so that loops over rows end with whole vectors in all but the last; scratch
-    is as many tiles as there are threads. Blocks are a power of two, which threads share evenly. A
-    module keeps up to `recycled_bytes` of memory of large results and partial sums for its next
-    call, once nobody holds them.
+    order; beyond four of them, each element of these sums is worth `work_per_sum` operations. A
+    block adds up about `rows_per_sum` rows in one partial sum, so that rounding errors do not grow
+    with the length of the data; up to four times as many are not divided. Tiles and blocks depend
+    on sizes alone, never on the thread count, and both begin at multiples of `vector` where there
+    are many rows, so that loops over rows end with whole vectors in all but the last; scratch is as
+    many tiles as there are threads. Blocks are a power of two, which threads share evenly. A module
+    keeps up to `recycled_bytes` of memory of large results and partial sums for its next call, once
+    nobody holds them.
     """
 
     tile_elements: int = 65_536
@@ -60,6 +61,7 @@ class ScheduleOptions:
     most_for_sums: int = 136
     most_blocks: int = 16
     work_per_block: int = 65_536
+    work_per_sum: int = 450
     block_elements: int = 2_000_000
     rows_per_sum: int = 1024
     recycled_bytes: int = 268_435_456

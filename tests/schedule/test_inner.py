@@ -128,3 +128,11 @@ def test_tiles_are_higher_beside_large_sums() -> None:
     assert module._count_rows(6695, 1000, 4, 422_501) == 136
     assert module._count_rows(1113, 1000, 8, 22_051) == 72
     assert module._count_rows(6695, 40, 1, 422_501) == 56  # no more than there are rows
+
+
+def test_blocks_are_few_beside_large_sums() -> None:
+    module = build(mixture, SHAPES, wrt=("mu", "L")).module("cpu")
+    assert module._count_blocks(1000, 47_323, 22_051, 64) == 4
+    assert module._count_blocks(1000, 47_323, 51, 64) == 8
+    assert module._count_blocks(10_000, 6913, 3026, 64) == 16
+    assert module._count_blocks(128, 18_000, 9600, 64) == 2  # never fewer than without sums
