@@ -1760,13 +1760,16 @@ def _count_rows(row_elements, samples, blocks, sum_elements=0):
 def _count_blocks(samples, work, block_elements, least_rows=1):
     """How many blocks of samples are summed apart: by sizes alone, never by the thread count.
 
-    A power of two, which threads share evenly.
+    A power of two, which threads share evenly. No more than four where adding up their partial
+    sums is not little beside the work.
     """
     by_work = samples * work // 65536
     if by_work < 2:
         return 1
     by_memory = 2000000 // max(block_elements, 1)
-    blocks = max(1, min(16, by_work, by_memory, samples // least_rows))
+    by_sums = max(4, samples * work // (450 * max(block_elements, 1)))
+    blocks = min(16, by_work, by_memory, by_sums, samples // least_rows)
+    blocks = max(1, blocks)
     return 1 << (blocks.bit_length() - 1)
 
 
