@@ -302,7 +302,7 @@ class _HostPrinter:
             f"            last = last // {vector} * {vector} if last < {sample} else last",
             "        tiles = max(-(-(last - first) // tile), 1)",
             f"        height = (-(-(last - first) // tiles) + {vector - 1}) // {vector} * {vector}",
-            "        height = min(height, tile)",
+            "        height = max(min(height, tile), 1)",
             "        for start in range(first, last, height):",
             "            rows = min(height, last - start)",
             *([f"            {place}"] if step.accumulators else []),

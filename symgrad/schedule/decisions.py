@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from symgrad.schedule.frozen import FrozenDefinition, FrozenProgram
 from symgrad.schedule.layout import Layout
@@ -12,6 +12,7 @@ from symgrad.schedule.phases import Phases
 __all__ = [
     "explain_cut",
     "explain_early",
+    "explain_held",
     "explain_invariants",
     "explain_layout",
     "explain_outer",
@@ -41,6 +42,12 @@ def explain_sample(program: FrozenProgram, sample: str | None) -> Iterator[str]:
 def _extents(definition: FrozenDefinition) -> set[str]:
     axes = (*definition.axes, *(axis for term in definition.terms for axis in term.axes))
     return {axis.extent for axis in axes}
+
+
+def explain_held(held: Mapping[str, str]) -> Iterator[str]:
+    """Which values lie in the array of the result that replaces them."""
+    for value, result in held.items():
+        yield f"{value} lies in the array of {result} until that is computed from it"
 
 
 def explain_invariants(before: FrozenProgram, after: FrozenProgram) -> Iterator[str]:

@@ -3,8 +3,8 @@
     total = Σ_k exp(a[k] − peak),  q[k] = exp((a[k] − peak) − log total)
     kept[k] = exp(a[k] − peak),  total = Σ_k kept[k],  q[k] = kept[k]/total
 
-Within a tile an exponential costs several times as much as a store and a load. Sums over the
-samples themselves are left: there the exponentials would go through memory, which takes longer.
+An exponential costs several times as much as a store and a load within a tile. Those of a sum over
+the samples go through memory, which costs less only where they lie in the array of the result.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ class _Sum:
     own: tuple[str, ...]
     indices: tuple[str, ...]
 
+    def runs_over(self, extent: str | None) -> bool:
+        return any(axis.extent == extent for axis in self.definition.terms[0].axes)
+
     def quotient(self, names: Mapping[str, Subscript]) -> tuple[Element, Element]:
         """An exponential and the sum to divide it by, where subscripts stand for the indices."""
         kept = Element(self.kept, tuple(names[index] for index in self.indices))
@@ -50,31 +53,55 @@ class _Sum:
 
 
 def keep_exponentials(program: FrozenProgram, sample: str | None) -> FrozenProgram:
-    """The program with the exponentials of softmaxes computed once, but for those over samples."""
-    definitions = [
-        statement
-        for statement in program.statements
-        if isinstance(statement, FrozenDefinition)
-        and all(axis.extent != sample for term in statement.terms for axis in term.axes)
-    ]
+    """The program with the exponentials of softmaxes computed once.
+
+    Those of a sum over the samples only if a single result is computed from them, in their place.
+    """
+    definitions = [s for s in program.statements if isinstance(s, FrozenDefinition)]
     taken = {a.name for a in (*program.arguments, *program.constants)}
     taken |= {*program.sizes, *(s.name for s in program.statements)}
     sums = {d.name: found for d in definitions if (found := _sum_of_exponentials(d, taken))}
     rests = {d.name: sums[total] for d in definitions if (total := _logarithm_of(d)) in sums}
-    if not rests:
-        return program
+    rests = {
+        name: total
+        for name, total in rests.items()
+        if not total.runs_over(sample) or _lies_in_a_result(total, name, definitions, program)
+    }
     used: set[str] = set()
     statements: list[FrozenStatement] = []
-    for statement in program.statements:
+    for statement in program.statements if rests else ():
         if isinstance(statement, FrozenDefinition):
             terms = tuple(_with_quotients(term, rests, used) for term in statement.terms)
             statement = replace(statement, terms=terms)
         statements.append(statement)
+    if not used:
+        return program
     result: list[FrozenStatement] = []
     for statement in statements:
         found = sums.get(statement.name)
         result.extend(_divided(found) if found and found.kept in used else (statement,))
     return without_unused(replace(program, statements=tuple(result)))
+
+
+def _lies_in_a_result(
+    total: _Sum, rest: str, definitions: Sequence[FrozenDefinition], program: FrozenProgram
+) -> bool:
+    """Whether one result alone reads the exponentials, each element where it lies itself."""
+    found = [
+        (definition, names)
+        for definition in definitions
+        for term in definition.terms
+        for _, (_, names) in _softmaxes(term.operations, {rest: total})
+    ]
+    results = {definition.name for definition, _ in found}
+    if len(results) != 1 or not results <= {*program.outputs}:
+        return False
+    return all(
+        definition.dtype == total.definition.dtype
+        and not any(term.axes or term.guards for term in definition.terms)
+        and [_plain(names[index]) for index in total.indices] == [a.index for a in definition.axes]
+        for definition, names in found
+    )
 
 
 def _plain(subscript: object) -> str:

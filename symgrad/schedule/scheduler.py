@@ -13,6 +13,7 @@ from symgrad.schedule.counting import count_elements, count_work
 from symgrad.schedule.decisions import (
     explain_cut,
     explain_early,
+    explain_held,
     explain_invariants,
     explain_layout,
     explain_outer,
@@ -48,6 +49,7 @@ from symgrad.schedule.fusion import (
 )
 from symgrad.schedule.gathers import pack_gathers
 from symgrad.schedule.guarding import NestContext
+from symgrad.schedule.in_place import find_held, with_held
 from symgrad.schedule.invariants import split_invariants
 from symgrad.schedule.layout import choose_layout
 from symgrad.schedule.layout_model import LayoutModel
@@ -114,10 +116,14 @@ class Scheduler:
         self.by_value = {a.name for a in program.arguments if not a.shape}
         self.ranges = index_ranges(self.program)
         self.steps: list[Step] = []
+        self.held: Mapping[str, str] = {}
+        self.made: set[str] = set()
         self.partial_types: dict[str, DType] = {}
         self.kernel_count = 0
 
     def run(self) -> Schedule:
+        self.held = find_held(self.program, self.phases)
+        self.decisions += explain_held(self.held)
         for phase in range(self.phases.count + 1):
             self._whole_steps([p for p in self.phases.placed if _runs_before(p, phase)])
             tiled = [p for p in self.phases.placed if p.kind != "whole" and p.phase == phase]
@@ -207,8 +213,8 @@ class Scheduler:
         members: list[tuple[FrozenDefinition, bool]] = []
         accumulators: list[Accumulator] = []
         for item in placed:
-            definition = item.statement
-            assert isinstance(definition, FrozenDefinition)
+            assert isinstance(item.statement, FrozenDefinition)
+            definition = with_held(item.statement, self.held)
             if item.kind == "accumulated":
                 definition, scale = take_scale(align_sums(definition))
                 kind = definition.terms[0].reduction
@@ -246,7 +252,7 @@ class Scheduler:
             RunTiled(
                 kernel,
                 self.sample,
-                tuple(self._buffer(name) for name in stored),
+                tuple(self._buffer(name) for name in stored if name not in self.made),
                 tuple(self._buffer(name) for name in scratch),
                 tuple(
                     replace(a, buffer=self._buffer(turned.get(a.buffer.name, a.buffer.name)))
@@ -256,6 +262,7 @@ class Scheduler:
                 self._row_elements(scratch),
             )
         )
+        self.made.update(stored)
         self.steps += [TransposeMatrix(n, turned[n]) for n in totals]
 
     def _cut(

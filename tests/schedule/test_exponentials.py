@@ -9,6 +9,7 @@ from scipy import special
 from symgrad.program.definitions import DType
 from symgrad.schedule import freeze, schedule
 from symgrad.schedule.frozen import FrozenDefinition, FrozenProgram
+from symgrad.schedule.plan import RunTiled
 from tests.support import Built, build
 
 
@@ -21,6 +22,7 @@ def attention(Q, K, V):
     return special.softmax(scores, axis=1) @ V
 
 
+SHAPES_1D = {"x": "f64[n]", "w": "f64[n]"}
 SHAPES = {"Z": "f64[n, k]", "y": "f64[n, k]"}
 
 
@@ -49,9 +51,17 @@ def test_so_is_one_of_scaled_scores() -> None:
     assert exponentials(freeze(built.derived.forward)) == 1
 
 
-def test_over_the_samples_exponentials_are_computed_again() -> None:
+def test_over_the_samples_they_lie_in_the_result() -> None:
     built = build(lambda x: special.logsumexp(x), {"x": "f64[n]"})
-    assert exponentials(freeze(built.derived.gradient.program)) == 2
+    plan = schedule(freeze(built.derived.gradient.program))
+    assert exponentials(freeze(built.derived.gradient.program)) == 1
+    made = [b.name for step in plan.steps if isinstance(step, RunTiled) for b in step.outputs]
+    assert made == ["x_bar"]
+
+
+def test_over_the_samples_two_readers_compute_them_again() -> None:
+    built = build(lambda x, w: special.logsumexp(x) + special.softmax(x) @ w, SHAPES_1D)
+    assert exponentials(freeze(built.derived.gradient.program)) > 1
 
 
 def test_nothing_is_computed_that_nothing_reads(entropy: Built) -> None:
