@@ -128,7 +128,7 @@ _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_8e03858d7c70a3c2"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_8fc05f2111244f58"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -415,7 +415,7 @@ def _loss_2_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             _call_kernel(
@@ -464,7 +464,7 @@ def _loss_3_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
@@ -553,7 +553,7 @@ def _loss_grad_2_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             _call_kernel(
@@ -662,7 +662,7 @@ def _loss_grad_3_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
@@ -904,7 +904,7 @@ def _loss_hessian_2_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             _call_kernel(
@@ -1373,7 +1373,7 @@ def _loss_hessian_3_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
@@ -1661,7 +1661,7 @@ def _loss_hessian_5_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)

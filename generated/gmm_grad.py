@@ -54,7 +54,7 @@ _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_94d09580a0972dce"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_d050d4a3c47189e3"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -242,7 +242,9 @@ def _log_posterior_1(
         total += _exp(alpha[i] - logsumexp1_peak[0])
     logsumexp1_total[0] = total
     # for logsumexp1 = logsumexp_i (alpha[i]): log of the sum
-    logsumexp1_rest[0] = _log(logsumexp1_total[0])
+    # logsumexp1 = logsumexp_i (alpha[i])
+    v2 = _log(logsumexp1_total[0])
+    logsumexp1_rest[0] = v2
     # t6[i] = Σ_k q[i,k] + alpha[i] - logsumexp1 - 0.9189385332046727·d
     for i in range(K):
         total2 = 0.0
@@ -257,14 +259,14 @@ def _log_posterior_1(
     total3 = 0.0
     for i in range(K):
         for k in range(d):
-            v2 = t3[i, k]
-            total3 += v2 * v2
+            v3 = t3[i, k]
+            total3 += v3 * v3
     total1 = 0.0
     for i in range(K):
         for k in range(d):
             for l in range(k):
-                v3 = lower[i, k, l]
-                total1 += v3 * v3
+                v4 = lower[i, k, l]
+                total1 += v4 * v4
     frobenius[0] = total3 + total1
     # sum5 = Σ_i,k q[i,k]
     total4 = 0.0
@@ -459,7 +461,7 @@ def _log_posterior_2_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
@@ -949,7 +951,7 @@ def _log_posterior_grad_2_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)

@@ -54,7 +54,7 @@ _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "_nrt": False}
 
 # Numba's cache looks its kernels up by the name of their module. Under this one they are found
 # however the file is imported: from a package, from its folder, or run as a script.
-_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_a444892d0823b066"
+_OWN_NAME, _CACHED_NAME = __name__, "symgrad_module_2f077cf009418cf2"
 # A copy under another name keeps no cache: Numba would write the first one's name into it.
 _FIRST = sys.modules.setdefault(_CACHED_NAME, sys.modules[_OWN_NAME])
 _OPTIONS["cache"] = _FIRST.__name__ == _OWN_NAME
@@ -330,7 +330,7 @@ def _loss_1_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
@@ -443,7 +443,7 @@ def _loss_grad_1_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
@@ -600,7 +600,7 @@ def _loss_hessian_1_blocks(
             last = last // 8 * 8 if last < n else last
         tiles = max(-(-(last - first) // tile), 1)
         height = (-(-(last - first) // tiles) + 7) // 8 * 8
-        height = min(height, tile)
+        height = max(min(height, tile), 1)
         for start in range(first, last, height):
             rows = min(height, last - start)
             place = block * sums + (start - first) * sums // (last - first)
