@@ -153,7 +153,7 @@ class _CudaScheduler(Scheduler):
             nests = element_nests(statement, self.context, None)
             for number, plain in enumerate(nests):
                 nest = in_squares(statement, plain, None) if len(nests) == 1 else plain
-                outputs = () if number else (self._buffer(statement.name),)
+                outputs = () if number else (self.arrays.buffer(statement.name),)
                 self._append(RunGrid(self._grid(nest, [statement]), outputs), statement)
         elif isinstance(statement, FrozenIndexCheck):
             self.cuda_steps.append(CheckIndex(statement))
@@ -173,7 +173,7 @@ class _CudaScheduler(Scheduler):
         )
 
     def _grid(self, nest: Nest, definitions: Sequence[FrozenDefinition]) -> CudaKernel:
-        parameters = [self._parameter(name, "full", None) for name in arrays_of(definitions)]
+        parameters = [self.arrays.parameter(name, "full") for name in arrays_of(definitions)]
         parameters.extend(self._segment_parameters([nest]))
         sizes = self.program.sizes
         return CudaKernel(self._kernel_name(), None, sizes, tuple(parameters), (), (nest,))
@@ -226,11 +226,11 @@ class _CudaScheduler(Scheduler):
             RunTiles(
                 kernel,
                 self.sample,
-                tuple(self._buffer(name) for name in stored),
-                tuple(self._buffer(name) for name in scratch),
+                tuple(self.arrays.buffer(name) for name in stored),
+                tuple(self.arrays.buffer(name) for name in scratch),
                 tuple(
                     CudaAccumulator(
-                        self._buffer(d.name),
+                        self.arrays.buffer(d.name),
                         scales[d.name],
                         "block"
                         if d.name in in_registers
@@ -241,7 +241,7 @@ class _CudaScheduler(Scheduler):
                     for d, accumulates in members
                     if accumulates
                 ),
-                self._row_elements(scratch),
+                self.arrays.row_elements(scratch),
             )
         )
 
@@ -279,7 +279,7 @@ class _CudaScheduler(Scheduler):
         """The lists of positions that nests run over; made before the first kernel that does."""
         found: list[Parameter] = []
         for array in dict.fromkeys(a for nest in nests for a in segment_arrays(nest)):
-            shape = self.shapes[array]
+            shape = self.arrays.shapes[array]
             if array not in self.listed:
                 self.listed.add(array)
                 self.cuda_steps.append(ListSegments(array, shape, self.ranges[array]))
@@ -297,10 +297,9 @@ class _CudaScheduler(Scheduler):
         found: list[Parameter] = []
         for name in arrays_of(definition for definition, _ in members):
             if produced.get(name):
-                found.append(self._parameter(name, "accumulator", None))
+                found.append(self.arrays.parameter(name, "accumulator"))
             elif name in scratch:
-                axis = sample_axis(self.shapes[name], self.sample)
-                found.append(self._parameter(name, "scratch", axis))
+                found.append(self.arrays.scratch_parameter(name))
             elif name not in produced or name in kept:
-                found.append(self._parameter(name, "full", None))
+                found.append(self.arrays.parameter(name, "full"))
         return found

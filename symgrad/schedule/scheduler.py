@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
-from symgrad.program.definitions import DType
 from symgrad.schedule.arrays import arrays_of, index_ranges
 from symgrad.schedule.cells import inline_pieces
-from symgrad.schedule.counting import count_elements, count_work
+from symgrad.schedule.counting import count_work
 from symgrad.schedule.decisions import (
     explain_cut,
     explain_early,
@@ -27,8 +25,6 @@ from symgrad.schedule.exponentials import keep_exponentials
 from symgrad.schedule.factors import move_factors
 from symgrad.schedule.folds import split_fold
 from symgrad.schedule.frozen import (
-    Affine,
-    Element,
     FrozenDefinition,
     FrozenIndexCheck,
     FrozenMatrixOperation,
@@ -53,14 +49,14 @@ from symgrad.schedule.in_place import find_held, with_held
 from symgrad.schedule.invariants import split_invariants
 from symgrad.schedule.layout import choose_layout
 from symgrad.schedule.layout_model import LayoutModel
-from symgrad.schedule.loops import Kernel, Parameter, View
+from symgrad.schedule.loops import Kernel
 from symgrad.schedule.nests import partial_type
 from symgrad.schedule.norms import split_norms
 from symgrad.schedule.outer import fuse_outer_loops
-from symgrad.schedule.phases import Phases, Placed, choose_sample, place, sample_axis, split_mixed
+from symgrad.schedule.parameters import KnownArrays
+from symgrad.schedule.phases import Phases, Placed, choose_sample, place, split_mixed
 from symgrad.schedule.plan import (
     Accumulator,
-    Buffer,
     CheckIndex,
     OperateOnMatrices,
     ReshapeArray,
@@ -77,8 +73,6 @@ from symgrad.schedule.splitting import split_wide
 from symgrad.schedule.terms import align_sums, take_scale
 
 __all__ = ["Scheduler", "schedule"]
-
-Role = Literal["full", "rows", "scratch", "accumulator"]
 
 
 def schedule(program: FrozenProgram, options: ScheduleOptions | None = None) -> Schedule:
@@ -107,18 +101,11 @@ class Scheduler:
         self.phases: Phases = place(self.program, self.sample, apart)
         self.kinds = {p.statement.name: p.kind for p in self.phases.placed}
         self.decisions += explain_phases(self.phases)
-        self.shapes = {a.name: a.shape for a in (*program.arguments, *program.constants)}
-        self.dtypes: dict[str, DType] = {
-            a.name: a.dtype for a in (*program.arguments, *program.constants)
-        }
-        self.shapes.update((s.name, s.shape) for s in self.program.statements)
-        self.dtypes.update((s.name, s.dtype) for s in self.program.statements)
-        self.by_value = {a.name for a in program.arguments if not a.shape}
+        self.arrays = KnownArrays(self.program, self.sample)
         self.ranges = index_ranges(self.program)
         self.steps: list[Step] = []
         self.held: Mapping[str, str] = {}
         self.made: set[str] = set()
-        self.partial_types: dict[str, DType] = {}
         self.kernel_count = 0
 
     def run(self) -> Schedule:
@@ -184,12 +171,12 @@ class Scheduler:
         produced = {d.name for d in definitions}
         nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
         parameters = [
-            self._parameter(name, "full", None)
+            self.arrays.parameter(name, "full")
             for name in arrays_of(definitions)
             if name in kept or name not in produced
         ]
         kernel = Kernel(self._kernel_name(), False, self.program.sizes, tuple(parameters), nests)
-        outputs = tuple(self._buffer(d.name) for d in definitions if d.name in kept)
+        outputs = tuple(self.arrays.buffer(d.name) for d in definitions if d.name in kept)
         self.steps.append(RunWhole(kernel, outputs))
 
     def _kept_whole(self, groups: list[Group]) -> frozenset[str]:
@@ -219,13 +206,13 @@ class Scheduler:
                 definition, scale = take_scale(align_sums(definition))
                 kind = definition.terms[0].reduction
                 partial = partial_type(definition)
-                self.partial_types[definition.name] = partial
-                buffer = self._buffer(definition.name)
+                self.arrays.partial_types[definition.name] = partial
+                buffer = self.arrays.buffer(definition.name)
                 accumulators.append(Accumulator(buffer, scale, partial, kind))
             members.extend(self._cut(definition, item.kind == "accumulated"))
         members, turned = self._laid_out(self._with_moved_factors(self._gathered(members)))
         totals = [a.buffer.name for a in accumulators if a.buffer.name in turned]
-        self.partial_types.update((turned[n], self.partial_types[n]) for n in totals)
+        self.arrays.partial_types.update((turned[n], self.arrays.partial_types[n]) for n in totals)
         self.steps += [TransposeMatrix(turned[n], n) for n in turned if n not in totals]
         context = NestContext(self.sample, False, self.ranges)
         groups = fuse(members, self.sample, most_functions=MOST_FUNCTIONS)
@@ -235,31 +222,34 @@ class Scheduler:
         groups = split_wide(groups, {*stored, *self._scratch(groups, members)})
         scratch = self._scratch(groups, members)
         kept = frozenset((*stored, *scratch))
-        parameters = tuple(self._tiled_parameters(members, scratch, kept))
+        parameters = tuple(self.arrays.tiled_parameters(members, scratch, kept))
         nests = tuple((formulas(g), group_nests(g, context, kept)) for g in groups)
-        fusion = fuse_outer_loops(nests, scratch, self.shapes)
-        self.shapes.update(fusion.shapes)
+        fusion = fuse_outer_loops(nests, scratch, self.arrays.shapes)
+        self.arrays.shapes.update(fusion.shapes)
         self.decisions += explain_outer(fusion)
         definitions = [definition for definition, _ in members]
         kernel = Kernel(
             self._kernel_name(),
             True,
             self.program.sizes,
-            tuple(self._smaller(p) if p.view.array in fusion.shapes else p for p in parameters),
+            tuple(
+                self.arrays.scratch_parameter(p.view.array) if p.view.array in fusion.shapes else p
+                for p in parameters
+            ),
             fusion.nests,
         )
         self.steps.append(
             RunTiled(
                 kernel,
                 self.sample,
-                tuple(self._buffer(name) for name in stored if name not in self.made),
-                tuple(self._buffer(name) for name in scratch),
+                tuple(self.arrays.buffer(name) for name in stored if name not in self.made),
+                tuple(self.arrays.buffer(name) for name in scratch),
                 tuple(
-                    replace(a, buffer=self._buffer(turned.get(a.buffer.name, a.buffer.name)))
+                    replace(a, buffer=self.arrays.buffer(turned.get(a.buffer.name, a.buffer.name)))
                     for a in accumulators
                 ),
                 count_work(definitions, self.sample),
-                self._row_elements(scratch),
+                self.arrays.row_elements(scratch),
             )
         )
         self.made.update(stored)
@@ -270,12 +260,9 @@ class Scheduler:
     ) -> list[tuple[FrozenDefinition, bool]]:
         """A definition with many functions as several; new ones are recorded."""
         assert self.sample is not None
-        taken = {*self.shapes, *self.program.sizes}
-        *parts, last = cut(definition, accumulates, self.sample, taken)
+        *parts, last = cut(definition, accumulates, self.sample, self.arrays.taken())
         self.decisions += explain_cut(definition, parts)
-        for part in parts:
-            self.shapes[part.name] = part.shape
-            self.dtypes[part.name] = part.dtype
+        self.arrays.record(parts)
         return [*((part, False) for part in parts), (last, accumulates)]
 
     def _gathered(
@@ -283,13 +270,10 @@ class Scheduler:
     ) -> list[tuple[FrozenDefinition, bool]]:
         """The definitions of a tile with copies of gathered rows; the copies are recorded."""
         assert self.sample is not None
-        taken = {*self.shapes, *self.program.sizes}
-        before = {definition.name for definition, _ in members}
-        packed = pack_gathers(members, self.sample, self.shapes, self.dtypes, self.ranges, taken)
-        for definition, _ in packed:
-            if definition.name not in before:
-                self.shapes[definition.name] = definition.shape
-                self.dtypes[definition.name] = definition.dtype
+        known = self.arrays
+        shapes, dtypes, taken = known.shapes, known.dtypes, known.taken()
+        packed = pack_gathers(members, self.sample, shapes, dtypes, self.ranges, taken)
+        known.record([d for d, _ in packed if d.name not in shapes])
         return packed
 
     def _with_moved_factors(
@@ -297,12 +281,8 @@ class Scheduler:
     ) -> list[tuple[FrozenDefinition, bool]]:
         """The definitions of a tile, factors of contractions where they cost no array."""
         assert self.sample is not None
-        taken = {*self.shapes, *self.program.sizes}
-        moved = move_factors(members, self.sample, self.phases.stored, taken)
-        for definition, _ in moved:
-            if definition.name not in self.shapes:
-                self.shapes[definition.name] = definition.shape
-                self.dtypes[definition.name] = definition.dtype
+        moved = move_factors(members, self.sample, self.phases.stored, self.arrays.taken())
+        self.arrays.record([d for d, _ in moved if d.name not in self.arrays.shapes])
         return moved
 
     def _laid_out(
@@ -315,12 +295,13 @@ class Scheduler:
         assert self.sample is not None
         data = (a for a in self.program.arguments if a.name not in self.program.wrt)
         model = LayoutModel(data=frozenset(extent for a in data for extent in a.shape))
+        known = self.arrays
         layout = choose_layout(
-            tuple(members), self.sample, self.shapes, self.dtypes, self.phases.stored, model
+            tuple(members), self.sample, known.shapes, known.dtypes, self.phases.stored, model
         )
         self.decisions += explain_layout(layout, self.sample)
-        self.shapes.update(layout.shapes)
-        self.dtypes.update(layout.dtypes)
+        known.shapes.update(layout.shapes)
+        known.dtypes.update(layout.dtypes)
         result: list[tuple[FrozenDefinition, bool]] = []
         for definition, sums in layout.members:
             row = next((a.index for a in definition.axes if a.extent == self.sample), None)
@@ -341,7 +322,7 @@ class Scheduler:
         """The groups, extremes together with the sums they are found in; few of these are held."""
         joined = join_sums(groups, stored, context)
         for sums in (g.sums for g in joined if g.sums is not None):
-            self.shapes[sums.name] = (str(AT_ONCE), sums.axes[1].extent)
+            self.arrays.shapes[sums.name] = (str(AT_ONCE), sums.axes[1].extent)
         self.decisions += explain_running((g.sums, g.members[0][0]) for g in joined if g.sums)
         return joined
 
@@ -349,11 +330,8 @@ class Scheduler:
         self, definition: FrozenDefinition, row: str | None, earlier: list[FrozenDefinition]
     ) -> tuple[FrozenDefinition, ...]:
         """A reduction that several definitions compute better; new ones are recorded."""
-        taken = {*self.shapes, *self.program.sizes}
-        parts = split_fold(definition, row, taken, earlier)
-        for part in parts:
-            self.shapes[part.name] = part.shape
-            self.dtypes[part.name] = part.dtype
+        parts = split_fold(definition, row, self.arrays.taken(), earlier)
+        self.arrays.record(parts)
         return parts
 
     def _scratch(
@@ -374,91 +352,9 @@ class Scheduler:
             if name not in self.phases.stored and (name in needed or name in alone)
         ]
 
-    def _tiled_parameters(
-        self,
-        members: list[tuple[FrozenDefinition, bool]],
-        scratch: list[str],
-        kept: frozenset[str],
-    ) -> Iterable[Parameter]:
-        produced = {definition.name: sums for definition, sums in members}
-        rows, whole = self._reads_by_row(members)
-        for name in arrays_of(definition for definition, _ in members):
-            if produced.get(name):
-                yield self._parameter(name, "accumulator", None)
-            elif name in scratch:
-                axis = sample_axis(self.shapes[name], self.sample)
-                yield self._parameter(name, "scratch", axis)
-            elif name in produced and name not in kept:
-                continue
-            elif name in produced:
-                first = sample_axis(self.shapes[name], self.sample) == 0
-                yield self._parameter(name, "rows" if first else "full", 0 if first else None)
-            else:
-                if name in rows:
-                    alias = self._row_name(name) if name in whole else name
-                    yield self._parameter(name, "rows", 0, alias)
-                if name in whole:
-                    yield self._parameter(name, "full", None)
-
-    def _smaller(self, parameter: Parameter) -> Parameter:
-        """The parameter of scratch that lost an axis."""
-        name = parameter.view.array
-        return self._parameter(name, "scratch", sample_axis(self.shapes[name], self.sample))
-
-    def _row_name(self, name: str) -> str:
-        """A name for the rows of an array that is also read as a whole."""
-        alias = f"{name}_rows"
-        while alias in self.shapes or alias in self.program.sizes:
-            alias += "_"
-        return alias
-
-    def _reads_by_row(
-        self, members: list[tuple[FrozenDefinition, bool]]
-    ) -> tuple[set[str], set[str]]:
-        """Outside arrays that are read at the tile's own rows, and those read anywhere else."""
-        rows: set[str] = set()
-        whole: set[str] = set()
-        for definition, sums in members:
-            for term in definition.terms:
-                axes = term.axes if sums else definition.axes
-                index = next((a.index for a in axes if a.extent == self.sample), None)
-                for element in elements_of(term):
-                    own = self._is_row(element, index)
-                    (rows if own else whole).add(element.array)
-        return rows, whole
-
-    def _is_row(self, element: Element, index: str | None) -> bool:
-        if not element.subscripts or self.shapes[element.array][0] != self.sample:
-            return False
-        first = element.subscripts[0]
-        return isinstance(first, Affine) and first.single_index == index
-
-    # --- small parts -----------------------------------------------------------------------------
-
     def _kernel_name(self) -> str:
         self.kernel_count += 1
         return f"{self.program.name}_{self.kernel_count}"
-
-    def _buffer(self, name: str) -> Buffer:
-        return Buffer(name, self.shapes[name], self.dtypes[name])
-
-    def _row_elements(self, scratch: list[str]) -> str:
-        """Scratch elements for each row, as a text over sizes."""
-        shapes = []
-        for name in scratch:
-            shape = list(self.shapes[name])
-            shape.remove(str(self.sample))
-            shapes.append(tuple(shape))
-        return count_elements(shapes)
-
-    def _parameter(
-        self, name: str, role: Role, tile_axis: int | None, alias: str | None = None
-    ) -> Parameter:
-        shape, dtype = self.shapes[name], self.dtypes[name]
-        if role == "accumulator":
-            dtype = self.partial_types.get(name, dtype)
-        view = View(name, alias or name, len(shape), dtype, tile_axis, name in self.by_value)
-        return Parameter(view, role, shape)
 
 
 def _sharing_own_loops(groups: list[Group]) -> set[str]:
