@@ -52,20 +52,7 @@ _TOTAL_FUNCTIONS = (
     f.select,
 )
 
-_BOUNDED_FUNCTIONS = (
-    sympy.sin,
-    sympy.cos,
-    sympy.tanh,
-    sympy.atan,
-    sympy.erf,
-    sympy.erfc,
-    f.sigmoid,
-    f.sech_squared,
-    f.ndtr,
-    f.sinc,
-    f.spherical_bessel,
-)
-# Those that have a value at infinity too.
+# Bounded functions that have a value at infinity too, and those that have none.
 _SATURATING_FUNCTIONS = (
     sympy.tanh,
     sympy.atan,
@@ -74,6 +61,13 @@ _SATURATING_FUNCTIONS = (
     f.sigmoid,
     f.sech_squared,
     f.ndtr,
+)
+_BOUNDED_FUNCTIONS = (
+    *_SATURATING_FUNCTIONS,
+    sympy.sin,
+    sympy.cos,
+    f.sinc,
+    f.spherical_bessel,
 )
 _VANISHING_FUNCTIONS = (
     sympy.exp,
